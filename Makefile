@@ -1,0 +1,148 @@
+# kobench. `make run` needs Go alone; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+GO       ?= go
+FUZZTIME ?= 10s
+BENCH    ?= .
+BENCHTIME ?= 1s
+PKG      ?= ./...
+
+# The systems that kobench must build for besides the one you sit at.
+PLATFORMS := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
+# The tools that bin/kobench also is, by name.
+TOOLS := insmod rmmod lsmod modprobe modinfo depmod ksyms kerneld dmesg mknod devtab
+
+say = @printf '== %s\n' "$(1)"
+
+##  run          build bin/kobench, boot the default board, load drivers, show what happened
+.PHONY: run
+run: build
+	bin/kobench demo
+
+##  build        bin/kobench, and the tools by name beside it
+.PHONY: build
+build:
+	$(call say,building bin/kobench)
+	@$(GO) build -o bin/kobench ./cmd/kobench
+	@for t in $(TOOLS); do ln -sf kobench bin/$$t; done
+
+##  test         install what tests need where that is possible, then go test -race ./...
+.PHONY: test
+test:
+	$(call say,what the tests need)
+	@.ci/install test
+	$(call say,go test -race)
+	@$(GO) test -race ./...
+
+##  check        everything CI asks of a change: style, rules, platforms, tests, benchmarks once, fixtures
+.PHONY: check check-tree check-format check-vet check-rules check-platforms check-tests check-benchmarks check-fixtures
+check:
+	@.ci/tree save
+	@$(MAKE) check-format check-vet check-rules check-platforms check-tests check-benchmarks check-fixtures
+	$(call say,the tree is as it was)
+	@.ci/tree compare
+	$(call say,check: all well)
+
+check-format:
+	$(call say,gofmt)
+	@bad=$$(gofmt -l .); \
+	  [[ -z $$bad ]] || { echo "not formatted (gofmt -w them):" $$bad; exit 1; }
+
+check-vet:
+	$(call say,go vet)
+	@$(GO) vet ./...
+	$(call say,staticcheck)
+	@$(GO) tool staticcheck ./...
+
+check-rules:
+	$(call say,floors and other rules of the house)
+	@$(GO) run ./cmd/internal/rules
+
+check-platforms:
+	@for p in $(PLATFORMS); do \
+	  printf '== build and vet for %s\n' $$p; \
+	  export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; \
+	  $(GO) build ./... && $(GO) vet ./... || exit 1; \
+	done
+
+# The same command as `make test`, so that Go's cache answers when nothing changed in between.
+check-tests:
+	$(call say,go test -race)
+	@$(GO) test -race ./...
+
+check-benchmarks:
+	$(call say,every benchmark once)
+	@mkdir -p bin
+	@$(GO) test -run '^$$' -bench . -benchtime 1x ./... >bin/.bench.log 2>&1 || { cat bin/.bench.log; exit 1; }
+	@printf '   %s benchmarks ran\n' "$$(grep -c '^Benchmark' bin/.bench.log || true)"
+
+check-fixtures:
+	$(call say,prebuilt fixtures built again and compared)
+	@.ci/fixtures compare
+
+##  bench        the benchmarks, with allocations (BENCH=regexp, BENCHTIME=1s, PKG=./...)
+.PHONY: bench bench-quick
+bench:
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+
+##  bench-quick  the same in a few seconds, for a first look
+bench-quick:
+	@$(MAKE) bench BENCHTIME=20ms
+
+##  oracle       boot a real Linux kernel in QEMU and compare kobench with it, live (root, Debian)
+.PHONY: oracle
+oracle:
+	$(call say,what the oracle needs)
+	@.ci/install test oracle
+	@fixtures/oracle/setup
+	$(call say,kobench beside the real kernel)
+	@KOBENCH_ORACLE=live $(GO) test -count=1 -timeout 20m -run '^TestOracle' \
+	  $$(grep -rl --include='*_test.go' '^func TestOracle' . | xargs -n1 dirname | sort -u)
+
+##  fixtures     build the prebuilt C modules of fixtures again (clang, wasm-ld)
+.PHONY: fixtures
+fixtures:
+	@.ci/fixtures build
+
+##  generate     go generate: offsets, tables, whatever is written by a program
+.PHONY: generate
+generate:
+	@$(GO) generate ./...
+
+##  fuzz         every fuzz target for a while (FUZZTIME=10s, PKG=./...)
+.PHONY: fuzz
+fuzz:
+	@for pkg in $$($(GO) list $(PKG)); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    printf '== %s %s\n' $$pkg $$f; \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+##  profile      CPU and memory profiles of one package's benchmarks (PKG=./kernel BENCH=Read), in bench/out
+.PHONY: profile
+profile:
+	@mkdir -p bench/out
+	@[[ '$(PKG)' != ./... ]] || { echo "profile: which package? make profile PKG=./kernel BENCH=Read"; exit 1; }
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -o bench/out/profile.test \
+	  -cpuprofile bench/out/cpu.pprof -memprofile bench/out/mem.pprof $(PKG)
+	@$(GO) tool pprof -top -nodecount 25 bench/out/cpu.pprof
+
+##  tools        build the developer tools that go.mod pins into bin/tools
+.PHONY: tools
+tools:
+	@mkdir -p bin/tools && $(GO) build -o bin/tools/ tool && ls bin/tools
+
+##  clean        remove what the targets above wrote
+.PHONY: clean
+clean:
+	rm -rf bin bench/out
+
+##  help         this list
+.PHONY: help
+help:
+	@echo 'make …'; sed -n 's/^##//p' $(firstword $(MAKEFILE_LIST))
