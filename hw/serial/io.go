@@ -1,0 +1,559 @@
+package serial
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const softBuffer = 64 << 10 // characters a software end keeps; a Linux tty's flip buffers are as large
+
+// soft is the software end of a port: what its blocking methods need.
+type soft struct {
+	rd, wr sync.Mutex
+	rdDue  time.Time // guarded by l.mu
+	wrDue  time.Time
+	rdWake chan struct{}
+	wrWake chan struct{}
+	evWake chan struct{}
+
+	// guarded by l.mu
+	trigger int
+	waiting bool // a reader waits
+	blocked bool // a writer waits
+	rx      []byte
+	runs    []run // errors in rx
+	taken   int   // of rx
+	lost    bool  // the next character carries Overrun
+	held    []byte
+	xoff    bool // the other end sent DC3
+	sentOff bool // we did, or took RTS off
+	events  Change
+}
+
+// run marks one character of rx with errors.
+type run struct {
+	at int
+	f  Flags
+}
+
+const (
+	dc1 = 0x11 // XON
+	dc3 = 0x13 // XOFF
+)
+
+func (s *soft) init() {
+	s.trigger = 1
+	s.rdWake, s.wrWake, s.evWake = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (p *Port) wakeAll() { wake(p.soft.rdWake); wake(p.soft.wrWake); wake(p.soft.evWake) }
+
+// softListener is the listener of a port without a chip.
+type softListener Port
+
+func (sl *softListener) LineChanged(c Change) {
+	p := (*Port)(sl)
+	s := &p.soft
+	if c&(Data|Timer) != 0 {
+		p.softArrivals(false)
+	}
+	if c&Inputs != 0 {
+		p.gate()
+	}
+	if c&(Space|Timer|Inputs) != 0 && s.blocked {
+		p.releaseHeld()
+		wake(s.wrWake)
+	}
+	if ev := c & (Inputs | PeerMode); ev != 0 {
+		s.events |= ev
+		wake(s.evWake)
+	}
+}
+
+// softArrivals wakes the reader if enough has arrived, or sets the timer for it. tried: the reader has just found nothing.
+func (p *Port) softArrivals(tried bool) {
+	s := &p.soft
+	if p.tx.max {
+		if p.mode.Flow&FlowXONXOFF != 0 {
+			p.settleLocked(0)
+		}
+		if s.waiting && (len(s.rx) > s.taken || p.WaitingLocked(0)) {
+			wake(s.rdWake)
+		}
+		return
+	}
+	now := p.NowLocked()
+	if p.mode.Flow != FlowNone {
+		p.settleLocked(now)
+	}
+	at, have := Time(-1), len(s.rx)-s.taken
+	want := s.trigger
+	if !s.waiting {
+		want = softBuffer / 16 // often enough to throttle
+	}
+	if s.waiting || p.mode.Flow != FlowNone {
+		switch due, ok := p.ArrivalLocked(max(1, want-have)); {
+		case have >= want, have > 0 && !ok, ok && due <= now && !tried:
+			wake(s.rdWake)
+		case ok && due <= now:
+			at = now + p.mode.span(1) // a frame that the decoder has not finished
+		case ok:
+			at = due
+		}
+	}
+	if s.blocked && len(s.held) == 0 && p.openLocked() { // room comes as characters leave
+		t := p.tx.free
+		if u := p.UnstartedLocked(now); u > pacedAhead/2 {
+			t = p.StartLocked(now, u-pacedAhead/2)
+		}
+		if t <= now {
+			t = now + p.mode.span(1)
+		}
+		if at < 0 || t < at {
+			at = t
+		}
+	}
+	p.WakeAtLocked(at)
+}
+
+// settleLocked moves what has arrived into the receive buffer, as far as it fits; on a paced line the rest is overrun.
+func (p *Port) settleLocked(now Time) {
+	s := &p.soft
+	if _, ok := p.listener.(*softListener); !ok {
+		return // the chip settles
+	}
+	var buf [512]byte
+	for {
+		room := softBuffer - (len(s.rx) - s.taken)
+		if room <= 0 && p.tx.max {
+			return
+		}
+		n, f := p.TakeLocked(now, buf[:min(len(buf), max(room, 1))])
+		if n == 0 {
+			break
+		}
+		if p.mode.Flow&FlowXONXOFF != 0 && f == 0 {
+			n = p.filterXON(buf[:n])
+		}
+		if room <= 0 {
+			s.lost = true
+			p.count.Lost += uint64(n)
+			continue
+		}
+		p.keep(buf[:n], f)
+	}
+	p.throttle()
+}
+
+func (p *Port) keep(b []byte, f Flags) {
+	s := &p.soft
+	if len(b) == 0 {
+		return
+	}
+	if s.taken > 0 && len(s.rx)+len(b) > cap(s.rx) {
+		n := copy(s.rx, s.rx[s.taken:])
+		for i := range s.runs {
+			s.runs[i].at -= s.taken
+		}
+		s.rx, s.taken = s.rx[:n], 0
+	}
+	if s.lost {
+		s.lost = false
+		f |= Overrun
+		p.count.Overrun++
+	}
+	if f != 0 {
+		s.runs = append(s.runs, run{len(s.rx), f})
+	}
+	s.rx = append(s.rx, b...)
+}
+
+// filterXON takes DC1 and DC3 out of b and obeys them.
+func (p *Port) filterXON(b []byte) int {
+	n := 0
+	for _, c := range b {
+		switch c {
+		case dc1, dc3:
+			p.soft.xoff = c == dc3
+			p.gate()
+			continue
+		}
+		b[n] = c
+		n++
+	}
+	return n
+}
+
+// throttle asks the other end to pause when the buffer is three quarters full, and to go on at one quarter.
+func (p *Port) throttle() {
+	s := &p.soft
+	n := len(s.rx) - s.taken
+	off := s.sentOff
+	switch {
+	case p.mode.Flow == FlowNone:
+		return
+	case n > softBuffer*3/4:
+		off = true
+	case n < softBuffer/4:
+		off = false
+	}
+	if off == s.sentOff {
+		return
+	}
+	s.sentOff = off
+	if p.mode.Flow&FlowRTSCTS != 0 {
+		v := RTS
+		if off {
+			v = 0
+		}
+		p.SetSignalsLocked(RTS, v)
+	}
+	if p.mode.Flow&FlowXONXOFF != 0 {
+		c := byte(dc1)
+		if off {
+			c = dc3
+		}
+		p.transmit(p.NowLocked(), []byte{c}, 0)
+	}
+}
+
+// open reports whether flow control lets this end send.
+func (p *Port) openLocked() bool {
+	return !(p.mode.Flow&FlowRTSCTS != 0 && p.in&CTS == 0) && !(p.mode.Flow&FlowXONXOFF != 0 && p.soft.xoff)
+}
+
+// gate holds back what has not left, or lets it go.
+func (p *Port) gate() {
+	if p.mode.Flow == FlowNone {
+		return
+	}
+	if p.openLocked() {
+		p.releaseHeld()
+		if p.soft.blocked {
+			wake(p.soft.wrWake)
+		}
+	} else if p.filter == nil {
+		p.soft.held = append(p.RecallLocked(nil), p.soft.held...)
+	}
+}
+
+func (p *Port) releaseHeld() {
+	s := &p.soft
+	if len(s.held) > 0 && p.openLocked() {
+		s.held = s.held[p.SendLocked(s.held):]
+	}
+}
+
+func (p *Port) softModeLocked() {
+	if p.mode.Flow&FlowXONXOFF == 0 {
+		p.soft.xoff = false
+	}
+	p.releaseHeld()
+	p.gate()
+	wake(p.soft.wrWake)
+}
+
+// SetTrigger sets how many characters wake a waiting reader of a paced line, or fewer if no more are under way. 1 is exact, more is cheap.
+func (p *Port) SetTrigger(n int) { p.Lock(); p.soft.trigger = max(1, n); p.Unlock() }
+
+// Read reads what has arrived, waiting for at least one character. Characters come as they were received, those with errors too;
+// a break is left out. See Receive.
+//
+// Errors: as Receive.
+func (p *Port) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	for {
+		n, f, err := p.Receive(b)
+		if err != nil || f&Break == 0 {
+			return n, err
+		}
+	}
+}
+
+// Receive waits for characters and returns a run of them without errors (flags 0), or exactly one with.
+//
+// Errors: os.ErrDeadlineExceeded when the read deadline passes; os.ErrClosed after Close, at once for a pending Receive too;
+// ENODEV after Vanish. What had arrived before is delivered first.
+func (p *Port) Receive(b []byte) (int, Flags, error) {
+	s := &p.soft
+	s.rd.Lock()
+	defer s.rd.Unlock()
+	var timer *time.Timer
+	for {
+		p.Lock()
+		n, f := p.receiveLocked(b)
+		var err error
+		switch due := s.rdDue; {
+		case n > 0:
+		case p.closed:
+			err = errClosed
+		case p.gone:
+			err = Unplugged("read", p.name)
+		case !due.IsZero() && !time.Now().Before(due):
+			err = errTimeout
+		}
+		s.waiting = n == 0 && err == nil
+		if s.waiting {
+			p.softArrivals(true)
+		}
+		due := s.rdDue
+		p.Unlock()
+		if n > 0 || err != nil {
+			if timer != nil {
+				timer.Stop()
+			}
+			return n, f, err
+		}
+		timer = wait(s.rdWake, due, timer)
+	}
+}
+
+// wait waits for c or the time due, if there is one.
+func wait(c chan struct{}, due time.Time, t *time.Timer) *time.Timer {
+	if due.IsZero() {
+		<-c
+		return t
+	}
+	if t == nil {
+		t = time.NewTimer(time.Until(due))
+	} else {
+		t.Reset(time.Until(due))
+	}
+	select {
+	case <-c:
+	case <-t.C:
+	}
+	return t
+}
+
+func (p *Port) receiveLocked(b []byte) (int, Flags) {
+	s := &p.soft
+	now := p.NowLocked()
+	if len(s.rx) == s.taken && p.mode.Flow&FlowXONXOFF == 0 && !s.lost {
+		if n, f := p.TakeLocked(now, b); n > 0 {
+			return n, f
+		}
+	} else {
+		p.settleLocked(now)
+	}
+	have := s.rx[s.taken:]
+	if len(have) == 0 {
+		return 0, 0
+	}
+	n, f := min(len(b), len(have)), Flags(0)
+	if len(s.runs) > 0 {
+		if r := s.runs[0]; r.at == s.taken {
+			n, f = 1, r.f
+			s.runs = s.runs[1:]
+		} else {
+			n = min(n, r.at-s.taken)
+		}
+	}
+	copy(b, have[:n])
+	s.taken += n
+	if s.taken == len(s.rx) {
+		s.rx, s.taken = s.rx[:0], 0
+	}
+	p.throttle()
+	return n, f
+}
+
+// Write sends b. It returns when the port has taken all of it, which on a paced line is up to 4096 characters before it has left; see Drain.
+//
+// Errors: os.ErrDeadlineExceeded, os.ErrClosed, ENODEV as Receive. An end that nobody listens to takes everything.
+func (p *Port) Write(b []byte) (int, error) {
+	n, err := p.send(b, 0)
+	return n, err
+}
+
+func (p *Port) write(_ string, b []byte, flip uint16) error {
+	_, err := p.send(b, flip)
+	return err
+}
+
+func (p *Port) send(b []byte, flip uint16) (int, error) {
+	s := &p.soft
+	s.wr.Lock()
+	defer s.wr.Unlock()
+	sent := 0
+	err := p.waitWrite(func() bool {
+		if len(s.held) > 0 || !p.openLocked() {
+			return len(b) == 0
+		}
+		if flip != 0 {
+			sent += p.transmit(p.NowLocked(), b[sent:], flip)
+		} else {
+			sent += p.SendLocked(b[sent:])
+		}
+		return sent == len(b)
+	})
+	return sent, err
+}
+
+// waitWrite calls try under the lock until it reports true.
+func (p *Port) waitWrite(try func() bool) error {
+	s := &p.soft
+	var timer *time.Timer
+	for {
+		p.Lock()
+		var err error
+		due := s.wrDue
+		switch {
+		case p.closed:
+			err = errClosed
+		case p.gone:
+			err = Unplugged("write", p.name)
+		case !due.IsZero() && !time.Now().Before(due):
+			err = errTimeout
+		}
+		done := err != nil || try()
+		s.blocked = !done
+		if s.blocked && !p.tx.max {
+			p.softArrivals(false)
+		}
+		p.Unlock()
+		if done {
+			if timer != nil {
+				timer.Stop()
+			}
+			return err
+		}
+		timer = wait(s.wrWake, due, timer)
+	}
+}
+
+// Drain waits until everything written has left. On a Max line that is: until the other end has taken it.
+//
+// Errors: as Write.
+func (p *Port) Drain() error {
+	s := &p.soft
+	s.wr.Lock()
+	defer s.wr.Unlock()
+	return p.waitWrite(func() bool {
+		if len(s.held) > 0 {
+			return false
+		}
+		if p.tx.max {
+			p.tx.full = p.tx.queued() > 0
+			return !p.tx.full
+		}
+		return p.tx.free <= p.NowLocked()
+	})
+}
+
+// SendBreak waits until everything written has left, holds the wire at 0 for d and lets it go.
+func (p *Port) SendBreak(d time.Duration) error {
+	if err := p.Drain(); err != nil {
+		return err
+	}
+	p.SetBreak(true)
+	if !p.tx.max {
+		time.Sleep(d)
+	}
+	return p.SetBreak(false)
+}
+
+// Purge throws away what has arrived (rx) and what has not left (tx).
+func (p *Port) Purge(rx, tx bool) error {
+	p.Lock()
+	defer p.Unlock()
+	s := &p.soft
+	if rx {
+		p.settleLocked(p.NowLocked())
+		s.rx, s.runs, s.taken, s.lost = s.rx[:0], s.runs[:0], 0, false
+		if p.tx.max {
+			p.peer.tx.discard()
+			p.peer.tell(Space)
+		}
+	}
+	if tx {
+		s.held = nil
+		p.tx.recall(p.NowLocked(), nil)
+		if p.tx.max {
+			p.tx.discard()
+		}
+		wake(s.wrWake)
+	}
+	return nil
+}
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline end waiting methods at t; the zero time is never.
+func (p *Port) SetDeadline(t time.Time) error { p.SetReadDeadline(t); return p.SetWriteDeadline(t) }
+
+// SetReadDeadline is for Read and Receive.
+func (p *Port) SetReadDeadline(t time.Time) error {
+	p.Lock()
+	p.soft.rdDue = t
+	p.Unlock()
+	wake(p.soft.rdWake)
+	return nil
+}
+
+// SetWriteDeadline is for Write and Drain.
+func (p *Port) SetWriteDeadline(t time.Time) error {
+	p.Lock()
+	p.soft.wrDue = t
+	p.Unlock()
+	wake(p.soft.wrWake)
+	return nil
+}
+
+// WaitChange waits until the inputs or the other end's mode have changed since the last call, and says which ([Inputs], [PeerMode]).
+//
+// Errors: ctx's; os.ErrClosed; ENODEV after Vanish.
+func (p *Port) WaitChange(ctx context.Context) (Change, error) {
+	for {
+		p.Lock()
+		ev, closed, gone := p.soft.events, p.closed, p.gone
+		p.soft.events = 0
+		p.Unlock()
+		switch {
+		case ev != 0:
+			return ev, nil
+		case closed:
+			wake(p.soft.evWake) // for the next waiter
+			return 0, errClosed
+		case gone:
+			return 0, Unplugged("wait", p.name)
+		}
+		select {
+		case <-p.soft.evWake:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// Close lets go of the port: its lines go off, waiting methods return os.ErrClosed at once, and the other end's data goes nowhere.
+// What was written before still arrives.
+//
+// Errors: os.ErrClosed the second time.
+func (p *Port) Close() error {
+	p.Lock()
+	if p.closed {
+		p.Unlock()
+		return errClosed
+	}
+	p.SetBreakLocked(false)
+	p.SetSignalsLocked(AllSignals, 0)
+	p.closed = true
+	p.listener = (*softListener)(p)
+	p.WakeAtLocked(-1)
+	if p.tx.max && p.peer != p {
+		p.peer.tx.discard()
+	}
+	p.peer.tell(Space)
+	p.wakeAll()
+	p.Unlock()
+	return nil
+}
