@@ -18,6 +18,10 @@ const (
 // line runs; it uses the Locked methods.
 type Listener interface{ LineChanged(Change) }
 
+// Settler is a listener that can take in what has arrived by now, as the line asks before something changes under it (mode,
+// cable). Without it what the listener has not taken by then is received in the new mode, or lost.
+type Settler interface{ SettleLocked(now Time) }
+
 // Listen attaches a chip to the port, in place of the port's blocking methods. nil gives those back.
 func (p *Port) Listen(l Listener) {
 	p.Lock()

@@ -128,7 +128,10 @@ func (p *Port) softArrivals(tried bool) {
 func (p *Port) settleLocked(now Time) {
 	s := &p.soft
 	if _, ok := p.listener.(*softListener); !ok {
-		return // the chip settles
+		if c, ok := p.listener.(Settler); ok {
+			c.SettleLocked(now)
+		}
+		return
 	}
 	var buf [512]byte
 	for {

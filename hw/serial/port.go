@@ -294,8 +294,10 @@ func (p *Port) Unplug() { p.Lock(); p.UnplugLocked(); p.Unlock() }
 // UnplugLocked is Unplug for a filter.
 func (p *Port) UnplugLocked() {
 	for _, e := range p.l.ports {
-		e.severed = true
 		e.settleLocked(e.NowLocked())
+	}
+	for _, e := range p.l.ports {
+		e.severed = true
 	}
 	for _, e := range p.l.ports {
 		e.tx.discard()
