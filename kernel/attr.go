@@ -1,0 +1,150 @@
+package kernel
+
+import (
+	"strings"
+	"sync"
+)
+
+// Attr is a pseudo file of /proc or /sys: Show makes its content when it is read from the start, Store takes a write.
+type Attr struct {
+	Show  func(t *Task) (string, error) // nil: EIO (sysfs) on read
+	Store func(t *Task, data string) error
+	sysfs bool
+}
+
+// attrFile is one open Attr: the content as it was at the first read.
+type attrFile struct {
+	mu   sync.Mutex
+	text string
+	have bool
+}
+
+// attrOps serve every Attr. References: fs/seq_file.c, fs/sysfs/file.c, fs/proc/inode.c.
+var attrOps = &FileOperations{
+	Open: func(t *Task, f *File) error {
+		a := f.inode.private.(*Attr)
+		if a.sysfs && (a.Store == nil && f.Flags()&O_ACCMODE != O_RDONLY || a.Show == nil && f.Flags()&O_ACCMODE != O_WRONLY) {
+			return EACCES
+		}
+		f.Private = &attrFile{}
+		return nil
+	},
+	Read: func(t *Task, f *File, p []byte) (int, error) {
+		a, af := f.inode.private.(*Attr), f.Private.(*attrFile)
+		if a.Show == nil {
+			return 0, EIO
+		}
+		af.mu.Lock()
+		defer af.mu.Unlock()
+		pos := f.Pos()
+		if !af.have || pos == 0 {
+			text, err := a.Show(t)
+			if err != nil {
+				return 0, err
+			}
+			if a.sysfs && len(text) > 4096 {
+				text = text[:4096]
+			}
+			af.text, af.have = text, true
+		}
+		if pos >= int64(len(af.text)) {
+			return 0, nil
+		}
+		n := copy(p, af.text[pos:])
+		f.SetPos(pos + int64(n))
+		return n, nil
+	},
+	Write: func(t *Task, f *File, p []byte) (int, error) {
+		a := f.inode.private.(*Attr)
+		if a.Store == nil {
+			return 0, EIO
+		}
+		if a.sysfs && len(p) > 4095 {
+			p = p[:4095]
+		}
+		if err := a.Store(t, string(p)); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	},
+	Llseek: func(_ *Task, f *File, off int64, whence int) (int64, error) {
+		if whence == SEEK_END {
+			return 0, EINVAL
+		}
+		return f.SeekSize(off, whence, 0)
+	},
+}
+
+// attr makes a pseudo file below dir.
+func (ns *nameSpace) attr(dir *Inode, name string, perm uint32, a *Attr) *Inode {
+	i := ns.inode(S_IFREG|perm, a)
+	i.ops = attrOps
+	_ = ns.attach(dir, name, i)
+	return i
+}
+
+// ProcDir finds or makes a directory below /proc by its slash-separated name, "" for /proc itself.
+func (k *Kernel) ProcDir(name string) *Inode {
+	dir := k.ns.mkdirAll(k.proc, splitPath(name)...)
+	return dir
+}
+
+// ProcFile adds a file to /proc; name may contain directories. remove takes it away again (proc_create,
+// proc_remove).
+func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err error) {
+	dir, base := k.splitDir(k.proc, name)
+	i := k.ns.inode(S_IFREG|perm, a)
+	i.ops = attrOps
+	if err := k.ns.attach(dir, base, i); err != nil {
+		return nil, err
+	}
+	return func() { k.ns.detach(dir, base) }, nil
+}
+
+// ProcFileOps adds a file of /proc that a driver serves with operations of its own; private reaches them as
+// File.Inode().Private().
+func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
+	dir, base := k.splitDir(k.proc, name)
+	i := k.ns.inode(S_IFREG|perm, private)
+	i.ops = ops
+	if err := k.ns.attach(dir, base, i); err != nil {
+		return nil, err
+	}
+	return func() { k.ns.detach(dir, base) }, nil
+}
+
+// SysDir finds or makes a directory below /sys; SysRemove takes one away with everything in it.
+func (k *Kernel) SysDir(name string) *Inode { return k.ns.mkdirAll(k.sys, splitPath(name)...) }
+
+// SysRemove takes a name below /sys away with everything in it.
+func (k *Kernel) SysRemove(name string) {
+	dir, base := k.splitDir(k.sys, name)
+	k.ns.detach(dir, base)
+}
+
+// SysAttr adds an attribute file to a directory below /sys.
+func (k *Kernel) SysAttr(dir *Inode, name string, perm uint32, a *Attr) error {
+	a.sysfs = true
+	i := k.ns.inode(S_IFREG|perm, a)
+	i.ops = attrOps
+	return k.ns.attach(dir, name, i)
+}
+
+// SysLink adds a symbolic link to a directory below /sys.
+func (k *Kernel) SysLink(dir *Inode, name, target string) error {
+	i := k.ns.inode(S_IFLNK|0o777, nil)
+	i.target = target
+	return k.ns.attach(dir, name, i)
+}
+
+func splitPath(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return r == '/' })
+}
+
+func (k *Kernel) splitDir(root *Inode, name string) (*Inode, string) {
+	parts := splitPath(name)
+	if len(parts) == 0 {
+		return root, ""
+	}
+	return k.ns.mkdirAll(root, parts[:len(parts)-1]...), parts[len(parts)-1]
+}

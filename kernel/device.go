@@ -1,0 +1,282 @@
+package kernel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Class is a kind of device: a directory of /sys/class (struct class).
+type Class struct {
+	Name  string
+	Owner *Module
+	// Devnode chooses the node's name and permission bits for a device; nil: the device's name, 0600.
+	Devnode func(d *Device) (node string, mode uint32)
+
+	dir *Inode
+}
+
+// DeviceInfo describes a device to be made.
+type DeviceInfo struct {
+	Name   string
+	Node   string            // in /dev, may hold directories; "" is Name
+	Dev    Dev               // 0: no node
+	Mode   uint32            // permission bits of the node; 0 is 0600
+	Parent *Device           // nil: a virtual device
+	Env    map[string]string // more variables of its uevents
+	Attrs  map[string]*Attr  // files of its directory in /sys; nil Store: mode 0444, else 0644
+	// Private is the driver's.
+	Private any
+}
+
+// Device is one device of the kernel's tree: its directory in /sys, its node in /dev, its uevents (struct device).
+type Device struct {
+	DeviceInfo
+	Class *Class
+
+	path string // below /sys, "devices/virtual/misc/psaux"
+	dir  *Inode
+	node *Inode
+}
+
+// Path is the device's place below /sys, with a leading slash: the DEVPATH of its uevents.
+func (d *Device) Path() string { return "/" + d.path }
+
+// devices guards the classes.
+type devices struct {
+	mu      sync.Mutex
+	classes map[string]*Class // +checklocks:mu
+}
+
+// Class finds or makes the class of that name (class_create).
+func (k *Kernel) Class(name string, owner *Module) *Class {
+	k.devices.mu.Lock()
+	defer k.devices.mu.Unlock()
+	if c, ok := k.devices.classes[name]; ok {
+		return c
+	}
+	c := &Class{Name: name, Owner: owner, dir: k.SysDir("class/" + name)}
+	if k.devices.classes == nil {
+		k.devices.classes = make(map[string]*Class)
+	}
+	k.devices.classes[name] = c
+	return c
+}
+
+// ClassCreate makes a class.
+//
+// Errors: EEXIST when there is one of that name, EINVAL without a name.
+func (k *Kernel) ClassCreate(name string, owner *Module) (*Class, error) {
+	if name == "" || strings.Contains(name, "/") {
+		return nil, EINVAL
+	}
+	k.devices.mu.Lock()
+	_, taken := k.devices.classes[name]
+	k.devices.mu.Unlock()
+	if taken {
+		return nil, EEXIST
+	}
+	return k.Class(name, owner), nil
+}
+
+// ClassDestroy removes a class that has no devices left.
+func (k *Kernel) ClassDestroy(c *Class) {
+	k.devices.mu.Lock()
+	defer k.devices.mu.Unlock()
+	if k.devices.classes[c.Name] == c {
+		delete(k.devices.classes, c.Name)
+		k.SysRemove("class/" + c.Name)
+	}
+}
+
+// DeviceCreate makes a device with its directory in /sys and, where it has a device number, its node in /dev, owned by
+// root, and announces it with a uevent (device_create, devtmpfs_create_node). A node's name that is taken
+// already keeps its first owner.
+func (k *Kernel) DeviceCreate(c *Class, info DeviceInfo) *Device {
+	d := &Device{DeviceInfo: info, Class: c}
+	node, mode := d.Node, d.Mode
+	if node == "" {
+		node = d.Name
+	}
+	if c != nil && c.Devnode != nil {
+		if n, m := c.Devnode(d); n != "" {
+			node, mode = n, m
+		} else if m != 0 {
+			mode = m
+		}
+	}
+	node = strings.ReplaceAll(node, "!", "/")
+	d.Node, d.Mode = node, mode
+	k.sysDevice(d)
+	if d.Dev != 0 {
+		k.devNode(d)
+	}
+	k.uevent("add", d)
+	return d
+}
+
+func (k *Kernel) sysDevice(d *Device) {
+	name := strings.ReplaceAll(d.Name, "/", "!")
+	switch {
+	case d.Parent != nil:
+		d.path = d.Parent.path
+		if d.Class != nil {
+			d.path += "/" + d.Class.Name
+		}
+		d.path += "/" + name
+	case d.Class != nil:
+		d.path = "devices/virtual/" + d.Class.Name + "/" + name
+	default:
+		d.path = "devices/" + name
+	}
+	d.dir = k.SysDir(d.path)
+	if d.Dev != 0 {
+		text := fmt.Sprintf("%d:%d\n", d.Dev.Major(), d.Dev.Minor())
+		_ = k.SysAttr(d.dir, "dev", 0o444, &Attr{Show: func(*Task) (string, error) { return text, nil }})
+	}
+	_ = k.SysAttr(d.dir, "uevent", 0o644, &Attr{
+		Show:  func(*Task) (string, error) { return ueventText(d.vars()), nil },
+		Store: func(_ *Task, s string) error { k.uevent(strings.TrimSpace(s), d); return nil },
+	})
+	for name, a := range d.Attrs {
+		perm := uint32(0o444)
+		if a.Store != nil {
+			perm = 0o644
+		}
+		_ = k.SysAttr(d.dir, name, perm, a)
+	}
+	if d.Class != nil {
+		_ = k.SysLink(d.dir, "subsystem", "/sys/class/"+d.Class.Name)
+		_ = k.SysLink(d.Class.dir, name, "/sys/"+d.path)
+	}
+}
+
+func (k *Kernel) devNode(d *Device) {
+	mode := d.Mode & modeMask
+	if mode == 0 {
+		mode = 0o600
+	}
+	dir, base := k.splitDir(k.dev, d.Node)
+	i := k.ns.inode(S_IFCHR|mode, d)
+	i.rdev = d.Dev
+	if k.ns.attach(dir, base, i) == nil {
+		d.node = i
+	}
+}
+
+// DeviceDestroy undoes DeviceCreate; nil is left alone.
+func (k *Kernel) DeviceDestroy(d *Device) {
+	if d == nil {
+		return
+	}
+	k.uevent("remove", d)
+	if d.node != nil {
+		dir, base := k.splitDir(k.dev, d.Node)
+		k.ns.mu.Lock()
+		if dir.children[base] == d.node {
+			dir.detachLocked(base)
+		}
+		for dir != k.dev && len(dir.children) == 0 { // devtmpfs removes directories that it has made
+			parent := dir.parent
+			for n, c := range parent.children {
+				if c == dir {
+					parent.detachLocked(n)
+				}
+			}
+			dir = parent
+		}
+		k.ns.mu.Unlock()
+		d.node = nil
+	}
+	if d.Class != nil {
+		k.ns.detach(d.Class.dir, strings.ReplaceAll(d.Name, "/", "!"))
+	}
+	k.SysRemove(d.path)
+}
+
+// vars are the variables of a device's uevent, beside ACTION, DEVPATH, SUBSYSTEM and SEQNUM.
+func (d *Device) vars() []string {
+	var v []string
+	if d.Dev != 0 {
+		v = append(v, fmt.Sprintf("MAJOR=%d", d.Dev.Major()), fmt.Sprintf("MINOR=%d", d.Dev.Minor()), "DEVNAME="+d.Node)
+		if d.Mode != 0 {
+			v = append(v, fmt.Sprintf("DEVMODE=%#o", d.Mode))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Env)) {
+		v = append(v, name+"="+d.Env[name])
+	}
+	return v
+}
+
+func ueventText(vars []string) string {
+	if len(vars) == 0 {
+		return ""
+	}
+	return strings.Join(vars, "\n") + "\n"
+}
+
+// Uevent is what the kernel tells user space about a device (lib/kobject_uevent.c).
+type Uevent struct {
+	Action    string // add, remove, change, bind, unbind, move, online, offline
+	Devpath   string
+	Subsystem string
+	Seqnum    uint64
+	Vars      []string // KEY=value, MODALIAS among them
+}
+
+// Var finds a variable, "" when there is none.
+func (u Uevent) Var(key string) string {
+	for _, v := range u.Vars {
+		if rest, ok := strings.CutPrefix(v, key+"="); ok {
+			return rest
+		}
+	}
+	return ""
+}
+
+func (k *Kernel) uevent(action string, d *Device) {
+	u := Uevent{Action: action, Devpath: d.Path(), Seqnum: k.ueventSeq.Add(1), Vars: d.vars()}
+	if d.Class != nil {
+		u.Subsystem = d.Class.Name
+	} else {
+		u.Subsystem = d.Env["SUBSYSTEM"]
+	}
+	if list := k.ueventSubs.Load(); list != nil {
+		for _, s := range *list {
+			s.fn(u)
+		}
+	}
+}
+
+// Announce sends a uevent for d.
+func (k *Kernel) Announce(action string, d *Device) { k.uevent(action, d) }
+
+type ueventSub struct{ fn func(Uevent) }
+
+// OnUevent calls fn for every uevent, in order, from the goroutine that causes it; fn must not block. stop ends it.
+func (k *Kernel) OnUevent(fn func(Uevent)) (stop func()) {
+	s := &ueventSub{fn}
+	for {
+		old := k.ueventSubs.Load()
+		var list []*ueventSub
+		if old != nil {
+			list = append(list, *old...)
+		}
+		list = append(list, s)
+		if k.ueventSubs.CompareAndSwap(old, &list) {
+			break
+		}
+	}
+	return func() {
+		for {
+			old := k.ueventSubs.Load()
+			list := slices.DeleteFunc(slices.Clone(*old), func(o *ueventSub) bool { return o == s })
+			if k.ueventSubs.CompareAndSwap(old, &list) {
+				return
+			}
+		}
+	}
+}

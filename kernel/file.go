@@ -1,0 +1,348 @@
+package kernel
+
+import (
+	"sync/atomic"
+)
+
+// Open and descriptor flags with the values of x86 Linux (include/uapi/asm-generic/fcntl.h).
+const (
+	O_RDONLY   = 0
+	O_WRONLY   = 1
+	O_RDWR     = 2
+	O_ACCMODE  = 3
+	O_CREAT    = 0o100
+	O_EXCL     = 0o200
+	O_NOCTTY   = 0o400
+	O_TRUNC    = 0o1000
+	O_APPEND   = 0o2000
+	O_NONBLOCK = 0o4000
+	FASYNC     = 0o20000
+	O_CLOEXEC  = 0o2000000
+
+	setflMask = O_APPEND | O_NONBLOCK | FASYNC // what F_SETFL may change
+)
+
+// Whence values of lseek(2).
+const (
+	SEEK_SET = 0
+	SEEK_CUR = 1
+	SEEK_END = 2
+)
+
+// File is one open file (struct file): what open made, shared by the descriptors that dup and clone give it.
+type File struct {
+	op    *FileOperations
+	read  func(t *Task, f *File, p []byte) (int, error)
+	write func(t *Task, f *File, p []byte) (int, error)
+	flags atomic.Uint32
+	pos   atomic.Int64
+	count atomic.Int32 // descriptors, and calls of tasks that share their descriptors
+	inode *Inode
+	path  string
+	cdev  *Cdev   // of a character device: holds its module
+	owner *Module // of op: held as well
+
+	// Private is the driver's, set in its Open (private_data).
+	Private any
+}
+
+// Flags are the open flags, as F_GETFL gives them; O_NONBLOCK may change while the file is open.
+func (f *File) Flags() uint32 { return f.flags.Load() }
+
+// Nonblock reports whether the file has O_NONBLOCK.
+func (f *File) Nonblock() bool { return f.flags.Load()&O_NONBLOCK != 0 }
+
+// Pos is the position in bytes; drivers that have one move it with SetPos.
+func (f *File) Pos() int64 { return f.pos.Load() }
+
+// SetPos sets the position.
+func (f *File) SetPos(pos int64) { f.pos.Store(pos) }
+
+// Inode is what the file was opened from, Path the name that was used, Dev the device number of a device node.
+func (f *File) Inode() *Inode { return f.inode }
+
+// Path is the name that the file was opened by.
+func (f *File) Path() string { return f.path }
+
+// Dev is the device number of the node.
+func (f *File) Dev() Dev { return f.inode.rdev }
+
+// Cdev is the character device behind the file, nil for other files.
+func (f *File) Cdev() *Cdev { return f.cdev }
+
+// Minor is the device's minor number (iminor).
+func (f *File) Minor() uint32 { return f.inode.rdev.Minor() }
+
+// Ops is the table in force, and ReplaceOps changes it during Open, as a driver of a whole major does to
+// hand an open on to one minor's (replace_fops). The new table's module is held instead of the old one's.
+func (f *File) Ops() *FileOperations { return f.op }
+
+// ReplaceOps installs another table; it may be called in Open only.
+//
+// Errors: ENODEV when the table's module is going away.
+func (f *File) ReplaceOps(op *FileOperations) error {
+	if !op.Owner.get() {
+		return ENODEV
+	}
+	f.owner.put()
+	f.setOps(op)
+	return nil
+}
+
+func (f *File) setOps(op *FileOperations) {
+	f.op, f.owner = op, op.Owner
+	f.read, f.write = nil, nil
+	if f.flags.Load()&O_ACCMODE != O_WRONLY {
+		f.read = op.Read
+	}
+	if f.flags.Load()&O_ACCMODE != O_RDONLY {
+		f.write = op.Write
+	}
+}
+
+// doRead is read(2) on the file.
+//
+// Errors: EBADF not open for reading; EINVAL the driver cannot read; EAGAIN nothing there and O_NONBLOCK;
+// EINTR a signal came first; the driver's own; ErrKilled.
+func (f *File) doRead(t *Task, p []byte) (n int, err error) {
+	if f.read == nil {
+		return 0, f.cannot(O_WRONLY)
+	}
+	defer t.catch(f, &err)
+	n, err = f.read(t, f, p)
+	if err != nil {
+		n, err = f.readSlow(t, p, n, err)
+	}
+	return n, err
+}
+
+// cannot says why there is no read or write function: the file's mode, or the driver.
+func (f *File) cannot(mode uint32) error {
+	if f.flags.Load()&O_ACCMODE == mode {
+		return EBADF
+	}
+	return EINVAL
+}
+
+func (f *File) readSlow(t *Task, p []byte, n int, err error) (int, error) {
+	if n > 0 {
+		return n, nil
+	}
+	if err != EAGAIN || f.Nonblock() || f.op.Poll == nil {
+		return 0, t.sysError(err)
+	}
+	w := t.pollTable()
+	defer w.Release()
+	for {
+		t.SetState(TaskInterruptible)
+		f.op.Poll(t, f, w)
+		w.full = true
+		n, err = f.read(t, f, p)
+		if n > 0 || err != EAGAIN || f.Nonblock() {
+			break
+		}
+		if t.SignalPending() {
+			err = ERESTARTSYS
+			break
+		}
+		t.Schedule()
+	}
+	t.SetState(TaskRunning)
+	if n > 0 {
+		return n, nil
+	}
+	return 0, t.sysError(err)
+}
+
+// doWrite is write(2) on the file. Errors: as doRead.
+func (f *File) doWrite(t *Task, p []byte) (n int, err error) {
+	if f.write == nil {
+		return 0, f.cannot(O_RDONLY)
+	}
+	defer t.catch(f, &err)
+	n, err = f.write(t, f, p)
+	if err != nil || n < len(p) && f.op.WriteAll {
+		n, err = f.writeSlow(t, p, n, err)
+	}
+	return n, err
+}
+
+func (f *File) writeSlow(t *Task, p []byte, done int, err error) (int, error) {
+	if err != nil && err != EAGAIN || f.Nonblock() || f.op.Poll == nil || done > 0 && !f.op.WriteAll {
+		if done > 0 {
+			return done, nil
+		}
+		return 0, t.sysError(err)
+	}
+	w := t.pollTable()
+	defer w.Release()
+	for {
+		t.SetState(TaskInterruptible)
+		f.op.Poll(t, f, w)
+		w.full = true
+		var n int
+		n, err = f.write(t, f, p[done:])
+		done += max(n, 0)
+		if err != nil && err != EAGAIN || done == len(p) || done > 0 && !f.op.WriteAll || f.Nonblock() {
+			break
+		}
+		if t.SignalPending() {
+			err = ERESTARTSYS
+			break
+		}
+		if err == EAGAIN {
+			t.Schedule()
+		}
+	}
+	t.SetState(TaskRunning)
+	if done > 0 || err == nil {
+		return done, nil
+	}
+	return 0, t.sysError(err)
+}
+
+// sysError turns a driver's error into what the system call returns.
+func (t *Task) sysError(err error) error {
+	e := ErrnoOf(err)
+	switch e {
+	case ERESTARTSYS:
+		e = EINTR
+	case ENOIOCTLCMD:
+		e = ENOTTY
+	}
+	if t.Killed() && (e == EINTR || t.dead.Load()) {
+		return ErrKilled
+	}
+	if e == EINTR {
+		t.deliver()
+	}
+	return e
+}
+
+func (t *Task) pollTable() *PollTable {
+	t.poll.Release()
+	return &t.poll
+}
+
+func (f *File) doPoll(t *Task, w *PollTable) Events {
+	if f.op.Poll == nil {
+		return PollDefault
+	}
+	return f.op.Poll(t, f, w)
+}
+
+func (f *File) doSeek(t *Task, off int64, whence int) (pos int64, err error) {
+	if f.op.Llseek == nil {
+		return 0, ESPIPE
+	}
+	if whence < SEEK_SET || whence > 4 {
+		return 0, EINVAL
+	}
+	defer t.catch(f, &err)
+	pos, err = f.op.Llseek(t, f, off, whence)
+	if err != nil {
+		err = t.sysError(err)
+	}
+	return pos, err
+}
+
+// Generic ioctl commands that the file layer answers itself (do_vfs_ioctl).
+const (
+	FIOCLEX  = 0x5451
+	FIONCLEX = 0x5450
+	FIONBIO  = 0x5421
+	FIOASYNC = 0x5452
+)
+
+func (f *File) doIoctl(t *Task, cmd uint32, arg Arg) (ret int, err error) {
+	defer t.catch(f, &err)
+	switch cmd {
+	case FIOCLEX, FIONCLEX:
+		return 0, nil
+	case FIONBIO, FIOASYNC:
+		if len(arg.Buf) < 4 {
+			return 0, EFAULT
+		}
+		bit := uint32(O_NONBLOCK)
+		if cmd == FIOASYNC {
+			bit = FASYNC
+		}
+		flags := f.Flags() &^ bit
+		if arg.Buf[0]|arg.Buf[1]|arg.Buf[2]|arg.Buf[3] != 0 {
+			flags |= bit
+		}
+		return 0, f.setFlags(t, flags)
+	}
+	if f.op.Ioctl == nil {
+		return 0, ENOTTY
+	}
+	ret, err = f.op.Ioctl(t, f, cmd, arg)
+	if err != nil {
+		ret, err = 0, t.sysError(err)
+	}
+	return ret, err
+}
+
+func (f *File) setFlags(t *Task, flags uint32) error {
+	old := f.Flags()
+	if (old^flags)&FASYNC != 0 {
+		switch {
+		case f.op.Fasync != nil:
+			if err := f.op.Fasync(t, f, flags&FASYNC != 0); err != nil {
+				return t.sysError(err)
+			}
+		case flags&FASYNC != 0:
+			return ENOTTY
+		}
+	}
+	f.flags.Store(old&^setflMask | flags&setflMask)
+	return nil
+}
+
+// put drops one reference; the last one releases the file.
+func (f *File) put(t *Task) {
+	if f.count.Add(-1) > 0 {
+		return
+	}
+	f.release(t)
+}
+
+func (f *File) release(t *Task) {
+	if f.op.Fasync != nil && f.Flags()&FASYNC != 0 {
+		_ = f.op.Fasync(t, f, false)
+	}
+	if f.op.Release != nil {
+		var err error
+		func() {
+			defer t.catch(f, &err)
+			f.op.Release(t, f)
+		}()
+	}
+	f.owner.put()
+	if f.cdev != nil {
+		f.cdev.put()
+	}
+	f.inodeDone()
+}
+
+func (f *File) inodeDone() { f.Private = nil }
+
+// SeekSize is an Llseek over a content of the given size in bytes (generic_file_llseek_size, fixed_size_llseek).
+//
+// Errors: EINVAL for a position outside 0…MaxInt64 or an unknown whence.
+func (f *File) SeekSize(off int64, whence int, size int64) (int64, error) {
+	switch whence {
+	case SEEK_SET:
+	case SEEK_CUR:
+		off += f.Pos()
+	case SEEK_END:
+		off += size
+	default:
+		return 0, EINVAL
+	}
+	if off < 0 {
+		return 0, EINVAL
+	}
+	f.SetPos(off)
+	return off, nil
+}

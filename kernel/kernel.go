@@ -1,0 +1,177 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Kernel is one simulated kernel. Any number of them live in a process, and they share nothing.
+type Kernel struct {
+	Log Log
+
+	boot    time.Time
+	cfg     Config
+	ns      nameSpace
+	root    *Inode
+	dev     *Inode
+	proc    *Inode
+	sys     *Inode
+	tasks   taskList
+	init    *Task
+	chrdevs chrdevs
+	misc    miscs
+	devices devices
+	modules modules
+	irqs    irqs
+	formats []Format
+	catalog map[string]func() *Module
+	taint   atomic.Uint32
+	oopses  atomic.Uint32
+
+	ueventSeq  atomic.Uint64
+	ueventSubs atomic.Pointer[[]*ueventSub]
+	modprobe   atomic.Pointer[modprobe]
+	dying      chan struct{}
+	down       sync.Once
+	ctx        context.Context
+	stop       context.CancelFunc
+}
+
+// Config says how a kernel is booted. The zero value is a kernel that knows no module files and no catalog.
+type Config struct {
+	// Formats build the readers of module files that the kernel knows.
+	Formats []func(*Kernel) Format
+	// Catalog holds the drivers that are linked into the program, by module name.
+	Catalog map[string]func() *Module
+	// Cmdline is /proc/cmdline.
+	Cmdline string
+	// Console gets the log as it is written; nil: nothing does.
+	Console io.Writer
+	// ConsoleLevel is the level below which records reach the console; 0 is 7, all but debug.
+	ConsoleLevel Level
+}
+
+// Boot starts a kernel. Shutdown ends it.
+func Boot(cfg Config) *Kernel {
+	now := time.Now()
+	k := &Kernel{cfg: cfg, boot: now, dying: make(chan struct{}), catalog: cfg.Catalog}
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	k.ns.boot = now
+	k.Log.now = func() time.Duration { return time.Since(now) }
+	if cfg.Console != nil {
+		level := cfg.ConsoleLevel
+		if level == 0 {
+			level = LevelDebug
+		}
+		k.Log.SetConsole(cfg.Console, level)
+	}
+	k.root = k.ns.inode(S_IFDIR|0o755, nil)
+	k.dev = k.ns.mkdirAll(k.root, "dev")
+	k.proc = k.ns.mkdirAll(k.root, "proc")
+	k.sys = k.ns.mkdirAll(k.root, "sys")
+	k.ns.mkdirAll(k.root, "root").mode = S_IFDIR | 0o700
+	k.ns.mkdirAll(k.root, "tmp").mode = S_IFDIR | S_ISVTX | 0o777
+	k.Log.Printf(LevelNotice, "%s", k.version())
+	for _, f := range cfg.Formats {
+		k.formats = append(k.formats, f(k))
+	}
+	k.procInit()
+	k.init = k.NewTask(WithComm("init"))
+	if _, err := k.RegisterChrdev(MiscMajor, "misc", k.miscOps()); err != nil {
+		panic("kernel: misc: " + err.Error())
+	}
+	return k
+}
+
+func (k *Kernel) version() string {
+	return fmt.Sprintf("Linux version %s (kobench) #1 SMP PREEMPT", Release)
+}
+
+// Init is the kernel's first task, root's, for callers that need no task of their own.
+func (k *Kernel) Init() *Task { return k.init }
+
+// Uptime is the time since boot.
+func (k *Kernel) Uptime() time.Duration { return time.Since(k.boot) }
+
+// Context ends when the kernel shuts down.
+func (k *Kernel) Context() context.Context { return k.ctx }
+
+// Shutdown ends every task, removes every module, newest first, and gives everything back. The error lists what could not be
+// released: modules that were stuck, and what modules left behind. A second call does nothing.
+func (k *Kernel) Shutdown() (err error) {
+	k.down.Do(func() { err = k.shutdown() })
+	return err
+}
+
+func (k *Kernel) shutdown() error {
+	k.stop()
+	reaper := k.NewTask(WithComm("shutdown"))
+	for _, t := range k.Tasks() {
+		if t != reaper {
+			t.Kill(SIGKILL)
+		}
+	}
+	close(k.dying)
+	for _, t := range k.Tasks() {
+		if t != reaper {
+			t.Exit()
+		}
+	}
+	var errs []error
+	for {
+		progress := false
+		for _, m := range k.Modules() {
+			if m.State() == ModuleLive && reaper.DeleteModule(m.Name, DeleteForce) == nil {
+				progress = true
+			}
+		}
+		if !progress {
+			break
+		}
+	}
+	for _, m := range k.Modules() {
+		errs = append(errs, fmt.Errorf("module %s is stuck: %s, in use by %d", m.Name, m.State(), m.Refcount()))
+		if m.Free != nil {
+			m.Free()
+		}
+	}
+	reaper.Exit()
+	for _, f := range k.formats {
+		if err := f.Close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type modprobe struct {
+	run func(ctx context.Context, name string) error
+}
+
+// SetModprobe installs what answers the kernel's requests for modules: kerneld, or a modprobe in the program. It is called in
+// the goroutine of the task that needs the module and returns when the module is there or cannot be had; ctx ends at shutdown.
+// nil refuses all requests.
+func (k *Kernel) SetModprobe(run func(ctx context.Context, name string) error) {
+	if run == nil {
+		k.modprobe.Store(nil)
+		return
+	}
+	k.modprobe.Store(&modprobe{run})
+}
+
+// RequestModule asks user space to load what name stands for: a module's name or an alias such as "char-major-240-5"
+// (request_module). It blocks until the answer.
+//
+// Errors: ENOENT when nobody answers requests; otherwise what the answer was.
+func (k *Kernel) RequestModule(_ *Task, name string) error {
+	m := k.modprobe.Load()
+	if m == nil {
+		return ENOENT
+	}
+	return m.run(k.ctx, name)
+}

@@ -1,0 +1,327 @@
+package kernel
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// TaskState says whether a task runs and what may wake it (include/linux/sched.h).
+type TaskState uint32
+
+// The states of a task.
+const (
+	TaskRunning         TaskState = 0
+	TaskInterruptible   TaskState = 1 // sleeps until woken or signalled
+	TaskUninterruptible TaskState = 2 // sleeps until woken
+	TaskKillable        TaskState = 3 // sleeps until woken or killed
+)
+
+// Cred says in whose name a task acts.
+type Cred struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// Root is the superuser, who has every capability.
+var rootCred = Cred{}
+
+// Capable reports whether the task has root's capabilities. The bench knows no finer ones.
+func (t *Task) Capable() bool { return t.cred.Load().UID == 0 }
+
+// Task is one thread of control inside a kernel: it has a pid, credentials, file descriptors and
+// signals, and makes system calls with its methods. Calls of one Task must not overlap, like those
+// of one thread; Kill, WakeUp and the getters may come from anywhere. Several goroutines that want to share
+// descriptors use Clone, as threads do.
+//
+// After a fault in a driver (an oops) or SIGKILL the task is dead: its files are closed and every further
+// call gives ErrKilled.
+type Task struct {
+	k     *Kernel
+	pid   int
+	comm  atomic.Pointer[string]
+	cred  atomic.Pointer[Cred]
+	files atomic.Pointer[fdTable]
+	cwd   *Inode
+	umask uint32
+
+	state   atomic.Uint32
+	pending atomic.Uint64 // bit n-1: signal n
+	blocked atomic.Uint64
+	caught  atomic.Uint64 // delivered, not yet taken
+	wake    chan struct{} // capacity 1
+	dead    atomic.Bool
+
+	poll PollTable // of the blocking calls
+	once sync.Once // exit
+
+	// Private belongs to the module format that runs C code on behalf of the task.
+	private atomic.Value
+}
+
+// TaskOption sets up a new task.
+type TaskOption func(*Task)
+
+// WithCred makes the task act for someone else than root.
+func WithCred(c Cred) TaskOption { return func(t *Task) { t.cred.Store(&c) } }
+
+// WithComm names the task (15 bytes at most are shown, as in Linux).
+func WithComm(name string) TaskOption { return func(t *Task) { t.SetComm(name) } }
+
+// NewTask starts a task of root's, or as the options say. Exit ends it; Shutdown ends all.
+func (k *Kernel) NewTask(opts ...TaskOption) *Task {
+	t := &Task{k: k, wake: make(chan struct{}, 1), cwd: k.root, umask: 0o022}
+	t.poll.task = t
+	t.cred.Store(&rootCred)
+	t.files.Store(newFDTable())
+	t.SetComm("task")
+	for _, o := range opts {
+		o(t)
+	}
+	k.tasks.add(t)
+	return t
+}
+
+// Clone starts a task that shares t's descriptors, credentials and directory, like a thread.
+func (t *Task) Clone() *Task {
+	files := t.files.Load()
+	files.users.Add(1)
+	c := &Task{k: t.k, wake: make(chan struct{}, 1), cwd: t.cwd, umask: t.umask}
+	c.poll.task = c
+	c.cred.Store(t.cred.Load())
+	c.files.Store(files)
+	c.comm.Store(t.comm.Load())
+	t.k.tasks.add(c)
+	return c
+}
+
+// Exit closes the task's files and takes it out of the kernel. Calls in flight must have returned.
+func (t *Task) Exit() {
+	t.once.Do(func() {
+		t.dead.Store(true)
+		t.exitFiles()
+		t.k.tasks.remove(t)
+		if p, ok := t.private.Load().(interface{ TaskExit() }); ok {
+			p.TaskExit()
+		}
+	})
+}
+
+// Kernel is the kernel that the task lives in.
+func (t *Task) Kernel() *Kernel { return t.k }
+
+// PID is the task's number, unique in its kernel.
+func (t *Task) PID() int { return t.pid }
+
+// Comm is the task's name.
+func (t *Task) Comm() string { return *t.comm.Load() }
+
+// SetComm renames the task; 15 bytes are kept (TASK_COMM_LEN).
+func (t *Task) SetComm(name string) {
+	if len(name) > 15 {
+		name = name[:15]
+	}
+	t.comm.Store(&name)
+}
+
+// Cred is in whose name the task acts.
+func (t *Task) Cred() Cred { return *t.cred.Load() }
+
+// Killed reports whether the task is dead or about to be: an oops, SIGKILL, Exit.
+func (t *Task) Killed() bool { return t.dead.Load() || t.pending.Load()&(1<<(SIGKILL-1)) != 0 }
+
+// Private is a value that a module format hangs on the task; SetPrivate sets it. A value with a TaskExit()
+// method is told when the task ends. All values of one kernel have the same type.
+func (t *Task) Private() any     { return t.private.Load() }
+func (t *Task) SetPrivate(v any) { t.private.Store(v) }
+
+// Bind sends SIGINT to the task when ctx ends, so that a sleeping call returns EINTR. The function given
+// back undoes it.
+func (t *Task) Bind(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { t.Kill(SIGINT) })
+}
+
+// State is what the task does now.
+func (t *Task) State() TaskState { return TaskState(t.state.Load()) }
+
+// SetState says that the task is about to sleep (set_current_state); see wait.go for the order of steps.
+func (t *Task) SetState(s TaskState) { t.state.Store(uint32(s)) }
+
+// WakeUp makes a sleeping task run again and reports whether it did sleep (wake_up_process).
+func (t *Task) WakeUp() bool {
+	if TaskState(t.state.Swap(uint32(TaskRunning))) == TaskRunning {
+		return false
+	}
+	t.kick()
+	return true
+}
+
+func (t *Task) kick() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Schedule sleeps until the task is woken or, where its state allows, signalled. It returns at once when
+// that has happened since SetState. The state is TaskRunning after it.
+//
+// When the kernel shuts down, a task that only a wake-up could end is unwound by a panic that the system
+// call boundary catches.
+func (t *Task) Schedule() { t.schedule(nil) }
+
+// ScheduleTimeout is Schedule with a limit; it returns the time left, 0 when it ran out.
+func (t *Task) ScheduleTimeout(d time.Duration) time.Duration {
+	if d <= 0 {
+		t.state.Store(uint32(TaskRunning))
+		return 0
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	start := time.Now()
+	if !t.schedule(timer.C) {
+		return 0
+	}
+	return max(d-time.Since(start), 1)
+}
+
+// schedule reports whether something other than the timer ended the sleep.
+func (t *Task) schedule(timeout <-chan time.Time) bool {
+	for {
+		s := t.State()
+		if s == TaskRunning {
+			return true
+		}
+		if s == TaskInterruptible && t.SignalPending() || s == TaskKillable && t.Killed() {
+			t.state.Store(uint32(TaskRunning))
+			return true
+		}
+		select {
+		case <-t.wake:
+		case <-timeout:
+			t.state.Store(uint32(TaskRunning))
+			return false
+		case <-t.k.dying:
+			t.state.Store(uint32(TaskRunning))
+			t.pending.Or(1 << (SIGKILL - 1))
+			if s == TaskUninterruptible {
+				panic(errShutdown)
+			}
+			return true
+		}
+	}
+}
+
+// WaitEvent sleeps until cond is true, looking again at every wake-up of q (wait_event_interruptible).
+// cond is called without any lock of the queue.
+//
+// Errors:
+//   - ERESTARTSYS: a signal is pending.
+func (t *Task) WaitEvent(q *WaitQueue, cond func() bool) error {
+	if cond() {
+		return nil
+	}
+	w := Waiter{task: t}
+	q.Add(&w)
+	defer q.Remove(&w)
+	for {
+		t.SetState(TaskInterruptible)
+		if cond() {
+			t.SetState(TaskRunning)
+			return nil
+		}
+		if t.SignalPending() {
+			t.SetState(TaskRunning)
+			return ERESTARTSYS
+		}
+		t.Schedule()
+	}
+}
+
+// WaitEventTimeout is WaitEvent with a limit (wait_event_interruptible_timeout).
+//
+// Errors:
+//   - ERESTARTSYS: a signal is pending.
+//   - ETIMEDOUT: the time ran out and cond is still false.
+func (t *Task) WaitEventTimeout(q *WaitQueue, d time.Duration, cond func() bool) error {
+	deadline := time.Now().Add(d)
+	w := Waiter{task: t}
+	q.Add(&w)
+	defer q.Remove(&w)
+	for {
+		t.SetState(TaskInterruptible)
+		if cond() {
+			t.SetState(TaskRunning)
+			return nil
+		}
+		if t.SignalPending() {
+			t.SetState(TaskRunning)
+			return ERESTARTSYS
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			t.SetState(TaskRunning)
+			return ETIMEDOUT
+		}
+		t.ScheduleTimeout(left)
+	}
+}
+
+// Sleep lets time pass for the task (msleep_interruptible) and returns what is left of it when a signal came.
+func (t *Task) Sleep(d time.Duration) (left time.Duration) {
+	deadline := time.Now().Add(d)
+	for {
+		left = time.Until(deadline)
+		if left <= 0 || t.SignalPending() {
+			return max(left, 0)
+		}
+		t.SetState(TaskInterruptible)
+		t.ScheduleTimeout(left)
+	}
+}
+
+// taskList is the kernel's table of tasks.
+type taskList struct {
+	mu   sync.Mutex
+	next int           // +checklocks:mu
+	all  map[int]*Task // +checklocks:mu
+}
+
+func (l *taskList) add(t *Task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	t.pid = l.next
+	if l.all == nil {
+		l.all = make(map[int]*Task)
+	}
+	l.all[t.pid] = t
+}
+
+func (l *taskList) remove(t *Task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, t.pid)
+}
+
+func (l *taskList) snapshot() []*Task {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*Task, 0, len(l.all))
+	for _, t := range l.all {
+		all = append(all, t)
+	}
+	return all
+}
+
+// Task finds a live task by its number.
+func (k *Kernel) Task(pid int) (*Task, bool) {
+	k.tasks.mu.Lock()
+	defer k.tasks.mu.Unlock()
+	t, ok := k.tasks.all[pid]
+	return t, ok
+}
+
+// Tasks are the live tasks, in no order.
+func (k *Kernel) Tasks() []*Task { return k.tasks.snapshot() }
