@@ -103,6 +103,12 @@ oracle:
 	@KOBENCH_ORACLE=live $(GO) test -count=1 -timeout 20m -run '^TestOracle' \
 	  $$(grep -rl --include='*_test.go' '^func TestOracle' . | xargs -n1 dirname | sort -u)
 
+##  transcript   record what the real kernel answers to fixtures/oracle/conformance.sh again (after make oracle)
+.PHONY: transcript
+transcript:
+	@fixtures/oracle/setup
+	@fixtures/oracle/run -t 300 -f fixtures/oracle/conformance.sh >fixtures/oracle/transcripts/conformance.txt
+
 ##  fixtures     build the prebuilt C modules of fixtures again (clang, wasm-ld)
 .PHONY: fixtures
 fixtures:
