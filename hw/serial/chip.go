@@ -124,6 +124,19 @@ func (p *Port) TakeLocked(t Time, b []byte) (int, Flags) {
 	return n, f
 }
 
+// LastArrivalLocked is when the character taken last had arrived.
+func (p *Port) LastArrivalLocked() Time { return p.rx.last }
+
+// InternalLoop makes a port on the same line, under the same lock, that hears only itself: a chip's diagnostic loop-back path.
+func (p *Port) InternalLoop(l Listener) *Port {
+	p.Lock()
+	defer p.Unlock()
+	in := newPort(p.l, p.name)
+	in.internal = true
+	in.peer, in.wiring, in.listener = in, func(Signals) Signals { return 0 }, l
+	return in
+}
+
 // LostLocked counts a character the chip could not keep.
 func (p *Port) LostLocked(n int) { p.count.Lost += uint64(n) }
 

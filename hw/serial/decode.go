@@ -14,6 +14,7 @@ type decoder struct {
 	shift  uint16 // samples so far
 	out    []char // decoded, not yet taken
 	taken  int    // of out
+	last   Time   // when the last character arrived
 	cached Mode   // last transmitter asked about by accepts
 	okay   bool   // its answer
 }
@@ -99,6 +100,7 @@ func (d *decoder) sample(level bool) {
 		d.bit++
 		return
 	}
+	d.last = d.start + d.halfBit(2*stop+1)
 	c := char{b: byte(d.shift>>1) & d.mode.mask()}
 	if d.mode.Parity != ParityNone && d.shift&(1<<(stop-1)) != 0 != d.mode.parityBit(c.b) {
 		c.f |= ParityError

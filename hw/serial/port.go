@@ -50,6 +50,7 @@ type Port struct {
 	closed   bool
 	gone     bool // unplugged for the software at this end
 	severed  bool // the cable is out, at either end
+	internal bool // a chip's own loop: no cable
 	filter   Filter
 	taps     []Tap
 	stuck    func(Signals) Signals
@@ -297,11 +298,15 @@ func (p *Port) UnplugLocked() {
 		e.settleLocked(e.NowLocked())
 	}
 	for _, e := range p.l.ports {
-		e.severed = true
+		if !e.internal {
+			e.severed = true
+		}
 	}
 	for _, e := range p.l.ports {
-		e.tx.discard()
-		e.tell(Data | Space)
+		if !e.internal {
+			e.tx.discard()
+			e.tell(Data | Space)
+		}
 	}
 	for _, e := range p.l.ports {
 		e.updateInputs()
@@ -314,6 +319,9 @@ func (p *Port) Plug() { p.Lock(); p.PlugLocked(); p.Unlock() }
 // PlugLocked is Plug for a filter.
 func (p *Port) PlugLocked() {
 	for _, e := range p.l.ports {
+		if !e.severed {
+			continue
+		}
 		e.tx.expire(e.NowLocked())
 		e.severed = false
 		e.tell(Data)

@@ -302,6 +302,7 @@ func (w *wire) take(now Time, d *decoder, dst []byte) (int, Flags) {
 				}
 			}
 			d.at = s.start + s.mode.span(s.done+k)
+			d.last = d.at
 			w.advance(s, k)
 			return k, 0
 		default:
