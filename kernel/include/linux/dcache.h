@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef _LINUX_DCACHE_H
+#define _LINUX_DCACHE_H
+
+#include <linux/types.h>
+#include <linux/list.h>
+
+struct inode;
+struct qstr {
+	u32 hash;
+	u32 len;
+	const unsigned char *name;
+};
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	void *d_fsdata;
+};
+static inline struct inode *d_inode(const struct dentry *dentry) { return dentry->d_inode; }
+struct path;
+extern char *d_path(const struct path *path, char *buf, int buflen);
+
+#endif /* _LINUX_DCACHE_H */
