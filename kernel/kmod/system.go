@@ -1,0 +1,35 @@
+package kmod
+
+import "github.com/kobench/kobench/kernel"
+
+// System is the live kernel that the tools act on. The paths are the kernel's own: /proc/modules,
+// /proc/cmdline, /proc/kallsyms and /sys/module/NAME/…. No method need be safe for concurrent use.
+//
+// Errors carry Linux's number, in a method Errno() int or as a syscall.Errno.
+type System interface {
+	// FinitModule loads a module from its uncompressed bytes and runs its init; it returns when
+	// init has. flags are InitIgnoreModversions and InitIgnoreVermagic.
+	FinitModule(image []byte, params string, flags int) error
+	// DeleteModule unloads a module by name. flags are DeleteNonblock and DeleteForce.
+	DeleteModule(name string, flags int) error
+	ReadFile(path string) ([]byte, error)
+	// ReadDir gives a directory's names without "." and "..", in the kernel's order.
+	ReadDir(path string) ([]string, error)
+}
+
+// Flags of finit_module(2) and delete_module(2).
+const (
+	InitIgnoreModversions = 1
+	InitIgnoreVermagic    = 2
+
+	DeleteNonblock = 0o4000
+	DeleteForce    = 0o1000
+)
+
+// NoSystem is a machine without a kernel of ours: nothing is loaded, nothing can be.
+type NoSystem struct{}
+
+func (NoSystem) FinitModule([]byte, string, int) error { return kernel.ENOSYS }
+func (NoSystem) DeleteModule(string, int) error        { return kernel.ENOSYS }
+func (NoSystem) ReadFile(string) ([]byte, error)       { return nil, kernel.ENOENT }
+func (NoSystem) ReadDir(string) ([]string, error)      { return nil, kernel.ENOENT }
