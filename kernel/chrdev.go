@@ -274,6 +274,15 @@ func (cd *chrdevs) release(dev Dev, count uint32) {
 // cdev is where the range that holds minor stands, or where one that starts there belongs.
 func (t *majorTable) cdev(minor uint32) (at int, ok bool) {
 	lo, hi := 0, len(t.cdevs)
+	if hi > 8 { // where the minors are dense, the first guess is right however many there are
+		first, last := t.cdevs[0].dev.Minor(), t.cdevs[hi-1].dev.Minor()
+		if minor >= first && minor <= last && last > first {
+			guess := int(uint64(minor-first) * uint64(hi-1) / uint64(last-first))
+			if minor-t.cdevs[guess].dev.Minor() < t.cdevs[guess].count && !t.overlaps {
+				return guess, true
+			}
+		}
+	}
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
 		if t.cdevs[mid].dev.Minor() <= minor {

@@ -88,7 +88,9 @@ func (e *Env) ProcFile(name string, perm uint32, a *Attr) error {
 // call runs Init or Exit with a net under it.
 func (e *Env) call(t *Task, fn func(*Env) error) (err error) {
 	e.Task = t
+	t.depth++
 	defer func() {
+		t.leave()
 		if r := recover(); r != nil {
 			err = t.recovered(e.m, r)
 		}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"sync/atomic"
 )
 
@@ -108,6 +109,7 @@ func (f *File) doRead(t *Task, p []byte) (n int, err error) {
 	if f.read == nil {
 		return 0, f.cannot(O_WRONLY)
 	}
+	t.depth++
 	defer t.catch(f, &err)
 	n, err = f.read(t, f, p)
 	if err != nil {
@@ -159,6 +161,7 @@ func (f *File) doWrite(t *Task, p []byte) (n int, err error) {
 	if f.write == nil {
 		return 0, f.cannot(O_RDONLY)
 	}
+	t.depth++
 	defer t.catch(f, &err)
 	n, err = f.write(t, f, p)
 	if err != nil || n < len(p) && f.op.WriteAll {
@@ -203,6 +206,13 @@ func (f *File) writeSlow(t *Task, p []byte, done int, err error) (int, error) {
 
 // sysError turns a driver's error into what the system call returns.
 func (t *Task) sysError(err error) error {
+	var fault *Fault
+	if errors.As(err, &fault) {
+		return t.Oops(fault)
+	}
+	if err == errShutdown {
+		return ErrKilled
+	}
 	e := ErrnoOf(err)
 	switch e {
 	case ERESTARTSYS:
@@ -238,6 +248,7 @@ func (f *File) doSeek(t *Task, off int64, whence int) (pos int64, err error) {
 	if whence < SEEK_SET || whence > 4 {
 		return 0, EINVAL
 	}
+	t.depth++
 	defer t.catch(f, &err)
 	pos, err = f.op.Llseek(t, f, off, whence)
 	if err != nil {
@@ -255,6 +266,7 @@ const (
 )
 
 func (f *File) doIoctl(t *Task, cmd uint32, arg Arg) (ret int, err error) {
+	t.depth++
 	defer t.catch(f, &err)
 	switch cmd {
 	case FIOCLEX, FIONCLEX:
@@ -314,6 +326,7 @@ func (f *File) release(t *Task) {
 	if f.op.Release != nil {
 		var err error
 		func() {
+			t.depth++
 			defer t.catch(f, &err)
 			f.op.Release(t, f)
 		}()

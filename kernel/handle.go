@@ -67,6 +67,7 @@ func (h *Handle) Ioctl(cmd uint32, arg Arg) (int, error) {
 // Poll tells what is possible now. With a table, its queues are registered for later wake-ups.
 func (h *Handle) Poll(w *PollTable) (ev Events) {
 	var err error
+	h.task.depth++
 	defer h.task.catch(h.File, &err)
 	return h.doPoll(h.task, w)
 }

@@ -22,6 +22,7 @@ type Kernel struct {
 	proc    *Inode
 	sys     *Inode
 	tasks   taskList
+	asleep  sleepers
 	init    *Task
 	chrdevs chrdevs
 	misc    miscs
@@ -117,12 +118,15 @@ func (k *Kernel) shutdown() error {
 		}
 	}
 	close(k.dying)
+	var errs []error
+	if !k.asleep.wait(shutdownGrace) {
+		errs = append(errs, fmt.Errorf("a task is still inside a driver %v after SIGKILL", shutdownGrace))
+	}
 	for _, t := range k.Tasks() {
 		if t != reaper {
 			t.Exit()
 		}
 	}
-	var errs []error
 	for {
 		progress := false
 		for _, m := range k.Modules() {
@@ -148,6 +152,9 @@ func (k *Kernel) shutdown() error {
 	}
 	return errors.Join(errs...)
 }
+
+// shutdownGrace is how long a shutdown waits for killed tasks to come out of their drivers.
+const shutdownGrace = 5 * time.Second
 
 type modprobe struct {
 	run func(ctx context.Context, name string) error

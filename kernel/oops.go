@@ -91,6 +91,9 @@ func (t *Task) die() {
 
 // catch is deferred around every call into a driver: a panic becomes an oops.
 func (t *Task) catch(f *File, err *error) {
+	if t.depth--; t.slept && t.depth == 0 {
+		t.awake()
+	}
 	if r := recover(); r != nil {
 		*err = t.recovered(f.owner, r)
 	}
@@ -123,30 +126,23 @@ func goFault(m *Module, r any) *Fault {
 		f.Module = m.Name
 	}
 	pcs := make([]uintptr, 64)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	panicking := true
-	for {
-		fr, more := frames.Next()
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	panicked := false
+	for more := true; more && len(f.Trace) < 12; {
+		var fr runtime.Frame
+		fr, more = frames.Next()
 		fn := fr.Function[strings.LastIndexByte(fr.Function, '/')+1:]
 		switch {
-		case strings.HasPrefix(fn, "runtime."):
-			if !panicking {
-				more = false
-			}
+		case fn == "runtime.gopanic":
+			panicked = true
+		case !panicked || strings.HasPrefix(fn, "runtime."):
+		case f.IP == "":
+			f.IP = fmt.Sprintf("%s+%#x%s", fn, fr.PC-fr.Entry, name)
+		case strings.HasPrefix(fn, "kernel."):
+			f.Trace = append(f.Trace, fmt.Sprintf("%s+%#x", fn, fr.PC-fr.Entry))
 		default:
-			panicking = false
-			line := fmt.Sprintf("%s+0x%x%s", fn, fr.PC-fr.Entry, name)
-			if strings.HasPrefix(fn, "kernel.") {
-				line = strings.TrimSuffix(line, name)
-			}
-			if f.IP == "" {
-				f.IP = line
-			} else if len(f.Trace) < 12 {
-				f.Trace = append(f.Trace, line)
-			}
-		}
-		if !more {
-			return f
+			f.Trace = append(f.Trace, fmt.Sprintf("%s+%#x%s", fn, fr.PC-fr.Entry, name))
 		}
 	}
+	return f
 }

@@ -85,6 +85,7 @@ func (f *File) callOpen(t *Task) (err error) {
 	if f.op.Open == nil {
 		return nil
 	}
+	t.depth++
 	defer t.catch(f, &err)
 	if err = f.op.Open(t, f); err != nil {
 		err = t.sysError(err)

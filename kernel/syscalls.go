@@ -107,6 +107,8 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 			}
 		}
 	}()
+	t.depth++
+	defer t.leave()
 	w := t.pollTable()
 	defer w.Release()
 	deadline := time.Now().Add(timeout)
@@ -118,6 +120,7 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 			fds[i].Revents = PollNval
 			if f := files[i]; f != nil {
 				func() {
+					t.depth++
 					defer t.catch(f, &err)
 					fds[i].Revents = f.doPoll(t, w) & (fds[i].Events | PollErr | PollHup)
 				}()

@@ -53,8 +53,10 @@ type Task struct {
 	wake    chan struct{} // capacity 1
 	dead    atomic.Bool
 
-	poll PollTable // of the blocking calls
-	once sync.Once // exit
+	poll  PollTable // of the blocking calls
+	depth int       // calls in progress, one inside the other
+	slept bool      // counted in kernel.asleep until the outermost call ends
+	once  sync.Once // exit
 
 	// Private belongs to the module format that runs C code on behalf of the task.
 	private atomic.Value
@@ -197,6 +199,10 @@ func (t *Task) schedule(timeout <-chan time.Time) bool {
 			t.state.Store(uint32(TaskRunning))
 			return true
 		}
+		if !t.slept && t.depth > 0 {
+			t.slept = true
+			t.k.asleep.add(1)
+		}
 		select {
 		case <-t.wake:
 		case <-timeout:
@@ -278,6 +284,57 @@ func (t *Task) Sleep(d time.Duration) (left time.Duration) {
 		}
 		t.SetState(TaskInterruptible)
 		t.ScheduleTimeout(left)
+	}
+}
+
+// leave ends a call that t.depth++ has begun, where catch does not.
+func (t *Task) leave() {
+	if t.depth--; t.slept && t.depth == 0 {
+		t.awake()
+	}
+}
+
+func (t *Task) awake() {
+	t.slept = false
+	t.k.asleep.add(-1)
+}
+
+// sleepers counts the tasks that have slept in a call which has not ended, so that a shutdown can wait for them
+// before it takes their files and modules away.
+type sleepers struct {
+	mu   sync.Mutex
+	n    int           // +checklocks:mu
+	none chan struct{} // +checklocks:mu  closed when n gets to 0; nil: nobody waits
+}
+
+func (s *sleepers) add(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n += n; s.n == 0 && s.none != nil {
+		close(s.none)
+		s.none = nil
+	}
+}
+
+// wait reports whether all came home within the time.
+func (s *sleepers) wait(limit time.Duration) bool {
+	s.mu.Lock()
+	if s.n == 0 {
+		s.mu.Unlock()
+		return true
+	}
+	if s.none == nil {
+		s.none = make(chan struct{})
+	}
+	none := s.none
+	s.mu.Unlock()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-none:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

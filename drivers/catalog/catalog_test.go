@@ -1,0 +1,32 @@
+package catalog_test
+
+import (
+	"testing"
+
+	"github.com/kobench/kobench/drivers/catalog"
+	"github.com/kobench/kobench/kernel/kerneltest"
+	"github.com/stretchr/testify/require"
+)
+
+// TestLifeOfEveryDriver loads and removes each driver twice: a second load starts afresh, and nothing stays behind.
+func TestLifeOfEveryDriver(t *testing.T) {
+	for name, build := range catalog.All() {
+		t.Run(name, func(t *testing.T) {
+			k := kerneltest.Boot(t, kerneltest.WithCatalog(catalog.All()))
+			devices := func() int {
+				list, err := k.Init().ReadDir("/dev")
+				require.NoError(t, err)
+				return len(list)
+			}
+			require.Equal(t, name, build().Name)
+			before := devices()
+			for range 2 {
+				require.NoError(t, k.Init().LoadByName(name, ""))
+				require.NotZero(t, devices())
+				require.NoError(t, k.Init().DeleteModule(name, 0))
+				require.Equal(t, before, devices())
+			}
+			require.Zero(t, k.Taint(), "our own drivers do not taint")
+		})
+	}
+}
