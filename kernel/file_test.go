@@ -2,7 +2,6 @@ package kernel_test
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"sync"
 	"testing"
@@ -61,61 +60,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 	require.Equal(t, kernel.EPERM, nobody.Mknod("/tmp/x", kernel.S_IFCHR, 0))
 	require.Equal(t, kernel.EACCES, nobody.Mkdir("/dev/x", 0o755))
-}
-
-func TestMemoryDevices(t *testing.T) {
-	k := bootMem(t)
-	task := k.Init()
-	open := func(name string, flags uint32) int {
-		fd, err := task.Open("/dev/"+name, flags)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = task.Close(fd) })
-		return fd
-	}
-	p := []byte{1, 2, 3}
-	null, zero, full, random := open("null", 2), open("zero", 2), open("full", 2), open("random", 2)
-	n, err := task.Read(null, p)
-	require.Zero(t, n)
-	require.NoError(t, err)
-	n, err = task.Read(zero, p)
-	require.Equal(t, 3, n)
-	require.NoError(t, err)
-	require.Equal(t, []byte{0, 0, 0}, p)
-	_, err = task.Write(full, p)
-	require.Equal(t, kernel.ENOSPC, err)
-	big := make([]byte, 4096)
-	n, err = task.Read(random, big)
-	require.Equal(t, 4096, n)
-	require.NoError(t, err)
-	require.NotEqual(t, make([]byte, 4096), big)
-	_, err = task.Ioctl(zero, 1, kernel.Arg{})
-	require.Equal(t, kernel.ENOTTY, err)
-	rdonly := open("zero", kernel.O_RDONLY)
-	_, err = task.Write(rdonly, p)
-	require.Equal(t, kernel.EBADF, err)
-
-	kmsg := open("kmsg", 2)
-	_, err = task.Write(kmsg, []byte("<3>from user space\n"))
-	require.NoError(t, err)
-	pos, err := task.Lseek(kmsg, 0, kernel.SEEK_SET)
-	require.NoError(t, err)
-	require.Zero(t, pos)
-	last := ""
-	_, err = task.Fcntl(kmsg, kernel.F_SETFL, kernel.O_NONBLOCK)
-	require.NoError(t, err)
-	for {
-		n, err := task.Read(kmsg, big)
-		if err == kernel.EAGAIN {
-			break
-		}
-		require.NoError(t, err)
-		last = string(big[:n])
-	}
-	require.Regexp(t, `^11,\d+,\d+,-;from user space\n$`, last)
-	_, err = task.Lseek(kmsg, 0, kernel.SEEK_SET)
-	require.NoError(t, err)
-	_, err = task.Read(kmsg, p)
-	require.Equal(t, kernel.EINVAL, err, "too small for a record")
 }
 
 func TestReferencesOfAnOpenFile(t *testing.T) {
@@ -219,45 +163,6 @@ func TestSignals(t *testing.T) {
 		task.Kill(kernel.SIGKILL)
 		require.Equal(t, kernel.ErrKilled, <-res)
 	})
-}
-
-func TestFasync(t *testing.T) {
-	k, _ := bootLoop(t, "")
-	task := k.Init()
-	fd, err := task.Open("/dev/loop0", kernel.O_RDWR)
-	require.NoError(t, err)
-	defer task.Close(fd)
-	_, err = task.Fcntl(fd, kernel.F_SETFL, kernel.FASYNC)
-	require.NoError(t, err)
-	_, err = task.Write(fd, []byte("x"))
-	require.NoError(t, err)
-	sig, ok := task.TakeSignal()
-	require.True(t, ok)
-	require.Equal(t, kernel.SIGIO, sig)
-}
-
-func TestLoopbackIoctl(t *testing.T) {
-	k, _ := bootLoop(t, "")
-	h, err := k.Init().OpenFile("/dev/loop0", kernel.O_RDWR)
-	require.NoError(t, err)
-	defer h.Close()
-	_, err = h.Write([]byte("12345"))
-	require.NoError(t, err)
-	var buf [4]byte
-	_, err = h.Ioctl(loopback.FIONREAD, kernel.Arg{Buf: buf[:]})
-	require.NoError(t, err)
-	require.EqualValues(t, 5, buf[0])
-	_, err = h.Ioctl(loopback.FIONREAD, kernel.Arg{})
-	require.ErrorIs(t, err, kernel.EFAULT)
-	_, err = h.Ioctl(loopback.IoctlReset, kernel.Arg{})
-	require.NoError(t, err)
-	h.SetNonblock(true)
-	_, err = h.Read(buf[:])
-	var pe *fs.PathError
-	require.ErrorAs(t, err, &pe)
-	require.Equal(t, fs.PathError{Op: "read", Path: "/dev/loop0", Err: kernel.EAGAIN}, *pe)
-	_, err = h.Seek(0, io.SeekStart)
-	require.ErrorIs(t, err, kernel.ESPIPE)
 }
 
 // TestManySleepers has many tasks pass numbered messages through one FIFO: none is lost, none comes twice.
