@@ -46,3 +46,5 @@ var (
 func Unplugged(op, port string) error {
 	return &Error{Op: op, Port: port, Reason: "the device was unplugged", Errno: syscall.ENODEV}
 }
+
+const errNotSupported = syscall.EOPNOTSUPP

@@ -1,0 +1,68 @@
+package hwtest
+
+import (
+	"slices"
+	"time"
+)
+
+// Status is how a check ended.
+type Status string
+
+// The outcomes.
+const (
+	Pass Status = "pass"
+	Fail Status = "fail"
+	Skip Status = "skip"
+)
+
+// Result is one check.
+type Result struct {
+	Check    string        `json:"check"`            // such as "sizes/4096"
+	Status   Status        `json:"status"`           //
+	Reason   string        `json:"reason,omitempty"` // of a failure or a skip
+	Bytes    int64         `json:"bytes,omitempty"`  // carried and compared
+	Duration time.Duration `json:"duration_ns"`      //
+	Rate     float64       `json:"bytes_per_second,omitempty"`
+	Latency  *Percentiles  `json:"latency,omitempty"` // of 1-byte round trips
+}
+
+// Percentiles of a set of durations.
+type Percentiles struct {
+	N   int           `json:"n"`
+	Min time.Duration `json:"min_ns"`
+	P50 time.Duration `json:"p50_ns"`
+	P90 time.Duration `json:"p90_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	Max time.Duration `json:"max_ns"`
+}
+
+// PercentilesOf sorts d and takes its percentiles.
+func PercentilesOf(d []time.Duration) *Percentiles {
+	if len(d) == 0 {
+		return nil
+	}
+	slices.Sort(d)
+	at := func(p int) time.Duration { return d[min(len(d)-1, len(d)*p/100)] }
+	return &Percentiles{len(d), d[0], at(50), at(90), at(99), d[len(d)-1]}
+}
+
+// Report is what Run found.
+type Report struct {
+	Line    string   `json:"line"`
+	Looped  bool     `json:"looped"`
+	Results []Result `json:"results"`
+}
+
+// Count says how many checks ended so.
+func (r *Report) Count(s Status) int {
+	n := 0
+	for i := range r.Results {
+		if r.Results[i].Status == s {
+			n++
+		}
+	}
+	return n
+}
+
+// OK reports whether no check failed and at least one passed.
+func (r *Report) OK() bool { return r.Count(Fail) == 0 && r.Count(Pass) > 0 }
