@@ -117,7 +117,7 @@ func (ft *fdTable) remove(fd int) *File {
 
 // exitFiles leaves the table; the last user closes what is open.
 func (t *Task) exitFiles() {
-	ft := t.files.Load()
+	ft := t.files
 	if ft.users.Add(-1) > 0 {
 		return
 	}

@@ -79,7 +79,7 @@ func TestTaskWaitsForLog(t *testing.T) {
 		fd, err := task.Open("/proc/kmsg", O_RDONLY)
 		require.NoError(t, err)
 		buf := make([]byte, 256)
-		for k.Log.Next() > task.files.Load().file(fd).Private.(*kmsgCursor).seq {
+		for k.Log.Next() > task.files.file(fd).Private.(*kmsgCursor).seq {
 			_, err = task.Read(fd, buf)
 			require.NoError(t, err)
 		}

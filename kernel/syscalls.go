@@ -7,7 +7,7 @@ import "time"
 
 // fget finds the file of a descriptor; shared tells that a reference was taken.
 func (t *Task) fget(fd int) (f *File, shared bool) {
-	ft := t.files.Load()
+	ft := t.files
 	if ft.users.Load() == 1 {
 		return ft.file(fd), false
 	}
@@ -29,28 +29,44 @@ func (t *Task) badFD() error {
 //   - EAGAIN: nothing there, and O_NONBLOCK. EINTR: a signal came first.
 //   - ErrKilled: the task is dead. Others: the driver's.
 func (t *Task) Read(fd int, p []byte) (int, error) {
-	f, shared := t.fget(fd)
+	if t.files.users.Load() != 1 {
+		return t.sharedRead(fd, p)
+	}
+	f := t.files.file(fd)
 	if f == nil {
 		return 0, t.badFD()
 	}
-	n, err := f.doRead(t, p)
-	if shared {
-		f.put(t)
+	return f.doRead(t, p)
+}
+
+func (t *Task) sharedRead(fd int, p []byte) (int, error) {
+	f := t.files.hold(fd)
+	if f == nil {
+		return 0, t.badFD()
 	}
-	return n, err
+	defer f.put(t)
+	return f.doRead(t, p)
 }
 
 // Write writes p and returns how much the driver took. Blocking and Errors: as Read.
 func (t *Task) Write(fd int, p []byte) (int, error) {
-	f, shared := t.fget(fd)
+	if t.files.users.Load() != 1 {
+		return t.sharedWrite(fd, p)
+	}
+	f := t.files.file(fd)
 	if f == nil {
 		return 0, t.badFD()
 	}
-	n, err := f.doWrite(t, p)
-	if shared {
-		f.put(t)
+	return f.doWrite(t, p)
+}
+
+func (t *Task) sharedWrite(fd int, p []byte) (int, error) {
+	f := t.files.hold(fd)
+	if f == nil {
+		return 0, t.badFD()
 	}
-	return n, err
+	defer f.put(t)
+	return f.doWrite(t, p)
 }
 
 // Lseek moves the position. Errors: EBADF, EINVAL, ESPIPE (no position).
@@ -158,7 +174,7 @@ func (t *Task) Open(path string, flags uint32) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	fd, err := t.files.Load().install(f, 0)
+	fd, err := t.files.install(f, 0)
 	if err != nil {
 		f.put(t)
 		return -1, err
@@ -168,7 +184,7 @@ func (t *Task) Open(path string, flags uint32) (int, error) {
 
 // Close closes a descriptor; the driver's Release runs when no other one leads to the file. Errors: EBADF.
 func (t *Task) Close(fd int) error {
-	f := t.files.Load().remove(fd)
+	f := t.files.remove(fd)
 	if f == nil {
 		return t.badFD()
 	}
@@ -178,11 +194,11 @@ func (t *Task) Close(fd int) error {
 
 // Dup gives the file a second descriptor. Errors: EBADF, EMFILE.
 func (t *Task) Dup(fd int) (int, error) {
-	f := t.files.Load().hold(fd)
+	f := t.files.hold(fd)
 	if f == nil {
 		return -1, t.badFD()
 	}
-	n, err := t.files.Load().install(f, 0)
+	n, err := t.files.install(f, 0)
 	if err != nil {
 		f.put(t)
 	}
@@ -194,7 +210,7 @@ func (t *Task) Dup2(fd, newfd int) (int, error) {
 	if newfd < 0 || newfd >= fdLimit {
 		return -1, EBADF
 	}
-	f := t.files.Load().hold(fd)
+	f := t.files.hold(fd)
 	if f == nil {
 		return -1, t.badFD()
 	}
@@ -202,7 +218,7 @@ func (t *Task) Dup2(fd, newfd int) (int, error) {
 		f.put(t)
 		return newfd, nil
 	}
-	if old := t.files.Load().put(newfd, f); old != nil {
+	if old := t.files.put(newfd, f); old != nil {
 		old.put(t)
 	}
 	return newfd, nil
@@ -220,7 +236,7 @@ const (
 // Fcntl duplicates a descriptor (F_DUPFD, from arg on) or reads and sets the file's flags (F_GETFL; F_SETFL of O_NONBLOCK,
 // O_APPEND, FASYNC). Errors: EBADF, EINVAL, EMFILE; ENOTTY when the driver knows no FASYNC.
 func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
-	f := t.files.Load().hold(fd)
+	f := t.files.hold(fd)
 	if f == nil {
 		return -1, t.badFD()
 	}
@@ -231,7 +247,7 @@ func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 			return -1, EINVAL
 		}
 		f.count.Add(1)
-		n, err := t.files.Load().install(f, int(arg))
+		n, err := t.files.install(f, int(arg))
 		if err != nil {
 			f.put(t)
 		}
@@ -249,7 +265,7 @@ func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 // File is the open file behind a descriptor, for callers that keep it beyond the descriptor's life: it holds a reference until
 // its Close. Errors: EBADF.
 func (t *Task) File(fd int) (*Handle, error) {
-	f := t.files.Load().hold(fd)
+	f := t.files.hold(fd)
 	if f == nil {
 		return nil, t.badFD()
 	}

@@ -42,7 +42,7 @@ type Task struct {
 	pid   int
 	comm  atomic.Pointer[string]
 	cred  atomic.Pointer[Cred]
-	files atomic.Pointer[fdTable]
+	files *fdTable
 	cwd   *Inode
 	umask uint32
 
@@ -76,7 +76,7 @@ func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	t := &Task{k: k, wake: make(chan struct{}, 1), cwd: k.root, umask: 0o022}
 	t.poll.task = t
 	t.cred.Store(&rootCred)
-	t.files.Store(newFDTable())
+	t.files = newFDTable()
 	t.SetComm("task")
 	for _, o := range opts {
 		o(t)
@@ -87,12 +87,12 @@ func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 
 // Clone starts a task that shares t's descriptors, credentials and directory, like a thread.
 func (t *Task) Clone() *Task {
-	files := t.files.Load()
+	files := t.files
 	files.users.Add(1)
 	c := &Task{k: t.k, wake: make(chan struct{}, 1), cwd: t.cwd, umask: t.umask}
 	c.poll.task = c
 	c.cred.Store(t.cred.Load())
-	c.files.Store(files)
+	c.files = files
 	c.comm.Store(t.comm.Load())
 	t.k.tasks.add(c)
 	return c

@@ -22,8 +22,7 @@ func (d *Depmod) reportCycles(users []int) {
 	}
 	inLoop := map[string]bool{}
 	for len(roots) > 0 {
-		root := roots[len(roots)-1] // kmod takes the newest first
-		roots = d.cyclesFrom(root, roots[:len(roots)-1], inLoop)
+		roots = d.cyclesFrom(roots[0], roots[1:], inLoop)
 	}
 	d.logf(PrioErr, "Found %d modules in dependency cycles!", len(inLoop))
 }

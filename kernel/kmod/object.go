@@ -35,6 +35,14 @@ type formatError struct{}
 func (formatError) Error() string { return "Invalid argument" }
 func (formatError) Errno() int    { return int(EINVAL) }
 
+// ErrNotModule reports that a file is of no format that a module can have. Its errno is ENOEXEC.
+var ErrNotModule error = notModuleError{}
+
+type notModuleError struct{}
+
+func (notModuleError) Error() string { return "Exec format error" }
+func (notModuleError) Errno() int    { return int(ENOEXEC) }
+
 // ErrNoSection reports that a module lacks a part. Its errno is ENOENT.
 var ErrNoSection error = noSectionError{}
 
@@ -50,7 +58,7 @@ func badFormat(format string, args ...any) error {
 // Parse reads a module's uncompressed bytes, ELF or wasm by its first bytes. The result refers to
 // the image, which must not change.
 //
-// Errors: ErrFormat.
+// Errors: ErrFormat; ErrNotModule for neither.
 func Parse(image []byte) (Object, error) {
 	switch {
 	case bytes.HasPrefix(image, []byte("\x7fELF")):
@@ -58,7 +66,7 @@ func Parse(image []byte) (Object, error) {
 	case bytes.HasPrefix(image, []byte("\x00asm")):
 		return parseWasm(image)
 	}
-	return nil, badFormat("neither an ELF nor a wasm object (first bytes % x)", image[:min(4, len(image))])
+	return nil, fmt.Errorf("%w: neither an ELF nor a wasm object (first bytes % x)", ErrNotModule, image[:min(4, len(image))])
 }
 
 // modinfoFields splits a .modinfo section. A string without '=' is its own key, value empty.
