@@ -1,0 +1,214 @@
+package machine
+
+import (
+	"fmt"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/kobench/kobench/kernel/ko/object"
+)
+
+const (
+	coreSlots = 1024 // entries of the function table at first
+	corePages = 4    // 64 KiB pages of memory at first
+)
+
+// common are the signatures whose trampolines the core module has from the
+// start, by FuncType.Key; others get a module of their own when needed.
+var common = [...]string{"_", "_i", "i_", "i_i", "ii_", "ii_i", "iii_", "iii_i", "iiii_i", "ili_l"}
+
+// signature is one function type with its way into C.
+type signature struct {
+	key     string
+	typ     object.FuncType
+	module  string // wazero module that holds the trampolines
+	suffix  string // of their names there
+	enter   api.Module
+	params  int
+	result  ValType // 0 if there is none
+	handles []*handle
+}
+
+// handle is a trampoline with its own wazero call engine. It is in use by one
+// call at a time and never re-entered.
+type handle struct {
+	fn    api.Function
+	stack []uint64
+}
+
+func typeOfKey(key string) object.FuncType {
+	var t object.FuncType
+	at := &t.Params
+	for _, c := range key {
+		switch c {
+		case '_':
+			at = &t.Results
+		case 'i':
+			*at = append(*at, I32)
+		case 'l':
+			*at = append(*at, I64)
+		case 'f':
+			*at = append(*at, F32)
+		case 'd':
+			*at = append(*at, F64)
+		}
+	}
+	return t
+}
+
+// coreWasm is the module "kernel": the memory, the table, the globals, and
+// what object.Image imports.
+func coreWasm(cfg Config) []byte {
+	b := object.NewBuilder("kernel")
+	void := b.Type(nil, nil)
+	i32 := b.Type([]ValType{I32}, nil)
+	setT := b.Type([]ValType{I32, object.Funcref}, nil)
+	i32i32 := b.Type([]ValType{I32, I32}, nil)
+	growT := b.Type([]ValType{I32}, []ValType{I32})
+	b.Export("resched", b.ImportFunc("host", "resched", void))
+	b.Export("trap", b.ImportFunc("host", "trap", i32))
+	b.Export("stack", b.ImportFunc("host", "stack", void))
+	b.Table(coreSlots, maxSlots, "table")
+	b.Memory(corePages, cfg.MemoryLimit/wasmPage, "memory")
+	g := [3]uint32{b.Global(0, "sp"), b.Global(0, "limit")}
+	b.Global(quantum, "budget")
+	g[2] = b.Global(0, "last")
+
+	b.Func(setT, "slot", object.TableSet(object.LocalGet(object.LocalGet(nil, 0), 1)))
+	b.Func(i32i32, "clear", object.TableFill(object.LocalGet(object.RefNull(object.LocalGet(nil, 0)), 1)))
+	b.Func(growT, "grow", object.TableGrow(object.LocalGet(object.RefNull(nil), 0)))
+	for _, k := range common {
+		trampolines(b, typeOfKey(k), "."+k, g)
+	}
+	return b.Bytes()
+}
+
+// trampolines adds the two functions of a signature:
+//
+//	enter(args…, slot, sp, limit)   the way in from Go
+//	icall(args…, slot)              call_indirect for the modules
+func trampolines(b *object.Builder, t object.FuncType, suffix string, g [3]uint32) {
+	typ := b.Type(t.Params, t.Results)
+	n := uint32(len(t.Params))
+	args := func(body []byte) []byte {
+		for i := uint32(0); i <= n; i++ {
+			body = object.LocalGet(body, i)
+		}
+		return object.CallIndirect(body, typ)
+	}
+	in := b.Type(append(append([]ValType(nil), t.Params...), I32, I32, I32), t.Results)
+	body := object.GlobalSet(object.LocalGet(nil, n+1), g[0])
+	body = object.GlobalSet(object.LocalGet(body, n+2), g[1])
+	b.Func(in, "enter"+suffix, args(body))
+
+	ic := b.Type(append(append([]ValType(nil), t.Params...), I32), t.Results)
+	body = object.GlobalSet(object.LocalGet(nil, n), g[2])
+	b.Func(ic, "icall"+suffix, args(body))
+}
+
+// signature finds or makes the trampolines of a function type. The caller
+// holds loadMu (or is alone) and the big lock.
+func (m *Machine) signature(t object.FuncType) (*signature, error) {
+	key := t.Key()
+	if s := m.sigs[key]; s != nil {
+		return s, nil
+	}
+	s := &signature{key: key, typ: t, params: len(t.Params)}
+	if len(t.Results) > 0 {
+		s.result = t.Results[0]
+	}
+	for _, k := range common {
+		if k == key {
+			s.module, s.suffix, s.enter = "kernel", "."+key, m.core
+		}
+	}
+	if s.enter == nil {
+		s.module = "sig:" + key
+		b := object.NewBuilder(s.module)
+		b.ImportTable("kernel", "table")
+		g := [3]uint32{b.ImportGlobal("kernel", "sp"), b.ImportGlobal("kernel", "limit"), b.ImportGlobal("kernel", "last")}
+		trampolines(b, t, "", g)
+		c, err := m.compile(b.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("machine: trampolines for %v: %w", t, err)
+		}
+		s.enter, err = m.rt.InstantiateModule(m.ctx, c.compiled, wazero.NewModuleConfig().WithName(s.module))
+		if err != nil {
+			m.drop(c)
+			return nil, fmt.Errorf("machine: trampolines for %v: %w", t, err)
+		}
+	}
+	m.sigs[key] = s
+	return s, nil
+}
+
+func (s *signature) newHandle() *handle {
+	return &handle{fn: s.enter.ExportedFunction("enter" + s.suffix), stack: make([]uint64, max(s.params+3, 1))}
+}
+
+// allocSlots reserves n consecutive table entries, the lowest that are free.
+func (m *Machine) allocSlots(n uint32) (uint32, error) {
+	if n == 0 {
+		return 0, nil
+	}
+	run := uint32(0)
+	for i := uint32(1); i < maxSlots; i++ {
+		if i%64 == 0 && i/64 < uint32(len(m.slotUsed)) && m.slotUsed[i/64] == ^uint64(0) {
+			run, i = 0, i+63
+			continue
+		}
+		if i/64 < uint32(len(m.slotUsed)) && m.slotUsed[i/64]>>(i%64)&1 != 0 {
+			run = 0
+			continue
+		}
+		if run++; run < n {
+			continue
+		}
+		first := i - n + 1
+		for len(m.slotUsed)*64 <= int(i) {
+			m.slotUsed = append(m.slotUsed, 0)
+		}
+		for j := first; j <= i; j++ {
+			m.slotUsed[j/64] |= 1 << (j % 64)
+		}
+		if int(i) >= len(m.slots) {
+			if size := max(cap(m.slots), coreSlots); int(i) >= size {
+				by := max(int(i)+1-size, size)
+				by = min(by, maxSlots-size)
+				if _, err := m.core.ExportedFunction("grow").Call(m.ctx, uint64(by)); err != nil {
+					return 0, err
+				}
+				grown := make([]slot, len(m.slots), size+by)
+				copy(grown, m.slots)
+				m.slots = grown
+			}
+			m.slots = m.slots[:i+1]
+		}
+		return first, nil
+	}
+	return 0, fmt.Errorf("machine: the function table is full (%d entries)", maxSlots)
+}
+
+func (m *Machine) freeSlots(first, n uint32) error {
+	if n == 0 {
+		return nil
+	}
+	for i := first; i < first+n; i++ {
+		m.slots[i] = slot{}
+		m.slotUsed[i/64] &^= 1 << (i % 64)
+	}
+	return m.clearSlots(first, n)
+}
+
+func (m *Machine) clearSlots(first, n uint32) error {
+	s := m.sigs["clear"]
+	if s == nil {
+		s = &signature{key: "clear"}
+		s.handles = []*handle{{fn: m.core.ExportedFunction("clear"), stack: make([]uint64, 2)}}
+		m.sigs["clear"] = s
+	}
+	h := s.handles[0]
+	h.stack[0], h.stack[1] = uint64(first), uint64(n)
+	return h.fn.CallWithStack(m.ctx, h.stack)
+}

@@ -1,0 +1,317 @@
+package machine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+const (
+	// quantum is how many loops and calls C code makes before it looks at the
+	// clock and at who waits for the lock: about 0.1 ms.
+	quantum = 1 << 16
+	// quantumTime is the shortest that a quantum takes. It bounds a call when the clock stands
+	// still, as it does in a testing/synctest bubble.
+	quantumTime = 25 * time.Microsecond
+
+	maxDepth = 64 // of C calling Go calling C …
+)
+
+// Thread is a flow of control through C: a task inside a system call, or a
+// kernel thread. It is used by one goroutine at a time. Outside of a call it
+// holds no resources of the machine.
+type Thread struct {
+	Data any // for the owner
+
+	m      *Machine
+	name   string
+	depth  int
+	stack  uint32 // the C stack, lent to it during a call
+	limit  uint32
+	mods   []*Module // entered, innermost last
+	caller api.Module
+	dying  *Trap
+	atomic int
+
+	run      uint64 // counts the times that it got the lock
+	watchRun uint64
+	start    time.Time
+	quanta   int64
+
+	user  [maxWindows]window
+	nuser int
+	boun  bool // window 0 is in the bounce buffer
+}
+
+// ErrClosed: the machine is closed.
+var ErrClosed = errors.New("machine: closed")
+
+// NewThread makes a thread; the name appears in traps.
+//
+// Errors: ErrClosed.
+func (m *Machine) NewThread(name string) (*Thread, error) {
+	if m.closed.Load() {
+		return nil, ErrClosed
+	}
+	return &Thread{m: m, name: name}, nil
+}
+
+// Close ends the thread. It must not be in a call.
+func (t *Thread) Close() {}
+
+// Machine is where the thread runs.
+func (t *Thread) Machine() *Machine { return t.m }
+
+// Name is what NewThread was given.
+func (t *Thread) Name() string { return t.name }
+
+// Depth is how many calls are nested: 0 outside of C.
+func (t *Thread) Depth() int { return t.depth }
+
+// Call runs the function in a table slot and returns its result, 0 if it has
+// none; an i32 is in the low half. Outside of C it takes the big lock, waits for
+// it if need be, and gives it up at the end. A host function may use it to call
+// back into C; if that traps, the thread is unwound as soon as the host function
+// returns.
+//
+// Errors: *Trap, always. A slot without a function and a wrong number of
+// arguments are traps of kind TrapCall.
+func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
+	m := t.m
+	if t.depth == 0 {
+		m.lock()
+		defer m.mu.Unlock()
+		if m.closed.Load() {
+			return 0, &Trap{Kind: TrapKilled, Thread: t.name, Msg: "the machine is closed", Err: ErrClosed}
+		}
+		if err := t.enter(); err != nil {
+			return 0, err
+		}
+		defer t.leave()
+	}
+	if uint64(slot) >= uint64(len(m.slots)) || m.slots[slot].sig == nil {
+		return 0, t.badSlot(slot)
+	}
+	e := &m.slots[slot]
+	sig := e.sig
+	if len(args) != sig.params {
+		return 0, t.badArgs(slot, len(args))
+	}
+	return t.call(sig, slot, e.mod, args)
+}
+
+// call runs a function with the lock held.
+func (t *Thread) call(sig *signature, slot uint32, mod *Module, args []uint64) (res uint64, err error) {
+	m := t.m
+	if t.depth >= maxDepth {
+		return 0, t.fail(&Trap{Kind: TrapStack, Msg: fmt.Sprintf("C and Go called each other %d deep", maxDepth)})
+	}
+	var h *handle
+	if n := len(sig.handles); n > 0 {
+		h = sig.handles[n-1]
+		sig.handles = sig.handles[:n-1]
+	} else {
+		h = sig.newHandle()
+	}
+	sp := uint64(t.stack + m.cfg.StackSize)
+	if t.depth > 0 {
+		sp = m.sp.Get()
+	}
+	st := h.stack
+	n := copy(st, args)
+	st[n], st[n+1], st[n+2] = uint64(slot), sp, uint64(t.limit)
+	caller := t.caller
+	t.depth++
+	t.mods = append(t.mods, mod)
+	if mod != nil {
+		mod.running++
+	}
+	m.calls++
+	done := false
+	defer func() {
+		t.depth--
+		t.mods = t.mods[:len(t.mods)-1]
+		if mod != nil {
+			mod.running--
+		}
+		t.caller = caller
+		if done {
+			sig.handles = append(sig.handles, h)
+		}
+	}()
+	if err := h.fn.CallWithStack(m.ctx, st); err != nil {
+		tr := t.trapped(err)
+		m.sp.Set(sp)
+		return 0, tr
+	}
+	done = true
+	if m.guardHit() || m.calls&0xff == 0 {
+		if addr, hit := m.guardScan(); hit {
+			return 0, t.guardTrap(addr, slot)
+		}
+	}
+	switch sig.result {
+	case 0:
+		return 0, nil
+	case I32, F32:
+		return uint64(uint32(st[0])), nil
+	}
+	return st[0], nil
+}
+
+// enter begins a call from outside: the lock is held.
+func (t *Thread) enter() error {
+	m := t.m
+	if n := len(m.stacks); n > 0 {
+		t.stack = m.stacks[n-1]
+		m.stacks = m.stacks[:n-1]
+	} else {
+		a, err := m.heap.alloc(m.cfg.StackSize, pageSize, nil)
+		if err != nil {
+			return &Trap{Kind: TrapStack, Thread: t.name, Msg: "no memory for a stack", Err: err}
+		}
+		t.stack = a
+	}
+	t.limit = t.stack + stackReserve
+	t.run++
+	t.dying = nil
+	m.cur = t
+	m.inside++
+	if t.nuser > 0 {
+		t.mapUser()
+	}
+	return nil
+}
+
+func (t *Thread) leave() {
+	m := t.m
+	if t.nuser > 0 {
+		t.unmapUser()
+	}
+	if t.dying != nil {
+		m.setAtomic(0, 0)
+	}
+	t.atomic, t.dying = 0, nil
+	m.stacks = append(m.stacks, t.stack)
+	m.inside--
+	m.cur = nil
+	if len(m.graves) > 0 {
+		m.reap()
+	}
+}
+
+// Release gives up the big lock while f runs, and takes it back. It is the only
+// scheduling point: whoever sleeps inside a host function sleeps in f. The C
+// stack stays the thread's own meanwhile. f must not touch the machine's memory.
+// Outside of a call Release just runs f.
+func (t *Thread) Release(f func()) {
+	if t.depth == 0 {
+		f()
+		return
+	}
+	m := t.m
+	sp := m.sp.Get()
+	caller := t.caller
+	preempt, irqs := m.setAtomic(0, 0)
+	if t.nuser > 0 {
+		t.flushUser()
+	}
+	m.cur = nil
+	m.switches++
+	m.mu.Unlock()
+	defer func() {
+		m.lock()
+		m.cur = t
+		m.sp.Set(sp)
+		m.limit.Set(uint64(t.limit))
+		m.setAtomic(preempt, irqs)
+		t.caller = caller
+		t.run++
+		if t.nuser > 0 {
+			t.mapUser()
+		}
+	}()
+	f()
+}
+
+// setAtomic exchanges what the running thread holds in the kernel's variables
+// __preempt_count and __irqs_off.
+func (m *Machine) setAtomic(preempt, irqs uint32) (oldPreempt, oldIrqs uint32) {
+	if m.preempt == 0 {
+		return 0, 0
+	}
+	p, i := m.mem[m.preempt:m.preempt+4], m.mem[m.irqs:m.irqs+4]
+	oldPreempt, oldIrqs = binary.LittleEndian.Uint32(p), binary.LittleEndian.Uint32(i)
+	if oldPreempt|oldIrqs|preempt|irqs != 0 {
+		binary.LittleEndian.PutUint32(p, preempt)
+		binary.LittleEndian.PutUint32(i, irqs)
+	}
+	return oldPreempt, oldIrqs
+}
+
+// resched is called by C code whose budget is used up.
+func (m *Machine) resched(t *Thread) {
+	m.budget.Set(quantum)
+	if t == nil {
+		return // a start function
+	}
+	now := time.Now()
+	if t.watchRun != t.run {
+		t.watchRun, t.start, t.quanta = t.run, now, 0
+	}
+	t.quanta++
+	if ran := now.Sub(t.start); ran > m.cfg.Watchdog || time.Duration(t.quanta)*quantumTime > m.cfg.Watchdog {
+		panic(&Trap{Kind: TrapWatchdog, Msg: fmt.Sprintf("soft lockup: running for %v without a sleep", m.cfg.Watchdog)})
+	}
+	if m.waiters.Load() > 0 && t.PreemptCount() == 0 {
+		run := t.run
+		t.Release(runtime.Gosched)
+		// To be preempted is not to sleep: the clock goes on, less the time it waited.
+		t.run = run
+		t.start = t.start.Add(time.Since(now))
+	}
+}
+
+// PreemptDisable keeps loops from giving others the lock, until PreemptEnable
+// was called as often. For code that holds a spinlock.
+func (t *Thread) PreemptDisable() { t.atomic++ }
+
+// PreemptEnable undoes one PreemptDisable.
+func (t *Thread) PreemptEnable() {
+	if t.atomic > 0 {
+		t.atomic--
+	}
+}
+
+// PreemptCount is not 0 if the thread must not be preempted or sleep: PreemptDisable
+// is in force, or C code holds a spinlock or has interrupts off (__preempt_count,
+// __irqs_off). A sleep then is a bug of the driver ("scheduling while atomic").
+// Needs the big lock.
+func (t *Thread) PreemptCount() int {
+	n := t.atomic
+	if m := t.m; m.preempt != 0 {
+		n += int(int32(binary.LittleEndian.Uint32(m.mem[m.preempt:])))
+		n += int(int32(binary.LittleEndian.Uint32(m.mem[m.irqs:])))
+	}
+	return n
+}
+
+// Caller is the module whose code called the running host function, nil if it is unknown.
+func (t *Thread) Caller() *Module {
+	if t.caller == nil {
+		return nil
+	}
+	return t.m.modules[t.caller.Name()]
+}
+
+// Module is the module whose function was called last from Go on this thread, nil outside.
+func (t *Thread) Module() *Module {
+	if len(t.mods) == 0 {
+		return nil
+	}
+	return t.mods[len(t.mods)-1]
+}

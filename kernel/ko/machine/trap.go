@@ -1,0 +1,278 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// TrapKind says what went wrong in C.
+type TrapKind int
+
+const (
+	TrapNull        TrapKind = iota + 1 // a null pointer was dereferenced
+	TrapBounds                          // access outside of kernel memory: a wild or user pointer
+	TrapUnreachable                     // __builtin_trap, __builtin_unreachable or a missing weak function
+	TrapDivide                          // division by zero, or of the smallest number by -1
+	TrapConvert                         // a float that no integer can hold
+	TrapCall                            // call through a bad function pointer, or of another signature
+	TrapStack                           // stack overflow
+	TrapWatchdog                        // soft lockup
+	TrapHost                            // a host function panicked
+	TrapKilled                          // a host function ended the thread on purpose
+)
+
+var trapText = map[TrapKind]string{
+	TrapNull:        "NULL pointer dereference",
+	TrapBounds:      "bad memory access",
+	TrapUnreachable: "invalid opcode",
+	TrapDivide:      "divide error",
+	TrapConvert:     "invalid conversion to integer",
+	TrapCall:        "bad function pointer",
+	TrapStack:       "stack overflow",
+	TrapWatchdog:    "soft lockup",
+	TrapHost:        "kernel function panicked",
+	TrapKilled:      "killed",
+}
+
+func (k TrapKind) String() string {
+	if s, ok := trapText[k]; ok {
+		return s
+	}
+	return fmt.Sprintf("trap %d", int(k))
+}
+
+// Frame is one line of a back-trace.
+type Frame struct {
+	Module string // "" for a kernel function in Go
+	Func   string
+	Type   string // signature as wazero prints it
+}
+
+func (f Frame) String() string {
+	if f.Module == "" {
+		return f.Func
+	}
+	return f.Func + " [" + f.Module + "]"
+}
+
+// Trap is an oops: why the C code of a thread was stopped, and where. The
+// thread is unwound, its stack given back and the lock released when Call
+// returns it.
+type Trap struct {
+	Kind   TrapKind
+	Thread string
+	Module string // the module to blame: the innermost that is not vmlinux
+	Func   string // the innermost C function
+	Offset uint32 // where in the code of Func, in bytes of the object; 0 if unknown
+	Msg    string // what exactly, for a person; "" if Kind says it all
+	Addr   uint32 // the bad address or slot, if known
+	SP     uint32 // the C stack pointer
+	Stack  []Frame
+	Err    error // the cause, for TrapHost and TrapKilled
+}
+
+func (t *Trap) Error() string {
+	s := t.Kind.String()
+	if t.Msg != "" {
+		s += ": " + t.Msg
+	}
+	if t.Func != "" {
+		s += " in " + t.Func
+		if t.Offset != 0 {
+			s += fmt.Sprintf("+%#x", t.Offset)
+		}
+	}
+	if t.Module != "" {
+		s += " [" + t.Module + "]"
+	}
+	return s
+}
+
+func (t *Trap) Unwrap() error { return t.Err }
+
+// siteTrap is what the unreachable instruction became.
+type siteTrap struct{ code uint32 }
+
+func (s *siteTrap) Error() string { return "unreachable" }
+
+const trapSite = 1<<31 - 1
+
+// fail records that the thread is to be unwound.
+func (t *Thread) fail(tr *Trap) *Trap {
+	if tr.Thread == "" {
+		tr.Thread = t.name
+	}
+	t.dying = tr
+	return tr
+}
+
+func (t *Thread) stackTop() uint32 { return t.stack + t.m.cfg.StackSize }
+
+func (m *Machine) stackTrap(t *Thread) *Trap {
+	sp := uint32(m.sp.Get())
+	tr := &Trap{Kind: TrapStack, SP: sp, Addr: sp}
+	if t != nil {
+		tr.Msg = fmt.Sprintf("stack pointer %#x outside of %#x to %#x", sp, t.stack, t.stackTop())
+	}
+	return tr
+}
+
+func (t *Thread) badAddress(addr, n uint32) *Trap {
+	kind := TrapBounds
+	if addr < GuardSize {
+		kind = TrapNull
+	}
+	return &Trap{Kind: kind, Addr: addr, Msg: fmt.Sprintf("%d bytes at %#x", n, addr)}
+}
+
+// BadAddress is what a host function panics with if C gave it an address
+// that is no kernel memory.
+func (t *Thread) BadAddress(addr, n uint32) *Trap { return t.badAddress(addr, n) }
+
+func (t *Thread) badSlot(slot uint32) *Trap {
+	tr := &Trap{Kind: TrapCall, Addr: slot, Msg: fmt.Sprintf("no function at %#x", slot)}
+	if slot == 0 {
+		tr.Kind, tr.Msg = TrapNull, "call of a null function pointer"
+	}
+	return t.fail(tr)
+}
+
+func (t *Thread) badArgs(slot uint32, n int) *Trap {
+	e := &t.m.slots[slot]
+	tr := &Trap{Kind: TrapCall, Addr: slot, Msg: fmt.Sprintf("called with %d arguments, but it is %s%v", n, e.name, e.sig.typ)}
+	if e.mod != nil {
+		tr.Module, tr.Func = e.mod.name, e.name
+	}
+	return t.fail(tr)
+}
+
+func (t *Thread) guardTrap(addr, slot uint32) *Trap {
+	e := &t.m.slots[slot]
+	tr := &Trap{Kind: TrapNull, Addr: addr, Msg: fmt.Sprintf("something wrote to address %#x", addr), Func: e.name}
+	if e.mod != nil {
+		tr.Module = e.mod.name
+	}
+	tr.Stack = []Frame{{tr.Module, e.name, e.sig.typ.String()}}
+	return t.fail(tr)
+}
+
+// trapped turns wazero's error into a Trap, or adds the frames of an outer
+// call to the one that is under way.
+func (t *Thread) trapped(err error) *Trap {
+	m := t.m
+	text := err.Error()
+	frames, dispatch := parseFrames(text)
+	tr, site := &Trap{}, (*siteTrap)(nil)
+	switch {
+	case errors.As(err, &tr):
+	case errors.As(err, &site):
+		tr = &Trap{Kind: TrapUnreachable}
+		if site.code>>31 != 0 {
+			tr.Kind = TrapNull
+		}
+	default:
+		tr = &Trap{}
+		m.explain(tr, text, dispatch, err)
+	}
+	if tr.SP == 0 {
+		tr.SP = uint32(m.sp.Get())
+	}
+	tr.Stack = append(tr.Stack, frames...)
+	for _, f := range frames {
+		if f.Module == "" {
+			continue
+		}
+		if tr.Func == "" {
+			tr.Func = f.Func
+			if mod := m.modules[f.Module]; mod != nil && site != nil {
+				tr.Func, tr.Offset = mod.site(site.code&trapSite, f.Func)
+			}
+		}
+		if tr.Module == "" && f.Module != m.builtin.name {
+			tr.Module = f.Module
+		}
+	}
+	if addr, hit := m.guardScan(); hit && tr.Kind != TrapNull {
+		tr.Msg = strings.TrimPrefix(tr.Msg+fmt.Sprintf("; and something wrote to address %#x", addr), "; ")
+	}
+	return t.fail(tr)
+}
+
+// explain finds the kind of a trap in wazero's message.
+func (m *Machine) explain(tr *Trap, text, dispatch string, err error) {
+	line, _, _ := strings.Cut(text, "\n")
+	if i := strings.Index(text, "\nwasm stack trace:"); i >= 0 {
+		line = text[:i]
+	}
+	cause, wasm := strings.CutPrefix(line, "wasm error: ")
+	if !wasm && strings.HasPrefix(line, "stack overflow") {
+		wasm, cause = true, "stack overflow"
+	}
+	switch {
+	case !wasm:
+		tr.Kind, tr.Err = TrapHost, err
+		tr.Msg = strings.TrimSuffix(line, " (recovered by wazero)")
+	case cause == "out of bounds memory access":
+		tr.Kind = TrapBounds
+	case cause == "integer divide by zero", cause == "integer overflow":
+		tr.Kind = TrapDivide
+		tr.Msg = cause
+	case cause == "invalid conversion to integer":
+		tr.Kind = TrapConvert
+	case cause == "stack overflow":
+		tr.Kind, tr.Msg = TrapStack, "calls too deep"
+	case cause == "invalid table access", cause == "indirect call type mismatch":
+		tr.Kind = TrapCall
+		s := uint32(m.lastArg.Get())
+		tr.Addr = s
+		want := typeOfKey(dispatch)
+		switch {
+		case s == 0:
+			tr.Kind, tr.Msg = TrapNull, fmt.Sprintf("call of a null function pointer as %v", want)
+		case uint64(s) >= uint64(len(m.slots)) || m.slots[s].sig == nil:
+			tr.Msg = fmt.Sprintf("no function at %#x, called as %v", s, want)
+		default:
+			tr.Msg = fmt.Sprintf("%s%v called as %v", m.slots[s].name, m.slots[s].sig.typ, want)
+		}
+	default:
+		tr.Kind, tr.Msg = TrapUnreachable, cause
+	}
+}
+
+// parseFrames reads the back-trace in the text of wazero's error. It leaves
+// out the trampolines; dispatch is the signature key of the innermost icall, if
+// the trap happened in one.
+func parseFrames(text string) (frames []Frame, dispatch string) {
+	_, trace, ok := strings.Cut(text, "wasm stack trace:\n")
+	if !ok {
+		return nil, ""
+	}
+	for i, line := range strings.Split(trace, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			break
+		}
+		name, sig, ok := strings.Cut(line, "(")
+		if !ok {
+			continue // "... maybe followed by omitted frames"
+		}
+		mod, fn, ok := strings.Cut(name, ".")
+		if !ok {
+			continue
+		}
+		if mod == "kernel" || mod == "host" || strings.HasPrefix(mod, "sig:") {
+			if i == 0 && strings.HasPrefix(fn, "icall") {
+				if dispatch, ok = strings.CutPrefix(mod, "sig:"); !ok {
+					dispatch = strings.TrimPrefix(fn, "icall.")
+				}
+			}
+			continue
+		}
+		if strings.HasPrefix(mod, "host:") {
+			mod = ""
+		}
+		frames = append(frames, Frame{Module: mod, Func: fn, Type: "(" + sig})
+	}
+	return frames, dispatch
+}
