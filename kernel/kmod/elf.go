@@ -2,6 +2,7 @@ package kmod
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 )
 
@@ -41,8 +42,8 @@ const (
 
 func parseELF(src source) (*elfObject, error) {
 	ident, err := src.slice(0, min(64, src.size()))
-	if err != nil || len(ident) < 16 {
-		return nil, badFormat("%d bytes are no ELF header", len(ident))
+	if err != nil || len(ident) <= 16 {
+		return nil, fmt.Errorf("%w: %d bytes are no ELF header", ErrNotModule, len(ident))
 	}
 	e := &elfObject{src: src}
 	switch ident[4] {
