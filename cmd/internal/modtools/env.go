@@ -70,7 +70,7 @@ func (t *tool) logf(p kmod.Priority, format string, args ...any) {
 	if p > t.limit {
 		return
 	}
-	text := strings.TrimSuffix(fmt.Sprintf(format, args...), "\n")
+	text := fmt.Sprintf(format, args...)
 	if t.syslog && t.Syslog != nil {
 		t.Syslog(p, fmt.Sprintf("%s: %s", p, text))
 		return

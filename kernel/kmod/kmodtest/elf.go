@@ -14,7 +14,7 @@ import (
 // Module describes a module file.
 type Module struct {
 	Name string
-	Info []string // "license=GPL" and so on; name= is added
+	Info []string // "license=GPL" and so on; name= is added if it is missing
 	// Exports have CRC 0x1000, 0x1001, … in their order.
 	Exports []string
 	Needs   []string // undefined symbols
@@ -69,7 +69,11 @@ func (b *elfBuilder) build() {
 	b.add("", 0, nil)
 	var info bytes.Buffer
 	info.WriteByte(0) // padding, as between two objects' strings
-	for _, s := range append(slices.Clone(m.Info), "name="+m.Name) {
+	strs := slices.Clone(m.Info)
+	if !slices.Contains(strs, "name="+m.Name) {
+		strs = append(strs, "name="+m.Name)
+	}
+	for _, s := range strs {
 		info.WriteString(s)
 		info.WriteByte(0)
 	}

@@ -102,7 +102,7 @@ func (s *System) FinitModule(image []byte, params string, flags int) error {
 			if !slices.Contains(m.deps, s.modules[i].Name) {
 				m.deps = append(m.deps, s.modules[i].Name)
 			}
-		} else if !need.Weak && need.Name != "printk" {
+		} else if !need.Weak && need.Name != "printk" && need.Name != "module_layout" {
 			s.mu.Unlock()
 			return kernel.ENOENT
 		}
