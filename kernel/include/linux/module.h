@@ -43,11 +43,17 @@ struct module {
 
 #define MODULE_ARCH_INIT {}
 
+/* The compiler gives a static function that is only known by its alias the alias's name; this keeps the other. */
+#define __symbol_name(alias, fn) \
+	static const char __UNIQUE_ID(symname)[] __used __section("__symbol_names") __aligned(1) = #alias "=" #fn
+
 #ifdef MODULE
 #define module_init(initfn)                                                              \
+	__symbol_name(init_module, initfn);                                              \
 	static inline initcall_t __maybe_unused __inittest(void) { return initfn; }      \
 	int init_module(void) __attribute__((alias(#initfn)))
 #define module_exit(exitfn)                                                              \
+	__symbol_name(cleanup_module, exitfn);                                           \
 	static inline exitcall_t __maybe_unused __exittest(void) { return exitfn; }      \
 	void cleanup_module(void) __attribute__((alias(#exitfn)))
 #define MODULE_DEVICE_TABLE(type, name)                                    \
