@@ -20,14 +20,16 @@ var common = [...]string{"_", "_i", "i_", "i_i", "ii_", "ii_i", "iii_", "iii_i",
 
 // signature is one function type with its way into C.
 type signature struct {
-	key     string
-	typ     object.FuncType
-	module  string // wazero module that holds the trampolines
-	suffix  string // of their names there
-	enter   api.Module
-	params  int
-	result  ValType // 0 if there is none
-	handles []*handle
+	key    string
+	typ    object.FuncType
+	module string // wazero module that holds the trampolines
+	suffix string // of their names there
+	enter  api.Module
+	params int
+	result ValType // 0 if there is none
+	narrow bool    // the result has 32 bits
+	spare  *handle
+	free   []*handle
 }
 
 // handle is a trampoline with its own wazero call engine. It is in use by one
@@ -117,6 +119,7 @@ func (m *Machine) signature(t object.FuncType) (*signature, error) {
 	s := &signature{key: key, typ: t, params: len(t.Params)}
 	if len(t.Results) > 0 {
 		s.result = t.Results[0]
+		s.narrow = s.result == I32 || s.result == F32
 	}
 	for _, k := range common {
 		if k == key {
@@ -143,8 +146,14 @@ func (m *Machine) signature(t object.FuncType) (*signature, error) {
 	return s, nil
 }
 
-func (s *signature) newHandle() *handle {
-	return &handle{fn: s.enter.ExportedFunction("enter" + s.suffix), stack: make([]uint64, max(s.params+3, 1))}
+// handle takes a free handle or makes one.
+func (s *signature) handle() *handle {
+	if n := len(s.free); n > 0 {
+		h := s.free[n-1]
+		s.free = s.free[:n-1]
+		return h
+	}
+	return &handle{fn: s.enter.ExportedFunction("enter" + s.suffix), stack: make([]uint64, s.params+3)}
 }
 
 // allocSlots reserves n consecutive table entries, the lowest that are free.
@@ -202,13 +211,6 @@ func (m *Machine) freeSlots(first, n uint32) error {
 }
 
 func (m *Machine) clearSlots(first, n uint32) error {
-	s := m.sigs["clear"]
-	if s == nil {
-		s = &signature{key: "clear"}
-		s.handles = []*handle{{fn: m.core.ExportedFunction("clear"), stack: make([]uint64, 2)}}
-		m.sigs["clear"] = s
-	}
-	h := s.handles[0]
-	h.stack[0], h.stack[1] = uint64(first), uint64(n)
-	return h.fn.CallWithStack(m.ctx, h.stack)
+	m.clearArgs[0], m.clearArgs[1] = uint64(first), uint64(n)
+	return m.clear.CallWithStack(m.ctx, m.clearArgs[:])
 }

@@ -81,7 +81,10 @@ type Machine struct {
 	limit   api.MutableGlobal
 	budget  api.MutableGlobal
 	lastArg api.MutableGlobal
+	clear   api.Function
 	builtin *Module
+
+	clearArgs [2]uint64
 
 	loadMu  sync.Mutex          // one Load, Unload or host function binding at a time
 	code    map[[32]byte]*image // compiled modules, +checklocks:loadMu
@@ -100,7 +103,8 @@ type Machine struct {
 	slotUsed []uint64
 	hosts    map[string]*host
 	modules  map[string]*Module
-	stacks   []uint32 // free C stacks
+	spare    uint32   // a free C stack, 0 if there is none
+	stacks   []uint32 // more of them
 	graves   []grave
 	window   uint32 // address of struct kb_window, 0 if there is none
 	bounce   uint32
@@ -184,6 +188,7 @@ func (m *Machine) boot() error {
 	for name, g := range map[string]*api.MutableGlobal{"sp": &m.sp, "limit": &m.limit, "budget": &m.budget, "last": &m.lastArg} {
 		*g = m.core.ExportedGlobal(name).(api.MutableGlobal)
 	}
+	m.clear = m.core.ExportedFunction("clear")
 	m.memChanged()
 	m.heap.free[0] &^= 1 // the guard page
 	fill(m.mem[:GuardSize], guardByte)

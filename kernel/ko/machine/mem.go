@@ -50,11 +50,16 @@ func (m *Machine) guardHit() bool {
 // guardScan looks through the whole guard page; it returns the lowest address
 // that was written to and repairs the page.
 func (m *Machine) guardScan() (uint32, bool) {
-	for i, c := range m.mem[:GuardSize] {
-		if c != guardByte {
-			fill(m.mem[:GuardSize], guardByte)
-			return uint32(i), true
+	g := m.mem[:GuardSize]
+	for i := 0; i < len(g); i += 8 {
+		if binary.LittleEndian.Uint64(g[i:]) == guardWord {
+			continue
 		}
+		for g[i] == guardByte {
+			i++
+		}
+		fill(g, guardByte)
+		return uint32(i), true
 	}
 	return 0, false
 }

@@ -32,7 +32,7 @@ type Thread struct {
 	depth  int
 	stack  uint32 // the C stack, lent to it during a call
 	limit  uint32
-	mods   []*Module // entered, innermost last
+	mod    *Module // entered last
 	caller api.Module
 	dying  *Trap
 	atomic int
@@ -81,112 +81,56 @@ func (t *Thread) Depth() int { return t.depth }
 // Errors: *Trap, always. A slot without a function and a wrong number of
 // arguments are traps of kind TrapCall.
 func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
+	if t.depth > 0 {
+		return t.nested(slot, args)
+	}
 	m := t.m
-	if t.depth == 0 {
+	if !m.mu.TryLock() {
 		m.lock()
-		defer m.mu.Unlock()
-		if m.closed.Load() {
-			return 0, &Trap{Kind: TrapKilled, Thread: t.name, Msg: "the machine is closed", Err: ErrClosed}
-		}
-		if err := t.enter(); err != nil {
+	}
+	if t.nuser > 0 || m.spare == 0 || m.closed.Load() {
+		if err := t.prepare(); err != nil {
+			m.mu.Unlock()
 			return 0, err
 		}
-		defer t.leave()
-	}
-	if uint64(slot) >= uint64(len(m.slots)) || m.slots[slot].sig == nil {
-		return 0, t.badSlot(slot)
-	}
-	e := &m.slots[slot]
-	sig := e.sig
-	if len(args) != sig.params {
-		return 0, t.badArgs(slot, len(args))
-	}
-	return t.call(sig, slot, e.mod, args)
-}
-
-// call runs a function with the lock held.
-func (t *Thread) call(sig *signature, slot uint32, mod *Module, args []uint64) (res uint64, err error) {
-	m := t.m
-	if t.depth >= maxDepth {
-		return 0, t.fail(&Trap{Kind: TrapStack, Msg: fmt.Sprintf("C and Go called each other %d deep", maxDepth)})
-	}
-	var h *handle
-	if n := len(sig.handles); n > 0 {
-		h = sig.handles[n-1]
-		sig.handles = sig.handles[:n-1]
 	} else {
-		h = sig.newHandle()
+		t.stack, m.spare = m.spare, 0
 	}
-	sp := uint64(t.stack + m.cfg.StackSize)
-	if t.depth > 0 {
-		sp = m.sp.Get()
-	}
-	st := h.stack
-	n := copy(st, args)
-	st[n], st[n+1], st[n+2] = uint64(slot), sp, uint64(t.limit)
-	caller := t.caller
-	t.depth++
-	t.mods = append(t.mods, mod)
-	if mod != nil {
-		mod.running++
-	}
-	m.calls++
-	done := false
-	defer func() {
-		t.depth--
-		t.mods = t.mods[:len(t.mods)-1]
-		if mod != nil {
-			mod.running--
-		}
-		t.caller = caller
-		if done {
-			sig.handles = append(sig.handles, h)
-		}
-	}()
-	if err := h.fn.CallWithStack(m.ctx, st); err != nil {
-		tr := t.trapped(err)
-		m.sp.Set(sp)
-		return 0, tr
-	}
-	done = true
-	if m.guardHit() || m.calls&0xff == 0 {
-		if addr, hit := m.guardScan(); hit {
-			return 0, t.guardTrap(addr, slot)
-		}
-	}
-	switch sig.result {
-	case 0:
-		return 0, nil
-	case I32, F32:
-		return uint64(uint32(st[0])), nil
-	}
-	return st[0], nil
+	t.limit = t.stack + stackReserve
+	t.run++
+	t.depth = 1
+	m.cur = t
+	m.inside++
+	defer t.leave()
+	return t.call(slot, uint64(t.stack+m.cfg.StackSize), args)
 }
 
-// enter begins a call from outside: the lock is held.
-func (t *Thread) enter() error {
+// prepare is the rarer part of entering C: a closed machine, a new stack, user memory.
+func (t *Thread) prepare() error {
 	m := t.m
-	if n := len(m.stacks); n > 0 {
+	if m.closed.Load() {
+		return &Trap{Kind: TrapKilled, Thread: t.name, Msg: "the machine is closed", Err: ErrClosed}
+	}
+	switch n := len(m.stacks); {
+	case m.spare != 0:
+		t.stack, m.spare = m.spare, 0
+	case n > 0:
 		t.stack = m.stacks[n-1]
 		m.stacks = m.stacks[:n-1]
-	} else {
+	default:
 		a, err := m.heap.alloc(m.cfg.StackSize, pageSize, nil)
 		if err != nil {
 			return &Trap{Kind: TrapStack, Thread: t.name, Msg: "no memory for a stack", Err: err}
 		}
 		t.stack = a
 	}
-	t.limit = t.stack + stackReserve
-	t.run++
-	t.dying = nil
-	m.cur = t
-	m.inside++
 	if t.nuser > 0 {
 		t.mapUser()
 	}
 	return nil
 }
 
+// leave ends a call from outside, however it ended.
 func (t *Thread) leave() {
 	m := t.m
 	if t.nuser > 0 {
@@ -194,14 +138,97 @@ func (t *Thread) leave() {
 	}
 	if t.dying != nil {
 		m.setAtomic(0, 0)
+		t.dying = nil
 	}
-	t.atomic, t.dying = 0, nil
-	m.stacks = append(m.stacks, t.stack)
+	t.atomic = 0
+	if m.spare == 0 {
+		m.spare = t.stack
+	} else {
+		m.stacks = append(m.stacks, t.stack)
+	}
+	t.depth = 0
 	m.inside--
-	m.cur = nil
 	if len(m.graves) > 0 {
 		m.reap()
 	}
+	m.mu.Unlock()
+}
+
+// nested calls from a host function back into C, on the same stack.
+func (t *Thread) nested(slot uint32, args []uint64) (uint64, error) {
+	if t.depth >= maxDepth {
+		return 0, t.fail(&Trap{Kind: TrapStack, Msg: fmt.Sprintf("C and Go called each other %d deep", maxDepth)})
+	}
+	caller := t.caller
+	t.depth++
+	defer func() {
+		t.depth--
+		t.caller = caller
+	}()
+	return t.call(slot, t.m.sp.Get(), args)
+}
+
+// call runs a function with the lock held.
+func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
+	m := t.m
+	if uint64(slot) >= uint64(len(m.slots)) {
+		return 0, t.badSlot(slot)
+	}
+	e := &m.slots[slot]
+	sig, mod := e.sig, e.mod
+	if sig == nil {
+		return 0, t.badSlot(slot)
+	}
+	if len(args) != sig.params {
+		return 0, t.badArgs(slot, len(args))
+	}
+	h := sig.spare
+	if h == nil {
+		h = sig.handle()
+	} else {
+		sig.spare = nil
+	}
+	st := h.stack
+	for i, a := range args {
+		st[i] = a
+	}
+	n := len(args)
+	_ = st[n+2]
+	st[n], st[n+1], st[n+2] = uint64(slot), sp, uint64(t.limit)
+	m.calls++
+	outer := t.mod
+	t.mod = mod
+	if mod != nil {
+		mod.running++
+		defer t.out(mod, outer)
+	}
+	if err := h.fn.CallWithStack(m.ctx, st); err != nil { // the handle is not used again
+		tr := t.trapped(err, slot)
+		m.sp.Set(sp)
+		return 0, tr
+	}
+	var r uint64
+	if sig.result != 0 {
+		if r = st[0]; sig.narrow {
+			r = uint64(uint32(r))
+		}
+	}
+	if sig.spare == nil {
+		sig.spare = h
+	} else {
+		sig.free = append(sig.free, h)
+	}
+	if m.guardHit() || m.calls&0xfff == 0 {
+		if addr, hit := m.guardScan(); hit {
+			return 0, t.guardTrap(addr, slot)
+		}
+	}
+	return r, nil
+}
+
+func (t *Thread) out(mod, outer *Module) {
+	mod.running--
+	t.mod = outer
 }
 
 // Release gives up the big lock while f runs, and takes it back. It is the only
@@ -220,7 +247,6 @@ func (t *Thread) Release(f func()) {
 	if t.nuser > 0 {
 		t.flushUser()
 	}
-	m.cur = nil
 	m.switches++
 	m.mu.Unlock()
 	defer func() {
@@ -265,7 +291,7 @@ func (m *Machine) resched(t *Thread) {
 	}
 	t.quanta++
 	if ran := now.Sub(t.start); ran > m.cfg.Watchdog || time.Duration(t.quanta)*quantumTime > m.cfg.Watchdog {
-		panic(&Trap{Kind: TrapWatchdog, Msg: fmt.Sprintf("soft lockup: running for %v without a sleep", m.cfg.Watchdog)})
+		panic(&Trap{Kind: TrapWatchdog, Msg: fmt.Sprintf("running for %v without a sleep", m.cfg.Watchdog)})
 	}
 	if m.waiters.Load() > 0 && t.PreemptCount() == 0 {
 		run := t.run
@@ -309,9 +335,4 @@ func (t *Thread) Caller() *Module {
 }
 
 // Module is the module whose function was called last from Go on this thread, nil outside.
-func (t *Thread) Module() *Module {
-	if len(t.mods) == 0 {
-		return nil
-	}
-	return t.mods[len(t.mods)-1]
-}
+func (t *Thread) Module() *Module { return t.mod }

@@ -158,8 +158,8 @@ func (t *Thread) guardTrap(addr, slot uint32) *Trap {
 }
 
 // trapped turns wazero's error into a Trap, or adds the frames of an outer
-// call to the one that is under way.
-func (t *Thread) trapped(err error) *Trap {
+// call to the one that is under way. slot is what was called.
+func (t *Thread) trapped(err error, slot uint32) *Trap {
 	m := t.m
 	text := err.Error()
 	frames, dispatch := parseFrames(text)
@@ -177,6 +177,9 @@ func (t *Thread) trapped(err error) *Trap {
 	}
 	if tr.SP == 0 {
 		tr.SP = uint32(m.sp.Get())
+	}
+	if e := &m.slots[slot]; len(frames) == 0 && e.mod != nil { // wazero says nothing about an overflow
+		frames = []Frame{{e.mod.name, e.name, e.sig.typ.String()}}
 	}
 	tr.Stack = append(tr.Stack, frames...)
 	for _, f := range frames {

@@ -18,7 +18,7 @@ type rewriter struct {
 	ctl  []bool // open blocks: a null check branches to this one's end
 	prev [2]instr
 	last instr
-	null bool // an end with a null check was the last instruction
+	null bool // the last instruction leads here only with a null pointer
 }
 
 type instr struct {
@@ -140,15 +140,26 @@ func (w *rewriter) stackCheck() {
 	w.out = append(w.out, opI32GtU, opIf, emptyBlock, opCall, funcStack, opEnd)
 }
 
-// branch notes a conditional branch that follows a test for zero.
-func (w *rewriter) branch(depth uint32) {
+// branch looks at a conditional branch for the check that -fsanitize=null
+// makes. clang 14 writes it in two ways, and the unreachable is all that it
+// leaves of a trap:
+//
+//	(br_if L (i32.eqz p)) … end L: unreachable
+//	(br_if L p) unreachable
+//
+// The result tells whether an unreachable that comes next is of the second kind.
+func (w *rewriter) branch(depth uint32) bool {
 	if uint64(depth) >= uint64(len(w.ctl)) {
 		w.r.fail(ErrCode, "branch to label %d of %d", depth, len(w.ctl))
-		return
+		return false
 	}
-	if w.prev[1].op == opI32Eqz {
+	switch w.prev[1].op {
+	case opI32Eqz:
 		w.ctl[len(w.ctl)-1-int(depth)] = true
+	case opLocalGet, opLocalTee:
+		return true
 	}
+	return false
 }
 
 func (w *rewriter) instruction() {
@@ -186,7 +197,7 @@ func (w *rewriter) instruction() {
 		w.u32()
 	case op == opBrIf:
 		w.out = append(w.out, op)
-		w.branch(w.u32())
+		null = w.branch(w.u32())
 	case op == opBrTable:
 		w.out = append(w.out, op)
 		n := w.r.count("branch targets", 1)

@@ -25,5 +25,5 @@ unsigned long clear_user(void *to, unsigned long n);
 #define MODINFO(n, s) __attribute__((section(".modinfo"), used, aligned(1))) static const char modinfo##n[] = s
 #define EXPORT(sym)                                                                                          \
 	static const char str_##sym[] __attribute__((section("__ksymtab_strings"), used, aligned(1))) = #sym; \
-	static const struct ksym { const void *v; const char *n, *ns; } ks_##sym                              \
+	static const struct { const void *v; const char *n, *ns; } ks_##sym                              \
 	__attribute__((section("___ksymtab+" #sym), used)) = { (void *)&sym, str_##sym, 0 }
