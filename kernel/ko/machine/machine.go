@@ -236,7 +236,8 @@ func (m *Machine) Close() error {
 		return fmt.Errorf("%w: %d threads are in a call", ErrBusy, m.inside)
 	}
 	m.closed.Store(true)
-	m.mem, m.cur = nil, nil
+	m.mem, m.cur, m.slots = nil, nil, nil
+	m.heap = heap{m: m}
 	var err error
 	if m.rt != nil {
 		err = m.rt.Close(m.ctx)

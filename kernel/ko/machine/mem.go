@@ -16,6 +16,9 @@ const guardWord = 0xa5a5a5a5a5a5a5a5
 
 // growMemory makes at least n more bytes available.
 func (m *Machine) growMemory(n uint32) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
 	size := uint32(len(m.mem))
 	if uint64(size)+uint64(n) > uint64(m.cfg.MemoryLimit) {
 		n = m.cfg.MemoryLimit - size
