@@ -12,13 +12,18 @@ import (
 // irqs are the interrupt lines of the machine.
 type irqs struct {
 	mu    sync.RWMutex
-	lines map[int]*irqLine // +checklocks:mu
+	lines map[int]*IRQLine // +checklocks:mu
 }
 
-type irqLine struct {
-	mu      sync.Mutex // one handler of a line at a time
-	actions []*irqAction
-	count   atomic.Uint64
+// IRQLine is one interrupt line: hardware drives its level, a goroutine of the kernel's runs the handlers while it is up.
+type IRQLine struct {
+	level atomic.Bool
+	count atomic.Uint64
+	kick  chan struct{} // capacity 1
+
+	mu      sync.Mutex    // held while a handler runs
+	actions []*irqAction  // +checklocks:mu
+	stop    chan struct{} // +checklocks:mu  nil while nobody has requested the line
 }
 
 type irqAction struct {
@@ -26,54 +31,84 @@ type irqAction struct {
 	handler func() bool
 }
 
-// RequestIRQ installs a handler on an interrupt line; several may share one. The handler tells whether its device had asked
-// for it. It runs in the goroutine of the hardware that raised the line and must not block. free takes it off again.
-//
-// Errors: EINVAL for a negative line or no handler.
-func (k *Kernel) RequestIRQ(line int, name string, handler func() bool) (free func(), err error) {
-	if line < 0 || handler == nil {
-		return nil, EINVAL
-	}
-	a := &irqAction{name, handler}
+// IRQ finds interrupt line n, for hardware to drive.
+func (k *Kernel) IRQ(n int) *IRQLine {
 	k.irqs.mu.Lock()
+	defer k.irqs.mu.Unlock()
 	if k.irqs.lines == nil {
-		k.irqs.lines = make(map[int]*irqLine)
+		k.irqs.lines = make(map[int]*IRQLine)
 	}
-	l := k.irqs.lines[line]
+	l := k.irqs.lines[n]
 	if l == nil {
-		l = &irqLine{}
-		k.irqs.lines[line] = l
+		l = &IRQLine{kick: make(chan struct{}, 1)}
+		k.irqs.lines[n] = l
 	}
+	return l
+}
+
+// Set drives the line. It never blocks and takes no lock, so that hardware may call it whatever it holds.
+func (l *IRQLine) Set(level bool) {
+	if l.level.Swap(level) || !level {
+		return
+	}
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Request installs a handler on the line; several may share one. While the line is up the handlers are called, one at a time, from a
+// goroutine of the kernel's; a handler tells whether its device had asked for it, and must not block for long. free takes it off
+// again and waits for a call in progress; it must not be called from a handler.
+func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
+	a := &irqAction{name, handler}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.actions = append(l.actions, a)
-	l.mu.Unlock()
-	k.irqs.mu.Unlock()
+	if l.stop == nil {
+		l.stop = make(chan struct{})
+		go l.run(l.stop)
+	}
+	if l.level.Load() {
+		select {
+		case l.kick <- struct{}{}:
+		default:
+		}
+	}
 	return func() {
-		k.irqs.mu.Lock()
-		defer k.irqs.mu.Unlock()
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.actions = slices.DeleteFunc(l.actions, func(o *irqAction) bool { return o == a })
-		if len(l.actions) == 0 && k.irqs.lines[line] == l {
-			delete(k.irqs.lines, line)
+		if len(l.actions) == 0 && l.stop != nil {
+			close(l.stop)
+			l.stop = nil
 		}
-	}, nil
+	}
 }
 
-// RaiseIRQ is what hardware calls when its line goes active. An interrupt that nobody handles is dropped.
-func (k *Kernel) RaiseIRQ(line int) {
-	k.irqs.mu.RLock()
-	l := k.irqs.lines[line]
-	k.irqs.mu.RUnlock()
-	if l == nil {
-		return
+func (l *IRQLine) run(stop chan struct{}) {
+	for {
+		select {
+		case <-l.kick:
+		case <-stop:
+			return
+		}
+		for l.level.Load() && l.service() {
+		}
 	}
-	l.count.Add(1)
+}
+
+// service calls the handlers once and reports whether one of them cared.
+func (l *IRQLine) service() (handled bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.count.Add(1)
 	for _, a := range l.actions {
-		a.handler()
+		if a.handler() {
+			handled = true
+		}
 	}
+	return handled
 }
 
 // interruptsText is /proc/interrupts.
@@ -90,6 +125,9 @@ func (k *Kernel) interruptsText(*Task) (string, error) {
 			names = append(names, a.name)
 		}
 		l.mu.Unlock()
+		if names == nil {
+			continue
+		}
 		fmt.Fprintf(&b, "%4d: %10d   IO-APIC %3d-edge      %s\n", n, l.count.Load(), n, strings.Join(names, ", "))
 	}
 	return b.String(), nil
