@@ -8,10 +8,10 @@ import (
 )
 
 // ErrKilled is what every call of a dead task gives: a driver's fault or SIGKILL has ended it.
-var ErrKilled = errors.New("task was killed") //lint:state an error value
+var ErrKilled = errors.New("task was killed")
 
 // errShutdown unwinds tasks that nothing else could wake.
-var errShutdown = errors.New("kernel shuts down") //lint:state an error value
+var errShutdown = errors.New("kernel shuts down")
 
 // Fault is what went wrong in a driver. As an error of a driver's function it makes the kernel log an oops and kill the task.
 type Fault struct {

@@ -24,9 +24,6 @@ type Cred struct {
 	Groups   []uint32
 }
 
-// Root is the superuser, who has every capability.
-var rootCred = Cred{}
-
 // Capable reports whether the task has root's capabilities. The bench knows no finer ones.
 func (t *Task) Capable() bool { return t.cred.Load().UID == 0 }
 
@@ -75,7 +72,7 @@ func WithComm(name string) TaskOption { return func(t *Task) { t.SetComm(name) }
 func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	t := &Task{k: k, wake: make(chan struct{}, 1), cwd: k.root, umask: 0o022}
 	t.poll.task = t
-	t.cred.Store(&rootCred)
+	t.cred.Store(&Cred{}) // root
 	t.files = newFDTable()
 	t.SetComm("task")
 	for _, o := range opts {

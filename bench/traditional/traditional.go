@@ -12,7 +12,7 @@ import "errors"
 //go:generate go run ./gen -o switch_gen.go
 
 // ErrNoDevice is what a switch answers for a major without a case: ENXIO.
-var ErrNoDevice = errors.New("no such device or address") //lint:state an error value
+var ErrNoDevice = errors.New("no such device or address")
 
 // Kernel is a system call interface with a fixed set of drivers, majors 0 to Drivers-1.
 type Kernel struct {

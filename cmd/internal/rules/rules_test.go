@@ -62,6 +62,7 @@ func TestImports(t *testing.T) {
 		{"testify in a helper of tests", "kernel/kerneltest/a.go", "github.com/stretchr/testify/require", ""},
 		{"testify in a program", "cmd/x/a.go", "github.com/stretchr/testify/require", "is for tests"},
 		{"a stranger", "cmd/x/a.go", "github.com/some/body", "no edge is named"},
+		{"fixtures up", "fixtures/a.go", "example.org/house/kernel/kbuild", "imports point down only"},
 		{"no such floor", "pkg/a.go", "fmt", "no floor pkg"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,6 +75,11 @@ func TestImports(t *testing.T) {
 			require.Contains(t, got, tt.want)
 		})
 	}
+}
+
+func TestWhatWritesFixturesMayUseTheHouse(t *testing.T) {
+	m := house(t, map[string]string{"fixtures/build/a.go": "package main\n\nimport _ \"example.org/house/kernel/kbuild\"\n"})
+	require.Empty(t, texts(imports(m)))
 }
 
 func TestCoreFindsWhatIsBehindAPackage(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 type System struct {
 	Cmdline  string
 	Kallsyms string
+	Exports  []string // the kernel's own symbols besides printk and module_layout
 	// Init stands for module inits: an error keeps the module out. It may be nil.
 	Init func(name, params string) error
 
@@ -102,7 +103,7 @@ func (s *System) FinitModule(image []byte, params string, flags int) error {
 			if !slices.Contains(m.deps, s.modules[i].Name) {
 				m.deps = append(m.deps, s.modules[i].Name)
 			}
-		} else if !need.Weak && need.Name != "printk" && need.Name != "module_layout" {
+		} else if !need.Weak && need.Name != "printk" && need.Name != "module_layout" && !slices.Contains(s.Exports, need.Name) {
 			s.mu.Unlock()
 			return kernel.ENOENT
 		}
