@@ -122,7 +122,7 @@ func TestOracleConformance(t *testing.T) {
 // modules is the folder of the prebuilt reference modules.
 func modules(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.Abs("../../../fixtures/prebuilt")
+	dir, err := filepath.Abs("../../../fixtures/ko")
 	require.NoError(t, err)
 	return dir
 }
