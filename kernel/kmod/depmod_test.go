@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kobench/kobench/fixtures/oracle"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
@@ -40,16 +41,13 @@ func realTool(t testing.TB, name string) string {
 	return ""
 }
 
-// debianTree finds the whole module tree of Debian's kernel that the oracle's set-up unpacks.
+// debianTree is the whole module tree of Debian's kernel that the oracle's set-up unpacks.
 func debianTree(t testing.TB) (root, release string) {
 	t.Helper()
-	home, err := os.UserHomeDir()
+	root = filepath.Join(oracle.Need(t), "kernel")
+	dirs, err := filepath.Glob(root + "/lib/modules/*")
 	require.NoError(t, err)
-	root = filepath.Join(home, ".cache/kobench-oracle/kernel")
-	dirs, _ := filepath.Glob(root + "/lib/modules/*")
-	if len(dirs) == 0 {
-		t.Skip("no Debian module tree: the oracle is not set up")
-	}
+	require.NotEmpty(t, dirs)
 	return root, filepath.Base(dirs[0])
 }
 
@@ -74,10 +72,7 @@ func runDepmod(t testing.TB, dir string, opt kmod.DepmodOptions) {
 	require.NoError(t, d.Write())
 }
 
-func TestDepmodDebian(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads 4,000 modules")
-	}
+func TestOracleDepmod(t *testing.T) {
 	depmod := realTool(t, "depmod")
 	root, release := debianTree(t)
 	want, got := shadowTree(t, root, release), shadowTree(t, root, release)

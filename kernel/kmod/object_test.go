@@ -233,8 +233,8 @@ func pkcs7(t *testing.T, _ string, digest asn1.ObjectIdentifier) []byte {
 	return der
 }
 
-// TestDebianModules compares modinfo of Debian's signed modules, fields and all, with kmod 30's.
-func TestDebianModules(t *testing.T) {
+// TestOracleModinfo compares modinfo of Debian's signed modules, fields and all, with kmod 30's.
+func TestOracleModinfo(t *testing.T) {
 	modinfo := realTool(t, "modinfo")
 	root, release := debianTree(t)
 	files, err := filepath.Glob(filepath.Join(root, "lib/modules", release, "kernel/drivers/usb/*/*.ko"))
