@@ -58,7 +58,8 @@ type modprobe struct {
 	configs                                                          []string
 	dir, release                                                     string
 
-	ctx *kmod.Context
+	ctx      *kmod.Context
+	removing map[*kmod.Module]bool
 }
 
 // errFatal ends the run: its message has been printed.

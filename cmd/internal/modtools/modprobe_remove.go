@@ -36,8 +36,17 @@ func (m *modprobe) removeList(list []*kmod.Module, stop bool) error {
 
 // removeModule takes one module out: softdeps that came after it, with holders those that use it,
 // the module itself, dependencies that are then unused, softdeps that came before it. Only the
-// module's own failure and its holders' count.
+// module's own failure and its holders' count. A module whose removal is under way is passed over,
+// so that softdeps may form a loop (kmod 30 recurses without end there).
 func (m *modprobe) removeModule(mod *kmod.Module, holders, passBuiltin bool) error {
+	if m.removing[mod] {
+		return nil
+	}
+	if m.removing == nil {
+		m.removing = map[*kmod.Module]bool{}
+	}
+	m.removing[mod] = true
+	defer delete(m.removing, mod)
 	var pre, post []*kmod.Module
 	command, hasCommand := "", false
 	if !m.ignoreCommands {

@@ -72,6 +72,9 @@ install inst /bin/echo installing $CMDLINE_OPTS; modprobe -i inst
 remove inst echo removing
 softdep soft pre: core nosuch post: dev
 softdep soft pre: top
+softdep old pre: bl
+softdep bl pre: old post: stringsonly
+softdep string* post: zs nosuch
 install virtual echo virt
 remove onlyremove echo gone
 include other
@@ -127,7 +130,7 @@ func TestLikeKmod(t *testing.T) {
 		p("-D", "two"), p("-D", "-a", "core", "top"), p("-D", "inst"), p("-D", "-i", "inst"), p("-D", "bl"), p("-D", "-b", "bl"),
 		p("-D", "bl-alias"), p("-D", "soft"), p("-D", "pci:v00001d5"), p("-D", "pci:v00007d5"), p("-D", "symbol:mid_x"),
 		p("-D", "char-major-10-200"), p("-D", "ext4"), p("-D", "fs-ext2"), p("-D", "virtual"), p("-D", "tty-ldisc-3"),
-		p("-R", "my-alias"), p("-R", "pci:v00001d5"), p("-R", "two"), p("-R", "nosuch"), p("-R", "fs-ext4"), p("-R", "bad]"), p("-R", "fromalias"),
+		p("-D", "old"), p("-D", "bl-alias"), p("-D", "stringsonly"), p("-R", "my-alias"), p("-R", "pci:v00001d5"), p("-R", "two"), p("-R", "nosuch"), p("-R", "fs-ext4"), p("-R", "bad]"), p("-R", "fromalias"),
 		p("-c"), p("nosuch"), p("-q", "nosuch"), p("-a", "nosuch", "nosuch2"), p("-n", "-v", "-r", "core"), p("-r", "nosuch"), p("-r", "ext4"),
 		p("-r", "--first-time", "core"), p("-D", "-r", "core"), p("-D", "-r", "soft"), p("-D", "-r", "inst"), p("-r", "-a", "nosuch", "core"), p(),
 		p("--show-modversions", dir+"/kernel/mid-dle.ko"), p("--show-exports", dir+"/kernel/core.ko"), p("--show-exports", dir+"/extra/old.ko"),
