@@ -182,14 +182,13 @@ func (t *TTY) Close() error {
 	if !t.open.Swap(false) {
 		return os.ErrClosed
 	}
-	if t.wr.TryLock() {
-		t.wr.Unlock()
-	} else {
-		discardOutput(t.f) // a blocking write below waits for the wire
+	for !t.wr.TryLock() { // a write below waits for the device, or is about to
+		t.f.SetWriteDeadline(time.Now())
+		discardOutput(t.f)
+		time.Sleep(time.Millisecond)
 	}
-	err := t.f.Close()
-	t.wr.Lock()
 	defer t.wr.Unlock()
+	err := t.f.Close()
 	t.rd.Lock()
 	defer t.rd.Unlock()
 	return errors.Join(err, t.data.close())

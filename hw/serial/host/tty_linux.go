@@ -210,15 +210,17 @@ func purge(fd int, rx, tx bool) error {
 	return unix.IoctlSetInt(fd, unix.TCFLSH, how)
 }
 
-// discardOutput frees a write that waits in the device: flow control on, buffer emptied.
+// discardOutput frees a write that waits in the device: the buffer is emptied, and output stopped and started, which wakes the
+// writer where emptying alone does not (Linux pty_flush_buffer, __start_tty).
 func discardOutput(f *os.File) {
 	rc, err := f.SyscallConn()
 	if err != nil {
 		return
 	}
 	rc.Control(func(fd uintptr) {
-		unix.IoctlSetInt(int(fd), unix.TCXONC, unix.TCOON)
+		unix.IoctlSetInt(int(fd), unix.TCXONC, unix.TCOOFF)
 		unix.IoctlSetInt(int(fd), unix.TCFLSH, unix.TCOFLUSH)
+		unix.IoctlSetInt(int(fd), unix.TCXONC, unix.TCOON)
 	})
 }
 
