@@ -237,6 +237,7 @@ func (m *Machine) Close() error {
 	}
 	m.closed.Store(true)
 	m.mem, m.cur, m.slots = nil, nil, nil
+	m.spare, m.stacks = 0, nil
 	m.heap = heap{m: m}
 	var err error
 	if m.rt != nil {

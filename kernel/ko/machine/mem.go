@@ -45,9 +45,9 @@ func (m *Machine) memChanged() {
 
 // guardHit checks the beginning of the page at address 0, in a few nanoseconds.
 func (m *Machine) guardHit() bool {
-	g := (*[8]uint64)(unsafe.Pointer(unsafe.SliceData(m.mem)))
+	g := (*[4]uint64)(unsafe.Pointer(unsafe.SliceData(m.mem)))
 	const w = guardWord
-	return (g[0]^w)|(g[1]^w)|(g[2]^w)|(g[3]^w)|(g[4]^w)|(g[5]^w)|(g[6]^w)|(g[7]^w) != 0
+	return (g[0]^w)|(g[1]^w)|(g[2]^w)|(g[3]^w) != 0
 }
 
 // guardScan looks through the whole guard page; it returns the lowest address

@@ -88,7 +88,7 @@ func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
 	if !m.mu.TryLock() {
 		m.lock()
 	}
-	if t.nuser > 0 || m.spare == 0 || m.closed.Load() {
+	if t.nuser > 0 || m.spare == 0 { // a closed machine has no spare stack
 		if err := t.prepare(); err != nil {
 			m.mu.Unlock()
 			return 0, err
@@ -133,6 +133,10 @@ func (t *Thread) prepare() error {
 // leave ends a call from outside, however it ended.
 func (t *Thread) leave() {
 	m := t.m
+	if t.mod != nil {
+		t.mod.running--
+		t.mod = nil
+	}
 	if t.nuser > 0 {
 		t.unmapUser()
 	}
@@ -159,16 +163,21 @@ func (t *Thread) nested(slot uint32, args []uint64) (uint64, error) {
 	if t.depth >= maxDepth {
 		return 0, t.fail(&Trap{Kind: TrapStack, Msg: fmt.Sprintf("C and Go called each other %d deep", maxDepth)})
 	}
-	caller := t.caller
+	caller, mod := t.caller, t.mod
+	t.mod = nil
 	t.depth++
 	defer func() {
+		if t.mod != nil {
+			t.mod.running--
+		}
 		t.depth--
-		t.caller = caller
+		t.caller, t.mod = caller, mod
 	}()
 	return t.call(slot, t.m.sp.Get(), args)
 }
 
-// call runs a function with the lock held.
+// call runs a function with the lock held. It leaves t.mod and its count of
+// running calls to the caller to undo.
 func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
 	m := t.m
 	if uint64(slot) >= uint64(len(m.slots)) {
@@ -196,11 +205,8 @@ func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
 	_ = st[n+2]
 	st[n], st[n+1], st[n+2] = uint64(slot), sp, uint64(t.limit)
 	m.calls++
-	outer := t.mod
-	t.mod = mod
-	if mod != nil {
+	if t.mod = mod; mod != nil {
 		mod.running++
-		defer t.out(mod, outer)
 	}
 	if err := h.fn.CallWithStack(m.ctx, st); err != nil { // the handle is not used again
 		tr := t.trapped(err, slot)
@@ -224,11 +230,6 @@ func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
 		}
 	}
 	return r, nil
-}
-
-func (t *Thread) out(mod, outer *Module) {
-	mod.running--
-	t.mod = outer
 }
 
 // Release gives up the big lock while f runs, and takes it back. It is the only

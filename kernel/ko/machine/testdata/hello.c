@@ -30,6 +30,7 @@ static int hello_release(void *inode, struct file *f)
 	opened--;
 	return 0;
 }
+int nothing(void *inode, struct file *f) { return 0; }
 struct file_operations fops = { .read = hello_read, .write = hello_write, .open = hello_open, .release = hello_release };
 
 static char banner[] INITDATA = "hello: loaded";
