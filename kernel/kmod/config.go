@@ -35,7 +35,7 @@ func ConfigDirs(root, name string) []string {
 func ReadConfig(paths []string, moduleDir string, cmdline []byte, log Logger) *Config {
 	c := &Config{}
 	fail := func(format string, args ...any) {
-		log.printf(PrioErr, originConfig(826, "conf_files_filter_out"), format, args...)
+		log.printf(PrioErr, originConfig(772, "conf_files_filter_out"), format, args...)
 	}
 	for _, path := range configFiles([]string{moduleDir + "/modules.softdep"}, paths, []string{".conf", ".alias"}, fail) {
 		if data, err := os.ReadFile(path); err == nil {
@@ -154,7 +154,7 @@ func (c *Config) addKernelOption(o kernelOption, log Logger) {
 	}
 	module, ok := NormalizeAlias(o.module)
 	if !ok {
-		log.printf(PrioErr, originConfig(516, "kcmdline_parse_result"),
+		log.printf(PrioErr, originConfig(489, "kcmdline_parse_result"),
 			"Ignoring bad option on kernel command line while parsing module name: '%s'", o.module)
 		return
 	}

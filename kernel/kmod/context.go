@@ -50,7 +50,7 @@ func (c *Context) index(name string) *Index {
 		if err != nil && !os.IsNotExist(err) {
 			// An empty builtin index is what depmod writes when the kernel's list is missing.
 			if st, serr := os.Stat(c.Dir + "/" + name); serr != nil || st.Size() > 0 {
-				c.Log.printf(PrioErr, Origin{"../libkmod/libkmod-index.c", 738, "index_mm_open"}, "%v", err)
+				c.Log.printf(PrioErr, Origin{"../libkmod/libkmod-index.c", 790, "index_mm_open"}, "%v", err)
 			}
 		}
 		c.indexes[name] = x
@@ -118,7 +118,7 @@ func (c *Context) ByPath(path string) (*Module, error) {
 		m.path = abs
 	case abs:
 	default:
-		c.Log.printf(PrioErr, originModule(407, "kmod_module_new_from_path"),
+		c.Log.printf(PrioErr, originModule(428, "kmod_module_new_from_path"),
 			"kmod_module '%s' already exists with different path: new-path='%s' old-path='%s'", name, abs, m.path)
 		return nil, EEXIST
 	}

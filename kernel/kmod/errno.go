@@ -36,5 +36,3 @@ func ErrnoOf(err error) kernel.Errno {
 	}
 	return kernel.EIO
 }
-
-func errnoText(n int) string { return kernel.Errno(n).Error() }

@@ -91,7 +91,7 @@ func (m *Module) parseDepLine(line string) {
 	for i := len(list) - 1; i >= 0; i-- {
 		dep, err := m.ctx.ByPath(join(list[i]))
 		if err != nil {
-			m.ctx.Log.printf(PrioErr, originModule(174, "kmod_module_parse_depline"),
+			m.ctx.Log.printf(PrioErr, originModule(191, "kmod_module_parse_depline"),
 				"path=%s error=%s", join(list[i]), ErrnoOf(err).Error())
 			m.deps, m.depsRead = nil, false
 			return
@@ -135,7 +135,7 @@ func (m *Module) State() (State, error) {
 	case "going\n":
 		return StateGoing, nil
 	}
-	m.ctx.Log.printf(PrioErr, originModule(1897, "kmod_module_get_initstate"), "unknown %s: '%s'", dir+"/initstate", data)
+	m.ctx.Log.printf(PrioErr, originModule(1847, "kmod_module_get_initstate"), "unknown %s: '%s'", dir+"/initstate", data)
 	return StateNone, EINVAL
 }
 
@@ -163,7 +163,7 @@ func (m *Module) readInt(file string) (int, error) {
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil {
-		m.ctx.Log.printf(PrioErr, originModule(2028, "kmod_module_get_refcnt"), "could not read integer from '%s': '%s'", path, EINVAL.Error())
+		m.ctx.Log.printf(PrioErr, originModule(1967, "kmod_module_get_refcnt"), "could not read integer from '%s': '%s'", path, EINVAL.Error())
 		return 0, EINVAL
 	}
 	return n, nil
@@ -174,7 +174,7 @@ func (m *Module) Holders() []*Module {
 	dir := "/sys/module/" + m.name + "/holders"
 	names, err := m.ctx.System.ReadDir(dir)
 	if err != nil {
-		m.ctx.Log.printf(PrioErr, originModule(2066, "kmod_module_get_holders"), "could not open '%s': %s", dir, ErrnoOf(err).Error())
+		m.ctx.Log.printf(PrioErr, originModule(1998, "kmod_module_get_holders"), "could not open '%s': %s", dir, ErrnoOf(err).Error())
 		return nil
 	}
 	out := make([]*Module, 0, len(names))
@@ -227,7 +227,7 @@ func (c *Context) lookupAll(names []string) []*Module {
 	for _, n := range names {
 		found, err := c.Lookup(n)
 		if err != nil {
-			c.Log.printf(PrioErr, originModule(1594, "lookup_softdep"), "failed to lookup soft dependency '%s', continuing anyway.", n)
+			c.Log.printf(PrioErr, originModule(1567, "lookup_softdep"), "failed to lookup soft dependency '%s', continuing anyway.", n)
 			continue
 		}
 		out = append(out, found...)

@@ -31,7 +31,7 @@ type Step struct {
 func (m *Module) Insert(params string, flags int) error {
 	path := m.Path()
 	if path == "" {
-		m.ctx.Log.printf(PrioErr, originModule(910, "kmod_module_insert_module"), "could not find module by name='%s'", m.name)
+		m.ctx.Log.printf(PrioErr, originModule(895, "kmod_module_insert_module"), "could not find module by name='%s'", m.name)
 		return ENOENT
 	}
 	image, err := ReadModule(path)
@@ -39,7 +39,7 @@ func (m *Module) Insert(params string, flags int) error {
 		return err
 	}
 	if err := m.ctx.System.FinitModule(image, params, flags); err != nil {
-		m.ctx.Log.printf(PrioInfo, originModule(968, "kmod_module_insert_module"), "Failed to insert module '%s': %s", path, ErrnoOf(err).Error())
+		m.ctx.Log.printf(PrioInfo, originModule(949, "kmod_module_insert_module"), "Failed to insert module '%s': %s", path, ErrnoOf(err).Error())
 		return err
 	}
 	return nil
@@ -161,14 +161,13 @@ func (m *Module) probeOne(target *Module, o ProbeOptions) error {
 func (m *Module) runInstall(s Step) error {
 	cmd := strings.ReplaceAll(s.Command, "$CMDLINE_OPTS", s.Options)
 	status, err := m.ctx.run(cmd, m.name)
-	if err != nil || status != 0 {
-		m.ctx.Log.printf(PrioErr, originModule(1087, "command_do"), "Error running %s command for %s", "install", m.name)
-	}
-	if err != nil {
-		return err
-	}
-	if status != 0 {
-		return exitStatus(status)
+	switch from := func(line int) Origin { return originModule(line, "command_do") }; {
+	case err != nil:
+		m.ctx.Log.printf(PrioErr, from(1041), "Could not run install command '%s' for module %s: %s", cmd, m.name, ErrnoOf(err).Error())
+		return EINVAL
+	case status != 0:
+		m.ctx.Log.printf(PrioErr, from(1047), "Error running install command '%s' for module %s: retcode %d", cmd, m.name, status)
+		return EINVAL
 	}
 	return nil
 }
@@ -179,12 +178,6 @@ func (c *Context) run(cmd, module string) (int, error) {
 	}
 	return c.Run(cmd, module)
 }
-
-// exitStatus is a failed command's status, which kmod treats as an error number.
-type exitStatus int
-
-func (s exitStatus) Error() string { return errnoText(int(s)) }
-func (s exitStatus) Errno() int    { return int(s) }
 
 // Remove unloads the module.
 //
