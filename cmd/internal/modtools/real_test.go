@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/kobench/kobench/cmd/internal/modtools"
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
@@ -36,9 +35,9 @@ func realTool(t testing.TB, name string) string {
 
 func hostRelease(t testing.TB) string {
 	t.Helper()
-	var u unix.Utsname
-	require.NoError(t, unix.Uname(&u))
-	return unix.ByteSliceToString(u.Release[:])
+	out, err := exec.CommandContext(context.Background(), "uname", "-r").Output()
+	require.NoError(t, err)
+	return strings.TrimSpace(string(out))
 }
 
 // tree is the fixture that kmod 30 and we look at.
