@@ -15,6 +15,7 @@ type decoder struct {
 	out    []char // decoded, not yet taken
 	taken  int    // of out
 	last   Time   // when the last character arrived
+	auto   bool   // receives every mode as it was sent
 	cached Mode   // last transmitter asked about by accepts
 	okay   bool   // its answer
 }
@@ -52,7 +53,7 @@ func (d *decoder) accepts(m Mode) bool {
 	// k/tx < (k+½)/rx < (k+1)/tx, the sample between the edges of the stop bit
 	in := 2*k*rx < (2*k+1)*tx && (2*k+1)*tx < (2*k+2)*rx
 	d.cached = m
-	d.okay = in && m.Data == d.mode.Data && m.Parity == d.mode.Parity
+	d.okay = d.auto || in && m.Data == d.mode.Data && m.Parity == d.mode.Parity
 	return d.okay
 }
 

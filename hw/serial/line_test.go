@@ -535,3 +535,22 @@ func BenchmarkRoundTrip(b *testing.B) {
 		p.Read(buf)
 	}
 }
+
+func TestAuto(t *testing.T) {
+	for _, speed := range []Speed{Paced, Max} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := NullModem(speed)
+			b.SetAuto(true)
+			for _, s := range []string{"115200 8N1", "300 8E1", "9600 7O2"} {
+				m := mode(t, s)
+				require.NoError(t, a.SetMode(m))
+				require.Equal(t, m, b.Mode())
+				a.Write([]byte{0xb5})
+				a.SetMode(Format8N1(57600)) // what was sent before it is still good
+				b.Write([]byte{0x33})
+				require.Equal(t, []rxChar{{0xb5 & m.mask(), 0}}, drain(b, 1))
+				require.Equal(t, []rxChar{{0x33, 0}}, drain(a, 1))
+			}
+		})
+	}
+}

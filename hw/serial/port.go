@@ -197,6 +197,24 @@ func (p *Port) SetModeLocked(m Mode) {
 	p.mode = m
 	p.peer.tell(PeerMode | Data)
 	p.tell(Data)
+	if q := p.peer; q != p && q.rx.auto && !p.rx.auto {
+		frame.Flow = q.mode.Flow
+		q.SetModeLocked(frame)
+	}
+}
+
+// SetAuto makes the port take on the other end's rate and format whenever that changes, and receive every character as it was sent: an
+// end that has no wire of its own, such as one that passes the bytes on, or a device that finds the rate out.
+func (p *Port) SetAuto(on bool) {
+	p.Lock()
+	p.rx.auto = on
+	p.rx.cached = Mode{}
+	if on && p.peer != p {
+		m := p.peer.mode
+		m.Flow = p.mode.Flow
+		p.SetModeLocked(m)
+	}
+	p.Unlock()
 }
 
 // Mode is the port's mode.

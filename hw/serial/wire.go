@@ -296,7 +296,7 @@ func (w *wire) take(now Time, d *decoder, dst []byte) (int, Flags) {
 			at := w.head & (wireSize - 1)
 			c := copy(dst[:k], w.ring[at:])
 			copy(dst[c:k], w.ring)
-			if m := d.mode.mask(); m != 0xff {
+			if m := s.mode.mask(); m != 0xff { // accepts: the same as the receiver's, unless that takes any
 				for i := range dst[:k] {
 					dst[i] &= m
 				}

@@ -30,7 +30,10 @@ func Attach(ctx context.Context, p *serial.Port, dev serial.Conn, refuse func(wh
 	}
 	due(time.Time{})
 	stop := context.AfterFunc(ctx, func() { due(time.Now()) })
-	a.follow(serial.PeerMode | serial.Inputs)
+	p.SetAuto(true)
+	if err := a.follow(serial.PeerMode | serial.Inputs); err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
 	for _, f := range []func(context.Context) error{a.toDevice, a.fromDevice, a.watchChip, a.watchDevice} {
 		wg.Go(func() {
@@ -80,9 +83,6 @@ func (a *attached) follow(c serial.Change) error {
 	if c&serial.PeerMode != 0 {
 		m := a.p.PeerMode()
 		m.Flow = serial.FlowNone // is the business of the end above the chip; the device passes its lines and bytes
-		if err := a.p.SetMode(m); err != nil {
-			return err
-		}
 		if err := a.note("mode", a.dev.SetMode(m)); err != nil {
 			return err
 		}
