@@ -141,6 +141,11 @@ profile:
 	  -cpuprofile bench/out/cpu.pprof -memprofile bench/out/mem.pprof $(PKG)
 	@$(GO) tool pprof -top -nodecount 25 bench/out/cpu.pprof
 
+##  locks        checklocks over the +checklocks annotations (advice; not part of check)
+.PHONY: locks
+locks:
+	@$(GO) vet -vettool=$$($(GO) tool -n checklocks) -inferred=false $(PKG)
+
 ##  tools        build the developer tools that go.mod pins into bin/tools
 .PHONY: tools
 tools:
