@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/kobench/kobench/kernel"
 )
 
 // logicalLine is one line of a configuration file, continuation lines joined.
@@ -96,7 +98,7 @@ func configFiles(first, paths, suffixes []string, onError func(format string, ar
 		}
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			onError("opendir(%s): %v", path, ErrnoOf(err))
+			onError("opendir(%s): %v", path, kernel.ErrnoOf(err))
 			continue
 		}
 		for _, e := range entries {

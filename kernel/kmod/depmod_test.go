@@ -224,7 +224,7 @@ func TestDepmodFullDisk(t *testing.T) {
 	d := kmod.NewDepmod(dir, kmod.DepmodOptions{})
 	require.NoError(t, d.Search())
 	require.NoError(t, d.Load())
-	require.Equal(t, kernel.ENOSPC, kmod.ErrnoOf(d.Write()))
+	require.Equal(t, kernel.ENOSPC, kernel.ErrnoOf(d.Write()))
 	require.Equal(t, before, readDepFiles(t, dir))
 }
 

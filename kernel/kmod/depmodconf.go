@@ -4,6 +4,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"github.com/kobench/kobench/kernel"
 )
 
 // DepmodConfig is what depmod.d says.
@@ -27,7 +29,7 @@ func ReadDepmodConfig(paths []string, release string, log Logger) *DepmodConfig 
 	for _, path := range configFiles(nil, paths, []string{".conf"}, fail) {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			fail("file parse %s: %s", path, ErrnoOf(err).Error())
+			fail("file parse %s: %s", path, kernel.ErrnoOf(err).Error())
 			continue
 		}
 		c.parse(data, path, release, log)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kobench/kobench/kernel"
 )
 
 // depFile is one file that depmod writes.
@@ -67,13 +69,13 @@ func (d *Depmod) Write() (err error) {
 	for _, f := range files {
 		written++
 		if err := d.writeFile(d.dir+"/"+f.name+suffix, f.write); err != nil {
-			d.logf(PrioErr, "Could not create index '%s': %s", f.name, ErrnoOf(err).Error())
+			d.logf(PrioErr, "Could not create index '%s': %s", f.name, kernel.ErrnoOf(err).Error())
 			return err
 		}
 	}
 	for _, f := range files {
 		if err := os.Rename(d.dir+"/"+f.name+suffix, d.dir+"/"+f.name); err != nil {
-			d.logf(PrioCrit, "could not rename %s%s to %s in %s: %s", f.name, suffix, f.name, d.dir, ErrnoOf(err).Error())
+			d.logf(PrioCrit, "could not rename %s%s to %s in %s: %s", f.name, suffix, f.name, d.dir, kernel.ErrnoOf(err).Error())
 			return err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/kobench/kobench/kernel"
 )
 
 // maxModuleSize bounds what a compressed module may unpack to, in bytes.
@@ -100,7 +102,7 @@ func openObject(path string) (Object, io.Closer, error) {
 	}
 	st, err := f.Stat()
 	if err == nil && st.IsDir() {
-		err = &os.PathError{Op: "read", Path: path, Err: EISDIR}
+		err = &os.PathError{Op: "read", Path: path, Err: kernel.EISDIR}
 	}
 	var magic [magicSize]byte
 	if err == nil {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/kobench/kobench/kernel"
 )
 
 // Module is a module that a Context knows of: on disk, loaded, built in, or a mere name.
@@ -92,7 +94,7 @@ func (m *Module) parseDepLine(line string) {
 		dep, err := m.ctx.ByPath(join(list[i]))
 		if err != nil {
 			m.ctx.Log.printf(PrioErr, originModule(191, "kmod_module_parse_depline"),
-				"path=%s error=%s", join(list[i]), ErrnoOf(err).Error())
+				"path=%s error=%s", join(list[i]), kernel.ErrnoOf(err).Error())
 			m.deps, m.depsRead = nil, false
 			return
 		}
@@ -136,7 +138,7 @@ func (m *Module) State() (State, error) {
 		return StateGoing, nil
 	}
 	m.ctx.Log.printf(PrioErr, originModule(1847, "kmod_module_get_initstate"), "unknown %s: '%s'", dir+"/initstate", data)
-	return StateNone, EINVAL
+	return StateNone, kernel.EINVAL
 }
 
 // inKernel reports whether the module works already.
@@ -163,8 +165,8 @@ func (m *Module) readInt(file string) (int, error) {
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil {
-		m.ctx.Log.printf(PrioErr, originModule(1967, "kmod_module_get_refcnt"), "could not read integer from '%s': '%s'", path, EINVAL.Error())
-		return 0, EINVAL
+		m.ctx.Log.printf(PrioErr, originModule(1967, "kmod_module_get_refcnt"), "could not read integer from '%s': '%s'", path, kernel.EINVAL.Error())
+		return 0, kernel.EINVAL
 	}
 	return n, nil
 }
@@ -174,7 +176,7 @@ func (m *Module) Holders() []*Module {
 	dir := "/sys/module/" + m.name + "/holders"
 	names, err := m.ctx.System.ReadDir(dir)
 	if err != nil {
-		m.ctx.Log.printf(PrioErr, originModule(1998, "kmod_module_get_holders"), "could not open '%s': %s", dir, ErrnoOf(err).Error())
+		m.ctx.Log.printf(PrioErr, originModule(1998, "kmod_module_get_holders"), "could not open '%s': %s", dir, kernel.ErrnoOf(err).Error())
 		return nil
 	}
 	out := make([]*Module, 0, len(names))
@@ -246,7 +248,7 @@ func (m *Module) Info() ([]Field, error) {
 	}
 	path := m.Path()
 	if path == "" {
-		return nil, ENOENT
+		return nil, kernel.ENOENT
 	}
 	return ReadInfo(path)
 }
@@ -266,7 +268,7 @@ func (m *Module) builtinInfo() ([]Field, error) {
 		}
 	}
 	if out == nil {
-		return nil, ENOSYS
+		return nil, kernel.ENOSYS
 	}
 	return out, nil
 }
@@ -275,7 +277,7 @@ func (m *Module) builtinInfo() ([]Field, error) {
 func (m *Module) open() (Object, func() error, error) {
 	path := m.Path()
 	if path == "" {
-		return nil, nil, ENOENT
+		return nil, nil, kernel.ENOENT
 	}
 	obj, c, err := openObject(path)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -189,7 +190,7 @@ func (d *depmod) modules(dm *kmod.Depmod, files []string) bool {
 		}
 		if err := dm.AddFile(f); err != nil {
 			what := "create"
-			if kmod.ErrnoOf(err) == kmod.EEXIST {
+			if kernel.ErrnoOf(err) == kernel.EEXIST {
 				what = "add"
 			}
 			d.logf(kmod.PrioCrit, "could not %s module %s: %s", what, f, text(err))

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -151,4 +152,4 @@ func (t *tool) shell(command, module string) (int, error) {
 }
 
 // text is the C library's text for an error.
-func text(err error) string { return kmod.ErrnoOf(err).Error() }
+func text(err error) string { return kernel.ErrnoOf(err).Error() }

@@ -3,6 +3,7 @@ package modtools
 import (
 	"strings"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -59,14 +60,14 @@ Options:
 
 // insmodText is an error in the words of insmod.
 func insmodText(err error) string {
-	switch kmod.ErrnoOf(err) {
-	case kmod.ENOEXEC:
+	switch kernel.ErrnoOf(err) {
+	case kernel.ENOEXEC:
 		return "Invalid module format"
-	case kmod.ENOENT:
+	case kernel.ENOENT:
 		return "Unknown symbol in module"
-	case kmod.ESRCH:
+	case kernel.ESRCH:
 		return "Module has wrong symbol version"
-	case kmod.EINVAL:
+	case kernel.EINVAL:
 		return "Invalid parameters"
 	}
 	return text(err)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -215,7 +216,7 @@ func (k *kerneld) request(r Request) {
 	}
 	if k.only != 0 && r.Type != k.only {
 		k.debugf("request %d for %s is not mine", r.Type, r.Name)
-		done("", kmod.ENOSYS)
+		done("", kernel.ENOSYS)
 		return
 	}
 	switch r.Type {
@@ -233,7 +234,7 @@ func (k *kerneld) request(r Request) {
 		done("", nil)
 	default:
 		k.debugf("unknown request %d for %s", r.Type, r.Name)
-		done("", kmod.ENOSYS)
+		done("", kernel.ENOSYS)
 	}
 }
 
@@ -280,7 +281,7 @@ func (k *kerneld) runJob(j job) result {
 		option = "-r"
 	}
 	if Modprobe(&env, []string{option, "-s", "--", j.name}) != success {
-		r.err = kmod.ENOENT
+		r.err = kernel.ENOENT
 	}
 	return r
 }
@@ -327,7 +328,7 @@ func (k *kerneld) control(word string) (string, error) {
 		k.sweep()
 	default:
 		if err := k.setting(word); err != nil {
-			return "", errors.Join(kmod.EINVAL, err)
+			return "", errors.Join(kernel.EINVAL, err)
 		}
 	}
 	return k.status(), nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -34,7 +35,7 @@ func Lsmod(env *Env, args []string) int {
 // orErrno is the number, or what kmod prints where there is none: the negative error number.
 func orErrno(n int, err error) int {
 	if err != nil {
-		return -int(kmod.ErrnoOf(err))
+		return -int(kernel.ErrnoOf(err))
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -171,7 +172,7 @@ func (m *modinfo) show(mod *kmod.Module) bool {
 	}
 	fields, err := mod.Info()
 	if err != nil {
-		if builtin && kmod.ErrnoOf(err) == kmod.ENOENT {
+		if builtin && kernel.ErrnoOf(err) == kernel.ENOENT {
 			return true // an old kernel, without modules.builtin.modinfo
 		}
 		return m.fail("could not get modinfo from '%s': %s", mod.Name(), text(err))

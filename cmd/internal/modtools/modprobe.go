@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -238,7 +239,7 @@ func (m *modprobe) symbols(path, what string, list func(*kmod.Module) ([]kmod.Sy
 func (m *modprobe) insertAlias(alias, extra string) error {
 	list, err := m.ctx.Lookup(alias)
 	if err != nil || len(list) == 0 {
-		return m.say(kmod.ENOENT, "Module %s not found in directory %s", alias, m.ctx.Dir)
+		return m.say(kernel.ENOENT, "Module %s not found in directory %s", alias, m.ctx.Dir)
 	}
 	opt := kmod.ProbeOptions{
 		IgnoreCommands: m.ignoreCommands, IgnoreLoaded: m.showDepends, FailOnLoaded: m.firstTime,
@@ -261,10 +262,10 @@ func (m *modprobe) insertAlias(alias, extra string) error {
 			continue
 		}
 		why := text(err)
-		switch kmod.ErrnoOf(err) {
-		case kmod.EEXIST:
+		switch kernel.ErrnoOf(err) {
+		case kernel.EEXIST:
 			why = "Module already in kernel"
-		case kmod.ENOENT:
+		case kernel.ENOENT:
 			why = "Unknown symbol in module, or unknown parameter (see dmesg)"
 		}
 		m.errorf("could not insert '%s': %s", mod.Name(), why)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -14,7 +15,7 @@ func (m *modprobe) removeAlias(alias string) error {
 		return err
 	}
 	if len(list) == 0 {
-		return m.say(kmod.ENOENT, "Module %s not found.", alias)
+		return m.say(kernel.ENOENT, "Module %s not found.", alias)
 	}
 	for _, mod := range list {
 		if err := m.removeModule(mod, m.removeHolders, false); err != nil {
@@ -57,7 +58,7 @@ func (m *modprobe) removeModule(mod *kmod.Module, holders, passBuiltin bool) err
 		state, err := mod.State()
 		if err != nil {
 			if m.firstTime {
-				return m.say(kmod.ENOENT, "Module %s is not in kernel.", mod.Name())
+				return m.say(kernel.ENOENT, "Module %s is not in kernel.", mod.Name())
 			}
 			return nil
 		}
@@ -65,7 +66,7 @@ func (m *modprobe) removeModule(mod *kmod.Module, holders, passBuiltin bool) err
 			if passBuiltin {
 				return nil
 			}
-			return m.say(kmod.ENOENT, "Module %s is builtin.", mod.Name())
+			return m.say(kernel.ENOENT, "Module %s is builtin.", mod.Name())
 		}
 	}
 	if err := m.removeList(post, false); err != nil {
@@ -78,7 +79,7 @@ func (m *modprobe) removeModule(mod *kmod.Module, holders, passBuiltin bool) err
 	}
 	if !hasCommand && !m.showDepends && m.wait == 0 {
 		if n, err := mod.RefCount(); err == nil && n > 0 {
-			return m.say(kmod.EBUSY, "Module %s is in use.", mod.Name())
+			return m.say(kernel.EBUSY, "Module %s is in use.", mod.Name())
 		}
 	}
 	if hasCommand {
@@ -110,7 +111,7 @@ func (m *modprobe) removeOne(mod *kmod.Module) error {
 	}
 	err := mod.Remove(m.force, m.wait > 0)
 	end, pause := time.Now().Add(m.wait), time.Millisecond
-	for kmod.ErrnoOf(err) == kmod.EAGAIN && m.wait > 0 {
+	for kernel.ErrnoOf(err) == kernel.EAGAIN && m.wait > 0 {
 		left := time.Until(end)
 		if left <= 0 {
 			break
@@ -120,7 +121,7 @@ func (m *modprobe) removeOne(mod *kmod.Module) error {
 		pause *= 2
 		err = mod.Remove(m.force, true)
 	}
-	if kmod.ErrnoOf(err) == kmod.EEXIST {
+	if kernel.ErrnoOf(err) == kernel.EEXIST {
 		if !m.firstTime {
 			return nil
 		}
@@ -145,7 +146,7 @@ func (m *modprobe) removeCommand(mod *kmod.Module, command string) error {
 	if err == nil && status == 0 {
 		return nil
 	}
-	return m.say(kmod.EINVAL, "Error running remove command for %s", mod.Name())
+	return m.say(kernel.EINVAL, "Error running remove command for %s", mod.Name())
 }
 
 const modprobeHelp = `Usage:

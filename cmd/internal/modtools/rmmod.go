@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
@@ -99,7 +100,7 @@ func (t *tool) inUse(mod *kmod.Module) bool {
 	count, err := mod.RefCount()
 	switch {
 	case err != nil:
-		if kmod.ErrnoOf(err) == kmod.ENOENT {
+		if kernel.ErrnoOf(err) == kernel.ENOENT {
 			t.errorf("Module unloading is not supported")
 		}
 		return true

@@ -11,22 +11,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/cmd/internal/modtools"
+	"github.com/kobench/kobench/fixtures/oracle"
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
 )
 
-// TestDebianTree compares modprobe and modinfo with kmod 30's on Debian's whole module tree, indexed
+// TestOracleTree compares modprobe and modinfo with kmod 30's on Debian's whole module tree, indexed
 // by our depmod.
-func TestDebianTree(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads 4,000 modules")
-	}
+func TestOracleTree(t *testing.T) {
 	modprobe, modinfo := realTool(t, "modprobe"), realTool(t, "modinfo")
-	home, err := os.UserHomeDir()
+	dirs, err := filepath.Glob(filepath.Join(oracle.Need(t), "kernel/lib/modules/*"))
 	require.NoError(t, err)
-	dirs, _ := filepath.Glob(filepath.Join(home, ".cache/kobench-oracle/kernel/lib/modules/*"))
-	if len(dirs) == 0 {
-		t.Skip("no Debian module tree: the oracle is not set up")
-	}
+	require.NotEmpty(t, dirs)
 	release, root := filepath.Base(dirs[0]), t.TempDir()
 	tree := filepath.Join(root, "lib/modules", release)
 	require.NoError(t, os.MkdirAll(tree, 0o755))
