@@ -6,6 +6,16 @@
 // Each tool is a function of an Env and its arguments without the tool's own name; it returns the
 // exit status and touches nothing of the process: several may run in one, each on its own kernel.
 //
+// Where we do not follow kmod 30:
+//
+//   - modprobe -r -w MSEC fails when the module is still in use at the end; kmod 30 reports success.
+//   - modprobe -r ends on softdeps that form a loop; kmod 30 recurses until it crashes.
+//   - "kmod help" calls the tool kmod in its usage line; kmod 30 calls it "help".
+//   - depmod replaces its files only when all are written; on a full disk kmod 30 puts truncated
+//     ones in their place.
+//   - .ko.gz is read; Debian's kmod is built without zlib (and so says -ZLIB, as we do).
+//   - modprobe -k is ours, see Modprobe. Empty words in $MODPROBE_OPTIONS are no module names.
+//
 // References:
 //
 //	[kmod]    github.com/kmod-project/kmod, version 30: tools/

@@ -43,7 +43,7 @@ const (
 	failure = 1
 )
 
-// version is what -V prints. The features are those of Debian's build plus gzip, which ours reads.
+// version is what -V prints, that of Debian's build.
 const version = "kmod version 30\n+ZSTD +XZ -ZLIB +LIBCRYPTO -EXPERIMENTAL\n"
 
 // tool is one run of one tool.
