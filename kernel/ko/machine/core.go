@@ -3,7 +3,6 @@ package machine
 import (
 	"fmt"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/kobench/kobench/kernel/ko/object"
@@ -136,7 +135,7 @@ func (m *Machine) signature(t object.FuncType) (*signature, error) {
 		if err != nil {
 			return nil, fmt.Errorf("machine: trampolines for %v: %w", t, err)
 		}
-		s.enter, err = m.rt.InstantiateModule(m.ctx, c.compiled, wazero.NewModuleConfig().WithName(s.module))
+		s.enter, err = m.rt.InstantiateModule(m.ctx, c.compiled, m.modConfig)
 		if err != nil {
 			m.drop(c)
 			return nil, fmt.Errorf("machine: trampolines for %v: %w", t, err)

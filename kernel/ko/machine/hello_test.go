@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -101,5 +102,22 @@ func BenchmarkNew(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Each round is another module, so that it is linked and compiled anew.
+func BenchmarkLoadUnloadCold(b *testing.B) {
+	k := newKern(b, Config{})
+	o := readObject(b, "hello")
+	i := 0
+	for b.Loop() {
+		i++
+		mod, err := k.m.Load(o, LoadOptions{Name: "hello" + strconv.Itoa(i)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := mod.Unload(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

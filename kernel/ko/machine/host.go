@@ -3,19 +3,20 @@ package machine
 import (
 	"context"
 	"fmt"
+	"strings"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/kobench/kobench/kernel/ko/object"
 )
 
-// host is a bound HostFunc: it has its own wazero module, so that hundreds of
-// kernel functions cost nothing until a module uses them.
+// host is a bound HostFunc. A function is bound when a module first uses it, so
+// that hundreds of kernel functions cost nothing until then.
 type host struct {
 	fn   HostFunc
 	typ  object.FuncType
-	slot uint32 // 0: its address was never taken
+	inst api.Module // nil until flushHosts
+	slot uint32     // 0: its address was never taken
 }
 
 func apiTypes(v []ValType) []api.ValueType {
@@ -37,31 +38,72 @@ func (m *Machine) bootHost() error {
 	add("resched", nil, func(t *Thread, _ []uint64) { m.resched(t) })
 	add("trap", []api.ValueType{api.ValueTypeI32}, func(_ *Thread, stack []uint64) { panic(&siteTrap{uint32(stack[0])}) })
 	add("stack", nil, func(t *Thread, _ []uint64) { panic(m.stackTrap(t)) })
-	_, err := b.Instantiate(m.ctx)
+	c, err := b.Compile(m.ctx)
+	if err == nil {
+		_, err = m.rt.InstantiateModule(m.ctx, c, m.modConfig)
+	}
 	return err
 }
 
-// bind finds a host function and makes its wazero module. The caller holds
-// loadMu or is alone.
-func (m *Machine) bind(name string) (*host, bool, error) {
+// bind finds a host function. It can be called once flushHosts has run. The
+// caller holds loadMu or is alone.
+func (m *Machine) bind(name string) (*host, bool) {
 	if h := m.hosts[name]; h != nil {
-		return h, true, nil
+		return h, true
 	}
 	fn, ok := intrinsic(name)
 	if !ok && m.cfg.Host != nil {
 		fn, ok = m.cfg.Host(name)
 	}
 	if !ok {
-		return nil, false, nil
+		return nil, false
 	}
 	h := &host{fn: fn, typ: object.FuncType{Params: fn.Params, Results: fn.Results}}
-	b := m.rt.NewHostModuleBuilder("host:" + name)
-	b.NewFunctionBuilder().WithGoModuleFunction(m.hostCall(fn.Fn), apiTypes(fn.Params), apiTypes(fn.Results)).Export(name)
-	if _, err := b.Instantiate(m.ctx); err != nil {
-		return nil, true, fmt.Errorf("machine: bind %s: %w", name, err)
-	}
 	m.hosts[name] = h
-	return h, true, nil
+	m.pending = append(m.pending, name)
+	return h, true
+}
+
+// flushHosts makes one wazero module of all host functions that were bound
+// since the last time. Importers name "host:NAME", and importHost finds it: so
+// their bytes do not depend on which functions came together.
+func (m *Machine) flushHosts() error {
+	if len(m.pending) == 0 {
+		return nil
+	}
+	b := m.rt.NewHostModuleBuilder(fmt.Sprintf("host:%d", len(m.hosts)))
+	for _, name := range m.pending {
+		fn := m.hosts[name].fn
+		b.NewFunctionBuilder().WithGoModuleFunction(m.hostCall(fn.Fn), apiTypes(fn.Params), apiTypes(fn.Results)).Export(name)
+	}
+	c, err := b.Compile(m.ctx)
+	var inst api.Module
+	if err == nil {
+		inst, err = m.rt.InstantiateModule(m.ctx, c, m.modConfig)
+	}
+	for _, name := range m.pending {
+		if err != nil {
+			delete(m.hosts, name)
+			continue
+		}
+		m.hosts[name].inst = inst
+	}
+	names := m.pending
+	m.pending = nil
+	if err != nil {
+		return fmt.Errorf("machine: bind %v: %w", names, err)
+	}
+	return nil
+}
+
+// importHost implements experimental.ImportResolver.
+func (m *Machine) importHost(module string) api.Module {
+	if name, ok := strings.CutPrefix(module, "host:"); ok {
+		if h := m.hosts[name]; h != nil {
+			return h.inst
+		}
+	}
+	return nil
 }
 
 // hostCall is the step from C into Go. A nested Call that trapped ends the
@@ -79,18 +121,21 @@ func (m *Machine) hostCall(fn func(t *Thread, stack []uint64)) api.GoModuleFunc 
 
 // HostTarget resolves a symbol to the host function of that name; ok is
 // false if there is none. Only for use in LoadOptions.Resolve.
-func (m *Machine) HostTarget(name string) (t Target, ok bool, err error) {
-	h, ok, err := m.bind(name)
-	if !ok || err != nil {
-		return Target{}, ok, err
+func (m *Machine) HostTarget(name string) (t Target, ok bool) {
+	h, ok := m.bind(name)
+	if !ok {
+		return Target{}, false
 	}
 	return Target{
-		Module: "host:" + name, Name: name, Type: h.typ, Host: true,
+		Module: "host:" + name, Name: name, Type: h.typ, Closed: true, // Thread.Call bounds the depth
 		Slot: func() (s uint32, err error) {
+			if err := m.flushHosts(); err != nil {
+				return 0, err
+			}
 			m.Do(func() { s, err = m.hostSlot(name, h) })
 			return s, err
 		},
-	}, true, nil
+	}, true
 }
 
 // HostSlot is the table slot of a host function, made on first use: the value
@@ -100,10 +145,7 @@ func (m *Machine) HostTarget(name string) (t Target, ok bool, err error) {
 func (m *Machine) HostSlot(name string) (s uint32, err error) {
 	m.loadMu.Lock()
 	defer m.loadMu.Unlock()
-	t, ok, err := m.HostTarget(name)
-	if err != nil {
-		return 0, err
-	}
+	t, ok := m.HostTarget(name)
 	if !ok {
 		return 0, fmt.Errorf("machine: no host function %q", name)
 	}
@@ -133,7 +175,7 @@ func (m *Machine) hostSlot(name string, h *host) (uint32, error) {
 	b.Start(b.Func(b.Type(nil, nil), "", object.Call(object.RefFunc(object.I32Const(nil, int32(s)), f), set)))
 	c, err := m.compile(b.Bytes())
 	if err == nil {
-		_, err = m.rt.InstantiateModule(m.ctx, c.compiled, wazero.NewModuleConfig().WithName("slot:"+name))
+		_, err = m.rt.InstantiateModule(m.loadCtx, c.compiled, m.modConfig)
 	}
 	if err != nil {
 		_ = m.freeSlots(s, 1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/kobench/kobench/kernel/ko/object"
 )
@@ -74,21 +75,27 @@ type Machine struct {
 	own     bool // cache is ours to close
 	rt      wazero.Runtime
 	ctx     context.Context
-	linear  *linearMemory
-	core    api.Module
-	memory  api.Memory
-	sp      api.MutableGlobal
-	limit   api.MutableGlobal
-	budget  api.MutableGlobal
-	lastArg api.MutableGlobal
-	clear   api.Function
-	builtin *Module
+	loadCtx context.Context // for instances that import host functions
+	// modConfig is for all instances: the name is in the module, and no
+	// source of random numbers is seeded for nobody (8 µs).
+	modConfig wazero.ModuleConfig
+	linear    *linearMemory
+	core      api.Module
+	memory    api.Memory
+	sp        api.MutableGlobal
+	limit     api.MutableGlobal
+	budget    api.MutableGlobal
+	lastArg   api.MutableGlobal
+	clear     api.Function
+	builtin   *Module
 
 	clearArgs [2]uint64
 
 	loadMu  sync.Mutex          // one Load, Unload or host function binding at a time
 	code    map[[32]byte]*image // compiled modules, +checklocks:loadMu
 	codeSeq uint64              // +checklocks:loadMu
+	hosts   map[string]*host    // +checklocks:loadMu
+	pending []string            // names in hosts that flushHosts has to make, +checklocks:loadMu
 
 	mu      sync.Mutex // the big kernel lock
 	waiters atomic.Int32
@@ -101,7 +108,6 @@ type Machine struct {
 	sigs     map[string]*signature
 	slots    []slot
 	slotUsed []uint64
-	hosts    map[string]*host
 	modules  map[string]*Module
 	spare    uint32   // a free C stack, 0 if there is none
 	stacks   []uint32 // more of them
@@ -162,6 +168,8 @@ func New(cfg Config) (*Machine, error) {
 
 func (m *Machine) boot() error {
 	m.ctx = context.Background()
+	m.loadCtx = experimental.WithImportResolver(m.ctx, m.importHost)
+	m.modConfig = wazero.NewModuleConfig().WithStartFunctions().WithRandSource(zeros{})
 	rc := wazero.NewRuntimeConfig()
 	if m.cfg.Interpreter {
 		rc = wazero.NewRuntimeConfigInterpreter()
@@ -181,7 +189,7 @@ func (m *Machine) boot() error {
 	if err != nil {
 		return err
 	}
-	if m.core, err = m.rt.InstantiateModule(ctx, core.compiled, wazero.NewModuleConfig().WithName("kernel")); err != nil {
+	if m.core, err = m.rt.InstantiateModule(ctx, core.compiled, m.modConfig); err != nil {
 		return err
 	}
 	m.memory = m.core.ExportedMemory("memory")
@@ -217,6 +225,10 @@ func (m *Machine) boot() error {
 	}
 	return nil
 }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // ErrBusy: threads are inside C code that would vanish.
 var ErrBusy = errors.New("machine: busy")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sort"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/kobench/kobench/kernel/ko/object"
@@ -55,6 +54,8 @@ type Symbol struct {
 	Size uint32 // of data
 	Func bool
 	Type object.FuncType // of a function
+
+	closed bool
 }
 
 // Section is a data section of a loaded module.
@@ -93,8 +94,8 @@ func (m *Machine) Resolve(s *object.Symbol) (Target, error) {
 		}
 	}
 	if s.Kind == object.SymFunc {
-		if t, ok, err := m.HostTarget(s.Name); ok || err != nil {
-			return t, err
+		if t, ok := m.HostTarget(s.Name); ok {
+			return t, nil
 		}
 	}
 	return Target{}, fmt.Errorf("the kernel has no %v of this name", s.Kind)
@@ -139,6 +140,9 @@ func (m *Machine) load(o *object.Object, opt LoadOptions, builtin bool) (mod *Mo
 		},
 	})
 	if err != nil {
+		return mod, err
+	}
+	if err = m.flushHosts(); err != nil {
 		return mod, err
 	}
 	if mod.code, err = m.compile(img.Wasm); err != nil {
@@ -202,7 +206,7 @@ func (mod *Module) take(img *object.Image) {
 		s := Symbol{Name: name, Addr: d.Addr, Size: d.Size}
 		if d.Func >= 0 {
 			f := &img.Funcs[d.Func]
-			s = Symbol{Name: name, Addr: f.Slot, Func: true, Type: f.Type}
+			s = Symbol{Name: name, Addr: f.Slot, Func: true, Type: f.Type, closed: f.Closed}
 		}
 		mod.symbols[name] = s
 	}
@@ -237,7 +241,7 @@ func (mod *Module) install(img *object.Image) error {
 		m.slots[f.Slot] = slot{sig: sig, mod: mod, name: f.Name}
 	}
 	var err error
-	if mod.inst, err = m.rt.InstantiateModule(m.ctx, mod.code.compiled, moduleConfig.WithName(mod.name)); err != nil {
+	if mod.inst, err = m.rt.InstantiateModule(m.loadCtx, mod.code.compiled, m.modConfig); err != nil {
 		return err
 	}
 	m.modules[mod.name] = mod
@@ -246,8 +250,6 @@ func (mod *Module) install(img *object.Image) error {
 	}
 	return nil
 }
-
-var moduleConfig = wazero.NewModuleConfig().WithStartFunctions()
 
 // undo gives back everything, with the big lock held.
 func (mod *Module) undo() {
@@ -448,7 +450,7 @@ func (mod *Module) Target(name string) (Target, bool) {
 	if !s.Func {
 		return Target{Addr: s.Addr, Module: mod.name}, true
 	}
-	return Target{Module: mod.name, Name: name, Type: s.Type, Slot: func() (uint32, error) { return s.Addr, nil }}, true
+	return Target{Module: mod.name, Name: name, Type: s.Type, Closed: s.closed, Slot: func() (uint32, error) { return s.Addr, nil }}, true
 }
 
 // SlotInfo says which function is in a table slot: what %ps prints. Needs the big lock.

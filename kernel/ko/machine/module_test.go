@@ -203,7 +203,7 @@ func TestReloadLandsInTheSamePlace(t *testing.T) {
 	k := newKern(t, Config{})
 	o := readObject(t, "hello")
 	var first []Symbol
-	var cached int
+	var compiled int
 	for i := range 3 {
 		mod, err := k.m.Load(o, LoadOptions{Name: "hello"})
 		require.NoError(t, err)
@@ -217,9 +217,9 @@ func TestReloadLandsInTheSamePlace(t *testing.T) {
 		n := len(k.m.code)
 		k.m.loadMu.Unlock()
 		if i == 0 {
-			cached = n
+			compiled = n
 		}
-		require.Equal(t, cached, n, "the code is taken from the cache")
+		require.Equal(t, compiled, n, "the code is taken from the cache")
 	}
 }
 

@@ -13,7 +13,6 @@ type rewriter struct {
 
 	tmp     uint32 // index of the added i32 local
 	usesTmp bool
-	recurse bool // calls something that may call back
 
 	ctl  []bool // open blocks: a null check branches to this one's end
 	prev [2]instr
@@ -69,7 +68,7 @@ func (w *rewriter) function(i int, dst []byte) []byte {
 	f := &w.l.o.Funcs[i]
 	w.r = &reader{b: w.l.o.code[:f.End], p: int(f.Start), base: w.l.o.codeOff, section: "code"}
 	w.out, w.ctl = w.out[:0], w.ctl[:0]
-	w.usesTmp, w.recurse, w.null = false, false, false
+	w.usesTmp, w.null = false, false
 	w.prev, w.last = [2]instr{}, instr{}
 	if rel := w.l.o.CodeRelocs; w.next < len(rel) && rel[w.next].Offset < f.Start {
 		w.r.failAt(w.l.o.codeOff+int(rel[w.next].Offset), ErrReloc, "%v stands between two functions", rel[w.next].Type)
@@ -106,7 +105,7 @@ func (w *rewriter) function(i int, dst []byte) []byte {
 	}
 
 	var head []byte
-	if w.recurse {
+	if w.l.open[i] {
 		body := w.out
 		w.out = nil
 		w.budget()
@@ -270,24 +269,14 @@ func (w *rewriter) blockType() {
 }
 
 func (w *rewriter) call() {
-	at := w.r.pos()
-	var idx uint32
-	if x, ok := w.reloc(); ok {
-		if !w.operand(x, FunctionIndexLEB) {
-			return
-		}
-		idx = w.l.funcOf[x.Index]
-	} else {
-		old := w.r.u32()
-		if w.r.err == nil && (old < w.l.o.numImpFuncs || old-w.l.o.numImpFuncs >= uint32(len(w.l.o.Funcs))) {
-			w.r.failAt(at, ErrReloc, "call of function %d has no relocation", old)
-			return
-		}
-		idx = w.l.firstFunc + old - w.l.o.numImpFuncs
+	x, ok := w.reloc()
+	if !ok {
+		at := w.r.pos()
+		w.r.failAt(at, ErrReloc, "call of function %d has no relocation", w.r.u32())
+		return
 	}
-	w.out = appendU32(append(w.out, opCall), idx)
-	if !w.l.isHost(idx) {
-		w.recurse = true
+	if w.operand(x, FunctionIndexLEB) {
+		w.out = appendU32(append(w.out, opCall), w.l.funcOf[x.Index])
 	}
 }
 
@@ -310,7 +299,6 @@ func (w *rewriter) callIndirect() {
 		return
 	}
 	w.out = appendU32(append(w.out, opCall), w.l.indirect[w.l.o.Types[x.Index].Key()])
-	w.recurse = true
 }
 
 func (w *rewriter) global(op byte) {

@@ -1,5 +1,70 @@
 package object
 
+// findOpen finds the functions that may be part of a recursion: those that call
+// through a pointer, call an open one or call each other. All others are
+// marked as closed.
+func (l *linker) findOpen() {
+	o := l.o
+	l.open = make([]bool, len(o.Funcs))
+	calls := make([][]uint32, len(o.Funcs))
+	f := 0
+	for i := range o.CodeRelocs {
+		x := &o.CodeRelocs[i]
+		for f < len(o.Funcs) && x.Offset >= o.Funcs[f].End {
+			f++
+		}
+		if f == len(o.Funcs) {
+			break
+		}
+		switch x.Type {
+		case TypeIndexLEB:
+			l.open[f] = true
+		case FunctionIndexLEB:
+			if s := &o.Symbols[x.Index]; s.Defined() {
+				calls[f] = append(calls[f], s.Index-o.numImpFuncs)
+			} else if !l.target[x.Index].Closed {
+				l.open[f] = true
+			}
+		}
+	}
+	// Depth first, without recursion of our own: 0 new, 1 on the path, 2 done.
+	state := make([]byte, len(o.Funcs))
+	next := make([]int, len(o.Funcs))
+	var path []uint32
+	for root := range o.Funcs {
+		if state[root] != 0 {
+			continue
+		}
+		path = append(path[:0], uint32(root))
+		state[root] = 1
+		for len(path) > 0 {
+			f := path[len(path)-1]
+			if next[f] == len(calls[f]) {
+				state[f] = 2
+				path = path[:len(path)-1]
+				if len(path) > 0 && l.open[f] {
+					l.open[path[len(path)-1]] = true
+				}
+				continue
+			}
+			g := calls[f][next[f]]
+			next[f]++
+			switch state[g] {
+			case 0:
+				state[g] = 1
+				path = append(path, g)
+			case 1: // a cycle: g and what leads from it to f
+				l.open[f], l.open[g] = true, true
+			case 2:
+				l.open[f] = l.open[f] || l.open[g]
+			}
+		}
+	}
+	for i := range l.open {
+		l.img.Funcs[i].Closed = !l.open[i]
+	}
+}
+
 // classify marks init and exit code, see the package comment.
 func (o *Object) classify(funcs []FuncInfo) {
 	calls := make([][]uint32, len(o.Funcs))

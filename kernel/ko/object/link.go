@@ -13,7 +13,7 @@ type Target struct {
 	// from, and its signature, which must be that of the symbol.
 	Module, Name string
 	Type         FuncType
-	Host         bool // written in Go: it cannot be part of a recursion in C
+	Closed       bool // it never calls back into C of other modules, see FuncInfo
 	// Slot gives the function's place in the kernel's function table. It is
 	// called only if the object takes the function's address.
 	Slot func() (uint32, error)
@@ -57,6 +57,9 @@ type FuncInfo struct {
 	Size  uint32 // of its body, in bytes
 	Init  bool   // init code, see the package comment
 	Exit  bool
+	// Closed: it and all that it calls are known, make no indirect calls and
+	// do not recurse, so it needs no check of the budget at its entry.
+	Closed bool
 }
 
 // PlacedSegment is one data segment at its address, relocated.
@@ -181,7 +184,6 @@ func (o *Object) needSlot() []bool {
 type importFunc struct {
 	module, name string
 	typ          uint32
-	host         bool
 }
 
 type linker struct {
@@ -201,6 +203,7 @@ type linker struct {
 	imports   []importFunc
 	indirect  map[string]uint32
 	firstFunc uint32 // index of the first defined function
+	open      []bool // defined functions that may be part of a recursion
 	stubs     []uint32
 }
 
@@ -221,6 +224,7 @@ func (o *Object) Link(pl Placement, opt LinkOptions) (*Image, error) {
 	if err := l.globals(); err != nil {
 		return nil, err
 	}
+	l.findOpen()
 	code, err := l.code()
 	if err != nil {
 		return nil, err
@@ -287,8 +291,8 @@ func (l *linker) resolve() error {
 	}
 	void := l.typeIndex(FuncType{})
 	i32 := l.typeIndex(FuncType{Params: []ValType{I32}})
-	l.imports = append(l.imports, importFunc{"kernel", "resched", void, true}, importFunc{"kernel", "trap", i32, true},
-		importFunc{"kernel", "stack", void, true}, importFunc{"kernel", "slot", ^uint32(0), true})
+	l.imports = append(l.imports, importFunc{"kernel", "resched", void}, importFunc{"kernel", "trap", i32},
+		importFunc{"kernel", "stack", void}, importFunc{"kernel", "slot", ^uint32(0)})
 	l.indirect = map[string]uint32{}
 	for _, t := range o.Plan().Indirect {
 		u := FuncType{Params: append(append([]ValType(nil), t.Params...), I32), Results: t.Results}
@@ -297,7 +301,7 @@ func (l *linker) resolve() error {
 		if l.opt.Indirect != nil {
 			module, name = l.opt.Indirect(t)
 		}
-		l.imports = append(l.imports, importFunc{module, name, l.typeIndex(u), false})
+		l.imports = append(l.imports, importFunc{module, name, l.typeIndex(u)})
 	}
 
 	called, taken := l.uses()
@@ -360,7 +364,7 @@ func (l *linker) resolve() error {
 			k := key{t.Module, t.Name}
 			if _, ok := index[k]; !ok {
 				index[k] = uint32(len(l.imports))
-				l.imports = append(l.imports, importFunc{t.Module, t.Name, l.typeIndex(want), t.Host})
+				l.imports = append(l.imports, importFunc{t.Module, t.Name, l.typeIndex(want)})
 			}
 			l.funcOf[i] = index[k]
 		}
@@ -405,10 +409,6 @@ func (l *linker) uses() (called, taken []bool) {
 		}
 	}
 	return called, taken
-}
-
-func (l *linker) isHost(idx uint32) bool {
-	return idx < uint32(len(l.imports)) && l.imports[idx].host
 }
 
 // addr is the value of a relocation that names data.

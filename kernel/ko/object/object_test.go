@@ -55,7 +55,7 @@ func TestParseHello(t *testing.T) {
 	require.Equal(t, "hello: loaded\x00", string(data))
 	_, ok = o.Section(".nothing")
 	require.False(t, ok)
-	_, ok = o.Lookup("nothing")
+	_, ok = o.Lookup("nobody")
 	require.False(t, ok)
 	require.Equal(t, len(read(t, "hello.ko")), o.Size())
 	require.NotZero(t, o.CodeSize())
@@ -64,7 +64,7 @@ func TestParseHello(t *testing.T) {
 func TestLinkHello(t *testing.T) {
 	o := parse(t, "hello.ko")
 	p := o.Plan()
-	require.Equal(t, Plan{CoreSize: p.CoreSize, CoreAlign: 8, InitSize: p.InitSize, InitAlign: p.InitAlign, Slots: 6}, p)
+	require.Equal(t, Plan{CoreSize: p.CoreSize, CoreAlign: 8, InitSize: p.InitSize, InitAlign: p.InitAlign, Slots: 7}, p)
 	img, err := o.Link(Placement{Core: 0x4000, Init: 0x5000, Slot: 100}, anything(o))
 	require.NoError(t, err)
 	kinds := map[string][2]bool{}
@@ -73,12 +73,12 @@ func TestLinkHello(t *testing.T) {
 	}
 	require.Equal(t, map[string][2]bool{
 		"init_module": {true, false}, "cleanup_module": {false, true},
-		"hello_open": {}, "hello_read": {}, "hello_write": {}, "hello_release": {},
+		"nothing": {}, "hello_open": {}, "hello_read": {}, "hello_write": {}, "hello_release": {},
 	}, kinds)
 	fops := img.Globals["fops"]
 	for _, s := range img.Segments {
 		if fops.Addr >= s.Addr && fops.Addr < s.Addr+uint32(len(s.Data)) {
-			require.Equal(t, []byte{100, 0, 0, 0, 101, 0, 0, 0, 102, 0, 0, 0, 103, 0, 0, 0}, s.Data, "the slots of read, write, open, release")
+			require.Equal(t, []byte{101, 0, 0, 0, 102, 0, 0, 0, 103, 0, 0, 0, 104, 0, 0, 0}, s.Data, "the slots of read, write, open, release")
 		}
 		require.Equal(t, s.Name == ".modinfo" || s.Name == ".init.data", s.Init)
 		require.Equal(t, s.Init, s.Addr >= 0x5000, s.Name)
@@ -86,6 +86,29 @@ func TestLinkHello(t *testing.T) {
 	again, err := o.Link(Placement{Core: 0x4000, Init: 0x5000, Slot: 100}, anything(o))
 	require.NoError(t, err)
 	require.Equal(t, img, again, "linking is deterministic and leaves the object alone")
+}
+
+func TestClosedFunctions(t *testing.T) {
+	o := parse(t, "trap.ko")
+	opt := anything(o)
+	resolve := opt.Resolve
+	opt.Resolve = func(s *Symbol) (Target, error) {
+		tg, err := resolve(s)
+		tg.Closed = s.Name == "kaboom"
+		return tg, err
+	}
+	img, err := o.Link(Placement{Slot: 1}, opt)
+	require.NoError(t, err)
+	got := map[string]bool{}
+	for _, f := range img.Funcs {
+		got[f.Name] = f.Closed
+	}
+	for name, closed := range map[string]bool{
+		"divide": true, "spin": true, "host_panics": true,
+		"nested_null": false, "call_ptr": false, "call_null": false, "eat": false, "deep_frames": false, "tree": false, "forever": false,
+	} {
+		require.Equal(t, closed, got[name], name)
+	}
 }
 
 func TestModinfoOddities(t *testing.T) {
