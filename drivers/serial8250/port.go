@@ -92,6 +92,9 @@ func (p *port) Write(b []byte) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	direct := 0
+	if p.crtscts { // as if the interrupt for the last change of CTS had been served by now
+		p.modemStatus(p.uart.In8(reg.MSR))
+	}
 	if p.count == 0 && !p.held() && p.xchar == 0 && p.kind == u16550A && !p.busy {
 		// Nothing waits: what the FIFO takes need not pass the ring.
 		direct = p.uart.WriteFIFO(b)

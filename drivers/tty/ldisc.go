@@ -85,55 +85,46 @@ func raw(tm *Termios) bool {
 	return tm.Iflag&(ISTRIP|IUCLC|IGNCR|ICRNL|INLCR|IXON|PARMRK) == 0 && tm.Lflag&(ICANON|ISIG|ECHO) == 0
 }
 
-// receive takes characters, with flags beside them or nil, as far as there is room, and returns how many it took.
-func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) int {
+// receiveLocked takes characters, with flags beside them or nil, as far as there is room, and returns how many it took. One place is
+// always kept free; a line that is longer than the buffer loses characters until it ends ([n_tty] n_tty_receive_buf_common).
+func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
 	l, tm := &t.ld, &t.termios
-	if flags == nil && raw(tm) {
-		n := min(len(p), l.room())
-		at := l.head % bufSize
-		k := copy(l.buf[at:], p[:n])
-		copy(l.buf[:], p[k:n])
-		l.head += uint(n)
-		return n
-	}
-	n := 0
+	plain := flags == nil && raw(tm)
 	for n < len(p) {
 		room := l.room()
 		if tm.Iflag&PARMRK != 0 {
 			room = (room + 2) / 3
 		}
-		if room <= 1 && !(tm.Lflag&ICANON != 0 && l.canonHead == l.tail) && n < len(p) {
-			if room < 1 || tm.Lflag&ICANON != 0 {
+		room--
+		if room <= 0 {
+			if tm.Lflag&ICANON == 0 || l.canonHead != l.tail {
 				break
 			}
+			if room < 0 {
+				l.head--
+			}
+			room = 1
 		}
-		if room < 1 { // a line longer than the buffer: characters are lost until it ends
-			l.overflow(t, p[n])
-			n++
+		chunk := p[n:min(len(p), n+room)]
+		if plain {
+			at := l.head % bufSize
+			k := copy(l.buf[at:], chunk)
+			copy(l.buf[:], chunk[k:])
+			l.head += uint(len(chunk))
+			n += len(chunk)
 			continue
 		}
-		f := serial.Flags(0)
-		if flags != nil {
-			f = flags[n]
+		for _, c := range chunk {
+			f := serial.Flags(0)
+			if flags != nil {
+				f = flags[n]
+			}
+			t.receiveOne(c, f)
+			n++
 		}
-		t.receiveOne(p[n], f)
-		n++
 	}
 	t.flushEcho()
 	return n
-}
-
-// overflow drops a character of an endless line; its end still ends it.
-func (l *ldisc) overflow(t *TTY, c byte) {
-	if c == '\n' || c == '\r' && t.termios.Iflag&ICRNL != 0 {
-		l.buf[(l.head-1)%bufSize] = '\n'
-		l.setEnd(l.head-1, true)
-		l.canonHead = l.head
-		return
-	}
-	if t.termios.Iflag&IMAXBEL != 0 {
-		l.echo = append(l.echo, '\a')
-	}
 }
 
 func (t *TTY) receiveOne(c byte, f serial.Flags) {
