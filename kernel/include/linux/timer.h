@@ -5,6 +5,7 @@
 #include <linux/list.h>
 #include <linux/ktime.h>
 #include <linux/stddef.h>
+#include <linux/preempt.h>
 
 struct timer_list {
 	struct hlist_node entry; /* entry.pprev is NULL: not pending */
