@@ -15,7 +15,7 @@ import (
 )
 
 // maxModuleSize bounds what a compressed module may unpack to, in bytes.
-const maxModuleSize = 1 << 30
+const maxModuleSize = 256 << 20
 
 // magicSize is how many bytes a file must have for its compression to be looked at: shorter
 // files are EINVAL ([kmod] kmod_file_open).
@@ -47,10 +47,13 @@ func Decompress(data []byte) ([]byte, error) {
 	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
 		r, err = gzip.NewReader(bytes.NewReader(data))
 	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
+		if err = checkXZ(data); err != nil {
+			return nil, err
+		}
 		r, err = xz.NewReader(bytes.NewReader(data))
 	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
 		var d *zstd.Decoder
-		d, err = zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxModuleSize))
+		d, err = zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxModuleSize), zstd.WithDecoderMaxWindow(128<<20))
 		if err == nil {
 			defer d.Close()
 		}

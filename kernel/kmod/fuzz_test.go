@@ -46,6 +46,17 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func FuzzDecompress(f *testing.F) {
+	for _, name := range []string{"m.ko", "m.gz", "m.xz", "m.zst"} {
+		f.Add(kmodtest.Compress(f, name, kmodtest.Module{Name: "a"}.ELF()))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if out, err := kmod.Decompress(data); err == nil && len(out) > 256<<20 {
+			t.Fatalf("%d bytes", len(out))
+		}
+	})
+}
+
 func FuzzIndex(f *testing.F) {
 	f.Add(buildIndex(f, [2]string{"abcd", "1"}, [2]string{"ab*", "2"}, [2]string{"a[b]?", "3"}), "abc")
 	f.Add(buildIndex(f), "")

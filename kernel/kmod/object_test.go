@@ -1,8 +1,10 @@
 package kmod_test
 
 import (
+	"bytes"
 	"encoding/asn1"
 	"encoding/binary"
+	"hash/crc32"
 	"math/big"
 	"os/exec"
 	"path/filepath"
@@ -144,6 +146,25 @@ func TestReadModuleCompressed(t *testing.T) {
 	require.Equal(t, kernel.ENOENT, kernel.ErrnoOf(err))
 	_, err = kmod.Decompress([]byte("short"))
 	require.Equal(t, kernel.EINVAL, kernel.ErrnoOf(err))
+}
+
+// TestHugeXZDictionary: a small file must not make the decoder allocate 4 GiB.
+func TestHugeXZDictionary(t *testing.T) {
+	packed := kmodtest.Compress(t, "m.xz", kmodtest.Module{Name: "m"}.ELF())
+	header := packed[12:][:(int(packed[12])+1)*4]
+	at := bytes.Index(header, []byte{0x21, 1})
+	require.Positive(t, at)
+	for code, ok := range map[byte]bool{28: true, 29: false, 40: false} {
+		header[at+2] = code
+		binary.LittleEndian.PutUint32(header[len(header)-4:], crc32.ChecksumIEEE(header[:len(header)-4]))
+		_, err := kmod.Decompress(packed)
+		if ok {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, kmod.ErrFormat)
+		require.ErrorContains(t, err, "dictionary")
+	}
 }
 
 // sign appends a signature: head is algo, hash, id, signer and key length; data signer, key, signature.
