@@ -14,7 +14,7 @@
 //   - depmod replaces its files only when all are written; on a full disk kmod 30 puts truncated
 //     ones in their place.
 //   - .ko.gz is read; Debian's kmod is built without zlib (and so says -ZLIB, as we do).
-//   - modprobe -k is ours, see Modprobe. Empty words in $MODPROBE_OPTIONS are no module names.
+//   - modprobe -k and -l are ours, see Modprobe. Empty words in $MODPROBE_OPTIONS are no module names.
 //
 // References:
 //

@@ -3,6 +3,8 @@ package modtools
 import (
 	"bufio"
 	"errors"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,12 +16,12 @@ import (
 // Modprobe puts modules in with all they need, takes them out with all that is then unused, and
 // shows what it would do. See modprobeHelp for the options.
 //
-// One option is ours: -k, --autoclean, as kerneld's modprobe of the 1990s had it. Every module
+// One option is ours: -k (autoclean), as kerneld's modprobe of the 1990s had it. Every module
 // that the call puts in is reported to Env.Inserted, where kerneld marks it for removal once it
 // has been idle. Without kerneld -k changes nothing.
 func Modprobe(env *Env, args []string) int {
 	m := &modprobe{tool: newTool(env, kmod.PrioWarning), limit: kmod.PrioWarning, level: kmod.PrioCrit}
-	g := m.options("arw:RibfDcnC:d:S:sqvVhk", []longOption{
+	g := m.options("arw:RibfDcnC:d:S:sqvVhkl", []longOption{
 		{"all", false, 'a'},
 		{"remove", false, 'r'}, {"remove-dependencies", false, optRemoveHolders}, {"remove-holders", false, optRemoveHolders},
 		{"wait", true, 'w'},
@@ -32,7 +34,7 @@ func Modprobe(env *Env, args []string) int {
 		{"dry-run", false, 'n'}, {"show", false, 'n'},
 		{"config", true, 'C'}, {"dirname", true, 'd'}, {"set-version", true, 'S'},
 		{"syslog", false, 's'}, {"quiet", false, 'q'}, {"verbose", false, 'v'},
-		{"version", false, 'V'}, {"help", false, 'h'}, {"autoclean", false, 'k'},
+		{"version", false, 'V'}, {"help", false, 'h'},
 	}, append(m.optionsFromEnv(), args...))
 	for {
 		opt, ok := g.next()
@@ -54,7 +56,7 @@ type modprobe struct {
 	all, remove, removeHolders, firstTime, ignoreCommands, blacklist bool
 	force, forceModversion, forceVermagic                            bool
 	showDepends, lookupOnly, dryRun, autoclean                       bool
-	showConfig, showVersions, showExports                            bool
+	showConfig, showVersions, showExports, list                      bool
 	wait                                                             time.Duration
 	configs                                                          []string
 	dir, release                                                     string
@@ -108,6 +110,8 @@ func (m *modprobe) option(opt rune, g *getopt) (status int, done bool) {
 		m.dryRun = true
 	case 'k':
 		m.autoclean = true
+	case 'l':
+		m.list = true
 	case 'C':
 		m.configs = append(m.configs, g.arg)
 		m.appendToEnv("-C", g.arg)
@@ -137,6 +141,9 @@ func (m *modprobe) option(opt rune, g *getopt) (status int, done bool) {
 }
 
 func (m *modprobe) run(args []string) int {
+	if m.list {
+		return m.listTree(args)
+	}
 	if !m.showConfig && len(args) == 0 {
 		m.errorf("missing parameters. See -h.")
 		return failure
@@ -170,6 +177,27 @@ func (m *modprobe) run(args []string) int {
 	}
 	if err != nil {
 		return failure
+	}
+	return success
+}
+
+// listTree prints the paths of the tree's modules, or of those that one of the patterns covers.
+func (m *modprobe) listTree(patterns []string) int {
+	dir := m.moduleDir(m.dir, m.release)
+	data, err := os.ReadFile(dir + "/modules.dep")
+	if err != nil {
+		m.errorf("could not open %s/modules.dep: %s", dir, text(err))
+		return failure
+	}
+	for line := range strings.Lines(string(data)) {
+		path, _, _ := strings.Cut(line, ":")
+		name := kmod.ModuleName(path)
+		if len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool {
+			p, ok := kmod.NormalizeAlias(p)
+			return ok && kmod.Match(p, name)
+		}) {
+			m.printf("%s\n", path)
+		}
 	}
 	return success
 }

@@ -135,7 +135,7 @@ func TestLikeKmod(t *testing.T) {
 		p("--show-modversions", dir+"/kernel/mid-dle.ko"), p("--show-exports", dir+"/kernel/core.ko"), p("--show-exports", dir+"/extra/old.ko"),
 		p("--show-exports", dir+"/extra/stringsonly.ko"), p("--dump-modversions", dir+"/kernel/core.ko"), p("--show-exports", "nosuch.ko"),
 		p("--show-exports", dir+"/extra/notelf.ko"), p("--show-exports", dir+"/extra/tiny.ko"),
-		p("--show", "core"), p("--sho", "core"), p("--nosuch"), p("-x"), p("-w"), p("-w", "abc", "core"), p("--first-time=1", "core"), p("--conf"),
+		p("--a", "-n", "-v", "core"), p("--show", "core"), p("--sho", "core"), p("--nosuch"), p("-x"), p("-w"), p("-w", "abc", "core"), p("--first-time=1", "core"), p("--conf"),
 		p("--show-conf"), p("-n", "core", "-v"), p("-nv", "--", "core"), p("-n", "core", "nosuch"),
 		{"modprobe", "--version"}, {"modprobe", "--help"}, {"modprobe"}, {"modprobe", "-V", "--nosuch"},
 		i("core"), i("mid_dle"), i("top-alias"), i("two"), i("-F", "alias", "top"), i("-p", "core"), i("-n", "core", "top"), i("-0", "core"),

@@ -172,6 +172,14 @@ func TestModprobeAutoclean(t *testing.T) {
 	require.Len(t, marked, 2, "without -k")
 }
 
+func TestModprobeList(t *testing.T) {
+	b := newBench(t, "")
+	b.want("modprobe -l mid-* top", "kernel/mid-dle.ko\nkernel/top.ko.xz\n")
+	_, all, _ := b.run("modprobe -l")
+	require.Len(t, strings.Fields(all), len(tree()))
+	b.wantError("modprobe -l -S none", "modprobe: ERROR: could not open /lib/modules/none/modules.dep: No such file or directory\n")
+}
+
 func TestModprobeInitFails(t *testing.T) {
 	b := newBench(t, "softdep top post: dev\n")
 	b.sys.Init = func(name, _ string) error {
