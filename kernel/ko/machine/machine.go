@@ -88,6 +88,7 @@ type Machine struct {
 	lastArg   api.MutableGlobal
 	clear     api.Function
 	builtin   *Module
+	lib       *builtin // +checklocks:loadMu
 
 	clearArgs [2]uint64
 
@@ -122,9 +123,10 @@ type Machine struct {
 }
 
 type slot struct {
-	sig  *signature
+	sig  *signature // nil if there is no function
 	mod  *Module
 	name string
+	lazy *object.Symbol // a library function that is not linked yet
 }
 
 // New makes a machine and loads its built-in module.
@@ -168,7 +170,12 @@ func New(cfg Config) (*Machine, error) {
 
 func (m *Machine) boot() error {
 	m.ctx = context.Background()
-	m.loadCtx = experimental.WithImportResolver(m.ctx, m.importHost)
+	m.loadCtx = experimental.WithImportResolver(m.ctx, func(name string) api.Module {
+		if mod := m.importHost(name); mod != nil {
+			return mod
+		}
+		return m.importLib(name)
+	})
 	m.modConfig = wazero.NewModuleConfig().WithStartFunctions().WithRandSource(zeros{})
 	rc := wazero.NewRuntimeConfig()
 	if m.cfg.Interpreter {
@@ -209,8 +216,7 @@ func (m *Machine) boot() error {
 			return fmt.Errorf("machine: built-in library: %w", err)
 		}
 	}
-	m.builtin, err = m.load(o, LoadOptions{Name: "vmlinux"}, true)
-	if err != nil {
+	if err = m.loadBuiltin(o); err != nil {
 		return fmt.Errorf("machine: built-in library: %w", err)
 	}
 	w, ok := m.builtin.Symbol("__kb_window")
@@ -291,7 +297,7 @@ func (m *Machine) Builtin() *Module { return m.builtin }
 type Stats struct {
 	Memory   uint32 // bytes of kernel memory that exist
 	Used     uint32 // bytes allocated in it
-	Slots    int    // function table entries in use
+	Slots    int    // function table entries that modules and host functions use
 	Modules  int    // loaded, with vmlinux
 	Inside   int    // threads in a call, asleep or not
 	Calls    uint64
@@ -302,7 +308,7 @@ type Stats struct {
 func (m *Machine) Stats() Stats {
 	n := 0
 	for i := range m.slots {
-		if m.slots[i].sig != nil {
+		if s := &m.slots[i]; s.sig != nil && s.mod != m.builtin {
 			n++
 		}
 	}

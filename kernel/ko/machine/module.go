@@ -80,7 +80,7 @@ func (m *Machine) Load(o *object.Object, opt LoadOptions) (*Module, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	return m.load(o, opt, false)
+	return m.load(o, opt)
 }
 
 // Resolve looks for a symbol in vmlinux and then among the host functions. Only
@@ -88,10 +88,8 @@ func (m *Machine) Load(o *object.Object, opt LoadOptions) (*Module, error) {
 //
 // Errors: the symbol is nowhere.
 func (m *Machine) Resolve(s *object.Symbol) (Target, error) {
-	if m.builtin != nil {
-		if t, ok := m.builtin.Target(s.Name); ok {
-			return t, nil
-		}
+	if t, ok := m.builtinTarget(s.Name); ok {
+		return t, nil
 	}
 	if s.Kind == object.SymFunc {
 		if t, ok := m.HostTarget(s.Name); ok {
@@ -101,11 +99,11 @@ func (m *Machine) Resolve(s *object.Symbol) (Target, error) {
 	return Target{}, fmt.Errorf("the kernel has no %v of this name", s.Kind)
 }
 
-func (m *Machine) load(o *object.Object, opt LoadOptions, builtin bool) (mod *Module, err error) {
+func (m *Machine) load(o *object.Object, opt LoadOptions) (mod *Module, err error) {
 	if err := checkName(opt.Name); err != nil {
 		return nil, err
 	}
-	mod = &Module{m: m, name: opt.Name, o: o, plan: o.Plan(), deps: map[*Module]bool{}}
+	mod = &Module{m: m, name: opt.Name, o: o, plan: o.Plan(), deps: map[*Module]bool{m.builtin: true}}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("load %s: %w", opt.Name, err)
@@ -124,11 +122,7 @@ func (m *Machine) load(o *object.Object, opt LoadOptions, builtin bool) (mod *Mo
 	img, err := o.Link(mod.pl, object.LinkOptions{
 		Name:      opt.Name,
 		StackSize: m.cfg.StackSize - stackReserve,
-		Builtin:   builtin,
-		Indirect: func(t object.FuncType) (string, string) {
-			s := m.sigs[t.Key()] // made by place
-			return s.module, "icall" + s.suffix
-		},
+		Indirect:  m.dispatcher,
 		Resolve: func(s *object.Symbol) (Target, error) {
 			t, err := resolve(s)
 			if err == nil && t.Module != "" {
@@ -140,6 +134,9 @@ func (m *Machine) load(o *object.Object, opt LoadOptions, builtin bool) (mod *Mo
 		},
 	})
 	if err != nil {
+		return mod, err
+	}
+	if err = m.flushBuiltin(); err != nil {
 		return mod, err
 	}
 	if err = m.flushHosts(); err != nil {
@@ -443,6 +440,9 @@ func (mod *Module) Size() (core, init uint32) {
 // Target resolves another module's undefined symbol to one of this module.
 // Only for use in LoadOptions.Resolve.
 func (mod *Module) Target(name string) (Target, bool) {
+	if mod == mod.m.builtin {
+		return mod.m.builtinTarget(name)
+	}
 	s, ok := mod.symbols[name]
 	if !ok {
 		return Target{}, false
@@ -455,11 +455,16 @@ func (mod *Module) Target(name string) (Target, bool) {
 
 // SlotInfo says which function is in a table slot: what %ps prints. Needs the big lock.
 func (m *Machine) SlotInfo(i uint32) (module, name string, typ object.FuncType, ok bool) {
-	if uint64(i) >= uint64(len(m.slots)) || m.slots[i].sig == nil {
+	if uint64(i) >= uint64(len(m.slots)) {
 		return "", "", object.FuncType{}, false
 	}
 	s := &m.slots[i]
-	if s.mod != nil {
+	switch {
+	case s.lazy != nil:
+		return s.mod.name, s.name, s.mod.o.SymbolType(s.lazy), true
+	case s.sig == nil:
+		return "", "", object.FuncType{}, false
+	case s.mod != nil:
 		module = s.mod.name
 	}
 	return module, s.name, s.sig.typ, true

@@ -184,10 +184,16 @@ func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
 		return 0, t.badSlot(slot)
 	}
 	e := &m.slots[slot]
-	sig, mod := e.sig, e.mod
-	if sig == nil {
-		return 0, t.badSlot(slot)
+	if e.sig == nil {
+		if e.lazy == nil {
+			return 0, t.badSlot(slot)
+		}
+		if err := t.need(e.lazy); err != nil {
+			return 0, t.fail(&Trap{Kind: TrapCall, Addr: slot, Msg: err.Error(), Err: err})
+		}
+		e = &m.slots[slot]
 	}
+	sig, mod := e.sig, e.mod
 	if len(args) != sig.params {
 		return 0, t.badArgs(slot, len(args))
 	}
@@ -332,7 +338,10 @@ func (t *Thread) Caller() *Module {
 	if t.caller == nil {
 		return nil
 	}
-	return t.m.modules[t.caller.Name()]
+	if name := t.caller.Name(); name != "" {
+		return t.m.modules[name]
+	}
+	return t.m.builtin // its parts have no names
 }
 
 // Module is the module whose function was called last from Go on this thread, nil outside.

@@ -53,6 +53,13 @@ func (w *rewriter) operand(x *Reloc, want ...RelocType) bool {
 	return false
 }
 
+// skip passes over the relocations of functions that are not emitted.
+func (w *rewriter) skip(start uint32) {
+	for w.next < len(w.l.o.CodeRelocs) && w.l.o.CodeRelocs[w.next].Offset < start {
+		w.next++
+	}
+}
+
 // plain copies n bytes.
 func (w *rewriter) plain(n uint32) { w.out = append(w.out, w.r.bytes(n, "an operand")...) }
 

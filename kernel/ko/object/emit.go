@@ -4,7 +4,7 @@ import "sort"
 
 // emit writes the final module around the rewritten bodies.
 func (l *linker) emit(code []byte) {
-	o, img := l.o, l.img
+	o := l.o
 	slotType := uint32(len(l.types)) // (i32, funcref), which FuncType cannot say
 	void := l.typeIndex(FuncType{})
 
@@ -32,8 +32,8 @@ func (l *linker) emit(code []byte) {
 	}
 	out = appendSection(out, 2, b)
 
-	b = appendU32(b[:0], uint32(len(o.Funcs)+len(l.stubs))+1)
-	for i := range o.Funcs {
+	b = appendU32(b[:0], uint32(len(l.emitted)+len(l.stubs))+1)
+	for _, i := range l.emitted {
 		b = appendU32(b, o.Funcs[i].Type)
 	}
 	for _, t := range l.stubs {
@@ -42,30 +42,18 @@ func (l *linker) emit(code []byte) {
 	b = appendU32(b, void)
 	out = appendSection(out, 3, b)
 
-	names := make([]string, 0, len(img.Globals))
-	for n, d := range img.Globals {
-		if d.Func >= 0 {
-			names = append(names, n)
-		}
-	}
-	sort.Strings(names)
-	b = appendU32(b[:0], uint32(len(names)))
-	for _, n := range names {
-		b = append(appendName(b, n), 0)
-		b = appendU32(b, l.firstFunc+uint32(img.Globals[n].Func))
-	}
-	out = appendSection(out, 7, b)
+	out = appendSection(out, 7, l.exports())
 
-	start := l.firstFunc + uint32(len(o.Funcs)+len(l.stubs))
+	start := l.firstFunc + uint32(len(l.emitted)+len(l.stubs))
 	out = appendSection(out, 8, appendU32(nil, start))
 
 	// ref.func needs its function to be declared: one declarative segment.
 	n := uint32(0)
 	var el []byte
-	for i, s := range l.slots {
-		if s != 0 {
+	for _, i := range l.emitted {
+		if l.slots[i] != 0 {
 			n++
-			el = appendU32(el, l.firstFunc+uint32(i))
+			el = appendU32(el, l.newIndex[i])
 		}
 	}
 	if n > 0 {
@@ -73,17 +61,17 @@ func (l *linker) emit(code []byte) {
 		out = appendSection(out, 9, b)
 	}
 
-	b = appendU32(b[:0], uint32(len(o.Funcs)+len(l.stubs))+1)
+	b = appendU32(b[:0], uint32(len(l.emitted)+len(l.stubs))+1)
 	b = append(b, code...)
 	for range l.stubs { // a weak function that nobody defines
 		b = append(b, 8, 0, opI32Const, 0, opCall, funcTrap, opUnreachable, opUnreachable, opEnd)
 	}
 	var body []byte
 	body = append(body, 0)
-	for i, s := range l.slots {
-		if s != 0 {
+	for _, i := range l.emitted {
+		if s := l.slots[i]; s != 0 {
 			body = appendS32(append(body, opI32Const), int32(s))
-			body = appendU32(append(body, opRefFunc), l.firstFunc+uint32(i))
+			body = appendU32(append(body, opRefFunc), l.newIndex[i])
 			body = append(body, opCall, funcSlot)
 		}
 	}
@@ -91,7 +79,31 @@ func (l *linker) emit(code []byte) {
 	b = append(appendU32(b, uint32(len(body))), body...)
 	out = appendSection(out, 10, b)
 
-	img.Wasm = l.nameSection(out)
+	l.img.Wasm = l.nameSection(out)
+}
+
+// exports lists the functions that are not local, or all of a part.
+func (l *linker) exports() []byte {
+	var b []byte
+	if l.opt.Part != nil {
+		b = appendU32(b, uint32(len(l.emitted)))
+		for _, i := range l.emitted {
+			b = appendU32(append(appendName(b, PartName(i)), 0), l.newIndex[i])
+		}
+		return b
+	}
+	names := make([]string, 0, len(l.img.Globals))
+	for n, d := range l.img.Globals {
+		if d.Func >= 0 {
+			names = append(names, n)
+		}
+	}
+	sort.Strings(names)
+	b = appendU32(b, uint32(len(names)))
+	for _, n := range names {
+		b = appendU32(append(appendName(b, n), 0), l.newIndex[l.img.Globals[n].Func])
+	}
+	return b
 }
 
 // nameSection names the module and its functions for back-traces.
@@ -100,10 +112,10 @@ func (l *linker) nameSection(out []byte) []byte {
 	b = appendSection(b, 0, appendName(nil, l.opt.Name))
 	n := uint32(0)
 	var names []byte
-	for i := range l.o.Funcs {
+	for _, i := range l.emitted {
 		if name := l.o.Funcs[i].Name; name != "" {
 			n++
-			names = appendName(appendU32(names, l.firstFunc+uint32(i)), name)
+			names = appendName(appendU32(names, l.newIndex[i]), name)
 		}
 	}
 	b = appendSection(b, 1, append(appendU32(nil, n), names...))

@@ -22,7 +22,7 @@ func (l *linker) findOpen() {
 		case FunctionIndexLEB:
 			if s := &o.Symbols[x.Index]; s.Defined() {
 				calls[f] = append(calls[f], s.Index-o.numImpFuncs)
-			} else if !l.target[x.Index].Closed {
+			} else if !l.target[x.Index].Closed && l.opt.Part == nil { // the kernel's own code calls host functions only
 				l.open[f] = true
 			}
 		}
@@ -136,4 +136,61 @@ func (o *Object) reach(calls [][]uint32, roots ...uint32) []bool {
 		}
 	}
 	return seen
+}
+
+// Closure marks in done all functions that those named by roots need: what they
+// call, whose address they take, and what the data that they use points to. It
+// returns the functions that were not marked before.
+func (o *Object) Closure(roots []*Symbol, done []bool) []bool {
+	o.graphOnce.Do(o.buildGraph)
+	fresh := make([]bool, len(o.Funcs))
+	seg := make([]bool, len(o.Segments))
+	var todo []*Symbol
+	todo = append(todo, roots...)
+	for len(todo) > 0 {
+		s := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		var next []uint32
+		switch {
+		case !s.Defined():
+		case s.Kind == SymFunc:
+			if f := s.Index - o.numImpFuncs; !done[f] {
+				done[f], fresh[f] = true, true
+				next = o.funcRefs[f]
+			}
+		case s.Kind == SymData && s.Flags&Absolute == 0 && !seg[s.Segment]:
+			seg[s.Segment] = true
+			next = o.segRefs[s.Segment]
+		}
+		for _, i := range next {
+			todo = append(todo, &o.Symbols[i])
+		}
+	}
+	return fresh
+}
+
+// buildGraph lists the symbols that each function and each segment refers to.
+func (o *Object) buildGraph() {
+	o.funcRefs = make([][]uint32, len(o.Funcs))
+	o.segRefs = make([][]uint32, len(o.Segments))
+	f := 0
+	for i := range o.CodeRelocs {
+		x := &o.CodeRelocs[i]
+		for f < len(o.Funcs) && x.Offset >= o.Funcs[f].End {
+			f++
+		}
+		if f < len(o.Funcs) && x.Type != TypeIndexLEB {
+			o.funcRefs[f] = append(o.funcRefs[f], x.Index)
+		}
+	}
+	g := 0
+	for i := range o.DataRelocs {
+		x := &o.DataRelocs[i]
+		for g < len(o.Segments) && x.Offset >= o.Segments[g].offset+uint32(len(o.Segments[g].Data)) {
+			g++
+		}
+		if g < len(o.Segments) && x.Type != TypeIndexLEB {
+			o.segRefs[g] = append(o.segRefs[g], x.Index)
+		}
+	}
 }

@@ -44,9 +44,21 @@ type LinkOptions struct {
 	// Indirect names the import that stands in for call_indirect of a signature:
 	// a function with one more parameter, the slot. nil means "kernel", "icall.KEY".
 	Indirect func(t FuncType) (module, name string)
-	// Builtin is the kernel's own code: all of it stays, none is init code.
-	Builtin bool
+	// Part links some functions of the object only. nil links them all.
+	Part *Part
 }
+
+// Part says which functions of a large object to emit now. The kernel's own
+// library is linked in parts: its data at once, a function when somebody needs
+// it. A part has no init code and exports its functions by number.
+type Part struct {
+	Funcs []bool // by number; none places the data only
+	// Other names the import for a function that another part has emitted.
+	Other func(f int) (module, name string)
+}
+
+// PartName is the name under which a Part exports its f-th function.
+func PartName(f int) string { return fmt.Sprintf("f%d", f) }
 
 // FuncInfo describes one function of an Image.
 type FuncInfo struct {
@@ -141,16 +153,30 @@ func (o *Object) Plan() Plan {
 			p.Slots++
 		}
 	}
+	p.Indirect = o.Indirect(nil)
+	return p
+}
+
+// Indirect lists the signatures of the calls through pointers that the
+// functions make for which funcs is true, or all if funcs is nil.
+func (o *Object) Indirect(funcs []bool) []FuncType {
+	var list []FuncType
 	seen := map[string]bool{}
+	f := 0
 	for i := range o.CodeRelocs {
-		if x := &o.CodeRelocs[i]; x.Type == TypeIndexLEB {
-			if t := o.Types[x.Index]; !seen[t.Key()] {
-				seen[t.Key()] = true
-				p.Indirect = append(p.Indirect, t)
-			}
+		x := &o.CodeRelocs[i]
+		for f < len(o.Funcs) && x.Offset >= o.Funcs[f].End {
+			f++
+		}
+		if x.Type != TypeIndexLEB || funcs != nil && (f == len(o.Funcs) || !funcs[f]) {
+			continue
+		}
+		if t := o.Types[x.Index]; !seen[t.Key()] {
+			seen[t.Key()] = true
+			list = append(list, t)
 		}
 	}
-	return p
+	return list
 }
 
 func align(v, a uint32) uint32 { return (v + a - 1) &^ (a - 1) }
@@ -202,8 +228,10 @@ type linker struct {
 	typeIdx   map[string]uint32
 	imports   []importFunc
 	indirect  map[string]uint32
-	firstFunc uint32 // index of the first defined function
-	open      []bool // defined functions that may be part of a recursion
+	firstFunc uint32   // index of the first defined function
+	open      []bool   // defined functions that may be part of a recursion
+	emitted   []int    // numbers of the defined functions that are emitted
+	newIndex  []uint32 // of each defined function in the emitted module
 	stubs     []uint32
 }
 
@@ -229,8 +257,10 @@ func (o *Object) Link(pl Placement, opt LinkOptions) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.dataRelocs(); err != nil {
-		return nil, err
+	if l.withData() {
+		if err := l.dataRelocs(); err != nil {
+			return nil, err
+		}
 	}
 	l.emit(code)
 	return l.img, nil
@@ -264,7 +294,12 @@ func (l *linker) layout() {
 		}
 		l.img.Funcs[i] = FuncInfo{Name: f.Name, Type: l.o.Types[f.Type], Slot: l.slots[i], Start: f.Start, Size: f.End - f.Start}
 	}
-	if !l.opt.Builtin {
+	for i := range l.o.Funcs {
+		if l.opt.Part == nil || l.opt.Part.Funcs[i] {
+			l.emitted = append(l.emitted, i)
+		}
+	}
+	if l.opt.Part == nil {
 		l.o.classify(l.img.Funcs)
 	}
 }
@@ -294,7 +329,11 @@ func (l *linker) resolve() error {
 	l.imports = append(l.imports, importFunc{"kernel", "resched", void}, importFunc{"kernel", "trap", i32},
 		importFunc{"kernel", "stack", void}, importFunc{"kernel", "slot", ^uint32(0)})
 	l.indirect = map[string]uint32{}
-	for _, t := range o.Plan().Indirect {
+	var part []bool
+	if l.opt.Part != nil {
+		part = l.opt.Part.Funcs
+	}
+	for _, t := range o.Indirect(part) {
 		u := FuncType{Params: append(append([]ValType(nil), t.Params...), I32), Results: t.Results}
 		l.indirect[t.Key()] = uint32(len(l.imports))
 		module, name := "kernel", "icall."+t.Key()
@@ -304,7 +343,7 @@ func (l *linker) resolve() error {
 		l.imports = append(l.imports, importFunc{module, name, l.typeIndex(u)})
 	}
 
-	called, taken := l.uses()
+	called, taken, used := l.uses()
 	l.target = make([]Target, len(o.Symbols))
 	l.funcOf = make([]uint32, len(o.Symbols))
 	l.slotOf = make([]uint32, len(o.Symbols))
@@ -314,7 +353,7 @@ func (l *linker) resolve() error {
 	var errs []error
 	for i := range o.Symbols {
 		s := &o.Symbols[i]
-		if s.Defined() || s.Kind != SymFunc && s.Kind != SymData {
+		if s.Defined() || s.Kind != SymFunc && s.Kind != SymData || l.opt.Part != nil && !used[i] {
 			continue
 		}
 		t, err := Target{}, error(nil)
@@ -372,16 +411,35 @@ func (l *linker) resolve() error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	l.newIndex = make([]uint32, len(o.Funcs))
+	if l.opt.Part != nil {
+		for i := range o.Symbols {
+			s := &o.Symbols[i]
+			if !called[i] || !s.Defined() || l.opt.Part.Funcs[s.Index-o.numImpFuncs] {
+				continue
+			}
+			module, name := l.opt.Part.Other(int(s.Index - o.numImpFuncs))
+			k := key{module, name}
+			if _, ok := index[k]; !ok {
+				index[k] = uint32(len(l.imports))
+				l.imports = append(l.imports, importFunc{module, name, l.typeIndex(o.SymbolType(s))})
+			}
+			l.newIndex[s.Index-o.numImpFuncs] = index[k]
+		}
+	}
 	l.firstFunc = uint32(len(l.imports))
+	for n, f := range l.emitted {
+		l.newIndex[f] = l.firstFunc + uint32(n)
+	}
 	for i := range o.Symbols {
 		s := &o.Symbols[i]
 		switch {
 		case s.Kind != SymFunc:
 		case s.Defined():
-			l.funcOf[i] = l.firstFunc + s.Index - o.numImpFuncs
+			l.funcOf[i] = l.newIndex[s.Index-o.numImpFuncs]
 			l.slotOf[i] = l.slots[s.Index-o.numImpFuncs]
 		case stub[uint32(i)]:
-			l.funcOf[i] = l.firstFunc + uint32(len(o.Funcs)+len(l.stubs))
+			l.funcOf[i] = l.firstFunc + uint32(len(l.emitted)+len(l.stubs))
 			l.stubs = append(l.stubs, o.Imports[o.impFunc[s.Index]].Type)
 		}
 	}
@@ -395,21 +453,42 @@ type kindError struct{ kind, err error }
 func (e *kindError) Error() string   { return e.kind.Error() }
 func (e *kindError) Unwrap() []error { return []error{e.kind, e.err} }
 
-// uses tells which symbols the code calls, and of which an address is taken.
-func (l *linker) uses() (called, taken []bool) {
-	called, taken = make([]bool, len(l.o.Symbols)), make([]bool, len(l.o.Symbols))
-	for _, rel := range [][]Reloc{l.o.CodeRelocs, l.o.DataRelocs} {
-		for i := range rel {
-			switch x := &rel[i]; x.Type {
-			case FunctionIndexLEB:
-				called[x.Index] = true
-			case TableIndexSLEB, TableIndexI32:
-				taken[x.Index] = true
-			}
+// uses tells which symbols the emitted code calls, of which the address is
+// taken, and which it or the data uses at all.
+func (l *linker) uses() (called, taken, used []bool) {
+	n := len(l.o.Symbols)
+	called, taken, used = make([]bool, n), make([]bool, n), make([]bool, n)
+	add := func(x *Reloc) {
+		switch x.Type {
+		case TypeIndexLEB:
+			return
+		case FunctionIndexLEB:
+			called[x.Index] = true
+		case TableIndexSLEB, TableIndexI32:
+			taken[x.Index] = true
+		}
+		used[x.Index] = true
+	}
+	f := 0
+	for i := range l.o.CodeRelocs {
+		x := &l.o.CodeRelocs[i]
+		for f < len(l.emitted) && x.Offset >= l.o.Funcs[l.emitted[f]].End {
+			f++
+		}
+		if f < len(l.emitted) && x.Offset >= l.o.Funcs[l.emitted[f]].Start {
+			add(x)
 		}
 	}
-	return called, taken
+	if l.withData() {
+		for i := range l.o.DataRelocs {
+			add(&l.o.DataRelocs[i])
+		}
+	}
+	return called, taken, used
 }
+
+// withData: all parts but the one without functions leave the data alone.
+func (l *linker) withData() bool { return l.opt.Part == nil || len(l.emitted) == 0 }
 
 // addr is the value of a relocation that names data.
 func (l *linker) addr(x *Reloc) uint32 {
@@ -457,13 +536,16 @@ func (l *linker) globals() error {
 func (l *linker) code() ([]byte, error) {
 	w := &rewriter{l: l}
 	out := make([]byte, 0, len(l.o.code)*3/2+64)
-	for i := range l.o.Funcs {
+	for _, i := range l.emitted {
+		if l.opt.Part != nil {
+			w.skip(l.o.Funcs[i].Start)
+		}
 		out = w.function(i, out)
 		if w.r.err != nil {
 			return nil, w.r.err
 		}
 	}
-	if w.next < len(l.o.CodeRelocs) {
+	if w.next < len(l.o.CodeRelocs) && l.opt.Part == nil {
 		x := &l.o.CodeRelocs[w.next]
 		return nil, &Error{Kind: ErrReloc, Section: "code", Offset: l.o.codeOff + int(x.Offset), Msg: fmt.Sprintf("%v stands outside the functions", x.Type)}
 	}

@@ -3,6 +3,7 @@ package object
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // ValType is a WebAssembly value type ([core] 5.3.1).
@@ -263,7 +264,11 @@ type Object struct {
 	dataCount   int64 // from the data count section, -1 if absent
 	names       map[uint32]string
 	sections    []string // by section number
-	size        int
+
+	graphOnce sync.Once // for Closure
+	funcRefs  [][]uint32
+	segRefs   [][]uint32
+	size      int
 }
 
 // Size is the length in bytes of the parsed file.
