@@ -32,6 +32,19 @@ func (l *linker) emit(code []byte) {
 	}
 	out = appendSection(out, 2, b)
 
+	// The functions that get a slot, in a table of the module's own. Its start
+	// function copies them to the kernel's.
+	n := uint32(0)
+	var el []byte
+	var at []uint32
+	for _, i := range l.emitted {
+		if l.slots[i] != 0 {
+			n++
+			at = append(at, l.slots[i])
+			el = appendU32(el, l.newIndex[i])
+		}
+	}
+
 	b = appendU32(b[:0], uint32(len(l.emitted)+len(l.stubs))+1)
 	for _, i := range l.emitted {
 		b = appendU32(b, o.Funcs[i].Type)
@@ -42,23 +55,16 @@ func (l *linker) emit(code []byte) {
 	b = appendU32(b, void)
 	out = appendSection(out, 3, b)
 
+	if n > 0 {
+		out = appendSection(out, 4, appendU32(appendU32([]byte{1, 0x70, 1}, n), n))
+	}
 	out = appendSection(out, 7, l.exports())
 
 	start := l.firstFunc + uint32(len(l.emitted)+len(l.stubs))
 	out = appendSection(out, 8, appendU32(nil, start))
-
-	// ref.func needs its function to be declared: one declarative segment.
-	n := uint32(0)
-	var el []byte
-	for _, i := range l.emitted {
-		if l.slots[i] != 0 {
-			n++
-			el = appendU32(el, l.newIndex[i])
-		}
-	}
 	if n > 0 {
-		b = append(appendU32(append(b[:0], 1, 3, 0), n), el...)
-		out = appendSection(out, 9, b)
+		b = appendU32(append(b[:0], 1, 0, opI32Const, 0, opEnd), n)
+		out = appendSection(out, 9, append(b, el...))
 	}
 
 	b = appendU32(b[:0], uint32(len(l.emitted)+len(l.stubs))+1)
@@ -66,20 +72,32 @@ func (l *linker) emit(code []byte) {
 	for range l.stubs { // a weak function that nobody defines
 		b = append(b, 8, 0, opI32Const, 0, opCall, funcTrap, opUnreachable, opUnreachable, opEnd)
 	}
-	var body []byte
-	body = append(body, 0)
-	for _, i := range l.emitted {
-		if s := l.slots[i]; s != 0 {
-			body = appendS32(append(body, opI32Const), int32(s))
-			body = appendU32(append(body, opRefFunc), l.newIndex[i])
-			body = append(body, opCall, funcSlot)
-		}
-	}
-	body = append(body, opEnd)
+	body := fillSlots(at)
 	b = append(appendU32(b, uint32(len(body))), body...)
 	out = appendSection(out, 10, b)
 
 	l.img.Wasm = l.nameSection(out)
+}
+
+// fillSlots is the body of the start function: for each run of consecutive slots a
+// loop that takes the functions from the module's table. It needs no ref.func,
+// each of which would be a call out of WebAssembly.
+func fillSlots(at []uint32) []byte {
+	b := []byte{1, 1, byte(I32)} // one local, i
+	for first := 0; first < len(at); {
+		end := first + 1
+		for end < len(at) && at[end] == at[end-1]+1 {
+			end++
+		}
+		b = append(appendS32(append(b, opI32Const), int32(first)), opLocalSet, 0)
+		b = append(b, opLoop, emptyBlock)
+		b = appendS32(append(b, opLocalGet, 0, opI32Const), int32(at[first])-int32(first))
+		b = append(b, opI32Add, opLocalGet, 0, opTableGet, 0, opCall, funcSlot)
+		b = append(b, opLocalGet, 0, opI32Const, 1, opI32Add, opLocalTee, 0)
+		b = append(appendS32(append(b, opI32Const), int32(end)), opI32LtU, opBrIf, 0, opEnd)
+		first = end
+	}
+	return append(b, opEnd)
 }
 
 // exports lists the functions that are not local, or all of a part.

@@ -58,6 +58,7 @@ const (
 	opLocalTee     = 0x22
 	opGlobalGet    = 0x23
 	opGlobalSet    = 0x24
+	opTableGet     = 0x25
 	opLoadFirst    = 0x28
 	opStoreLast    = 0x3e
 	opMemorySize   = 0x3f
@@ -68,6 +69,7 @@ const (
 	opF64Const     = 0x44
 	opI32Eqz       = 0x45
 	opI32LtS       = 0x48
+	opI32LtU       = 0x49
 	opI32GtU       = 0x4b
 	opI32Add       = 0x6a
 	opI32Sub       = 0x6b
