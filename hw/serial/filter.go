@@ -1,5 +1,7 @@
 package serial
 
+import "time"
+
 // Filter stands in one direction of a line and decides what the wire does to the characters sent: it passes them on, changes, drops or
 // doubles them through the injector. It is called with the line's lock held and must not block. Faults are filters.
 type Filter interface {
@@ -22,18 +24,29 @@ func (in *Injector) Frame(b byte, flip uint16) { in.p.transmit(in.now, []byte{b}
 func (in *Injector) Gap(d Time) { in.p.tx.gap(in.now, d) }
 
 // Break holds the wire at 0 for d.
-func (in *Injector) Break(d Time) {
-	w := &in.p.tx
-	if w.low {
+func (in *Injector) Break(d Time) { in.p.BreakLocked(d) }
+
+// BreakLocked holds the wire at 0 for d after what has been sent, whatever the sender does.
+func (p *Port) BreakLocked(d Time) {
+	w := &p.tx
+	if w.low || p.peer.deaf() {
 		return
 	}
-	w.breakOn(in.now, in.p.mode)
+	w.breakOn(p.NowLocked(), p.mode)
 	w.low = false
 	if s := w.last(); !w.max {
 		s.end = s.start + d
 		w.free = s.end
 	}
-	in.p.peer.tell(Data)
+	p.peer.tell(Data)
+}
+
+// Until is how long from now the next character sent would begin: 0 on a line that is idle or keeps no time.
+func (in *Injector) Until() time.Duration {
+	if in.p.tx.max {
+		return 0
+	}
+	return time.Duration(max(0, in.p.tx.free-in.now))
 }
 
 // Port is the sending end.
@@ -52,9 +65,14 @@ func (p *Port) SetFilter(f Filter) { p.Lock(); p.filter = f; p.Unlock() }
 // SetStuck puts fn between the wires and this end's inputs; nil takes it out.
 func (p *Port) SetStuck(fn func(Signals) Signals) {
 	p.Lock()
+	p.SetStuckLocked(fn)
+	p.Unlock()
+}
+
+// SetStuckLocked is SetStuck for a filter.
+func (p *Port) SetStuckLocked(fn func(Signals) Signals) {
 	p.stuck = fn
 	p.updateInputs()
-	p.Unlock()
 }
 
 // AddTap lets t watch this end; RemoveTap ends that.

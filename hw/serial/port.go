@@ -322,7 +322,9 @@ func (p *Port) UnplugLocked() {
 	}
 	for _, e := range p.l.ports {
 		if !e.internal {
-			e.tx.discard()
+			if e.tx.max {
+				e.tx.discard() // a paced wire goes on; nobody takes what arrives meanwhile
+			}
 			e.tell(Data | Space)
 		}
 	}
@@ -361,4 +363,7 @@ func (p *Port) VanishLocked() {
 }
 
 // Return undoes Vanish.
-func (p *Port) Return() { p.Lock(); p.gone = false; p.PlugLocked(); p.Unlock() }
+func (p *Port) Return() { p.Lock(); p.ReturnLocked(); p.Unlock() }
+
+// ReturnLocked is Return for a filter.
+func (p *Port) ReturnLocked() { p.gone = false; p.PlugLocked() }
