@@ -54,8 +54,13 @@ func (k *Kernel) kallsymsText(t *Task) (string, error) {
 		}
 		b.WriteByte('\n')
 	}
+	exported := func(s Symbol, owner string) { // EXPORT_SYMBOL leaves an entry and its name behind
+		line(Symbol{Name: "__kstrtab_" + s.Name, Type: 'r', Addr: s.Addr}, owner)
+		line(Symbol{Name: "__ksymtab_" + s.Name, Type: 'r', Addr: s.Addr}, owner)
+	}
 	for _, s := range k.KernelSymbols() {
 		line(s, "")
+		exported(s, "")
 	}
 	for _, m := range k.Modules() {
 		seen := make(map[string]bool)
@@ -67,6 +72,7 @@ func (k *Kernel) kallsymsText(t *Task) (string, error) {
 			if !seen[s.Name] {
 				line(s, m.Name)
 			}
+			exported(s, m.Name)
 		}
 	}
 	return b.String(), nil

@@ -22,7 +22,6 @@ func TestLifeOfEveryDriver(t *testing.T) {
 			before := devices()
 			for range 2 {
 				require.NoError(t, k.Init().LoadByName(name, ""))
-				require.NotZero(t, devices())
 				require.NoError(t, k.Init().DeleteModule(name, 0))
 				require.Equal(t, before, devices())
 			}

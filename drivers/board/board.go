@@ -1,0 +1,256 @@
+// Package board describes a machine in YAML and puts it together: which chips sit at which ports, what hangs on each line, and
+// which modules are loaded at boot.
+//
+//	name: desk
+//	speed: paced                    # honest line time; max takes it out
+//	modules: [mem, "loopback size=64", "8250"]
+//	uarts:
+//	  - {tty: ttyS0, io: 0x3f8, irq: 4, line: loopback}
+//	  - {tty: ttyS1, io: 0x2f8, irq: 3, line: {null-modem: ttyS2}}
+//	  - {tty: ttyS2, io: 0x3e8, irq: 5}
+//	  - {tty: ttyS3, io: 0x2e8, irq: 6, chip: "16450", line: {gps: {lat: 52.52, lon: 13.405}}}
+//
+// # Lines
+//
+//	loopback                        TX→RX, RTS→CTS, DTR→DSR+DCD
+//	null-modem: TTY                 the other uart, which has no line of its own
+//	gps: {lat, lon, alt, speed, course}       NMEA 0183, 4800 8N1
+//	modem: {id}                     Hayes; dialling "host:port" or digits reaches TCP where dial: tcp is given
+//	modbus: {address, size}         RTU slave, 19200 8E1
+//	scpi: {id, load}                power supply, 9600 8N1
+//	port: /dev/ttyUSB0              the port on the desk
+//	tcp: host:port                  raw bytes
+//	rfc2217: host:port              a port over the network
+//	open                            nothing at the end (also when line is missing)
+//
+// An error names the line and column of what is wrong.
+package board
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/kobench/kobench/fixtures"
+	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/uart16550"
+)
+
+// Board is a machine that has been described and checked.
+type Board struct {
+	Name    string
+	Speed   serial.Speed
+	Modules []Module
+	UARTs   []UART
+}
+
+// Module is one that is loaded at boot, with its parameters as on insmod's command line.
+type Module struct{ Name, Params string }
+
+// UART is one chip and what its line leads to.
+type UART struct {
+	TTY  string // "ttyS0": its place in the list says which it is, the name is checked
+	Kind uart16550.Kind
+	IO   uint32 // I/O port
+	IRQ  int
+	Line Line
+}
+
+// Error says what is wrong with a board, and where.
+type Error struct {
+	File      string
+	Line, Col int // from 1
+	Msg       string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg) }
+
+// Load reads a board: the path of a .yaml file, or the name of one that comes with the program.
+//
+// Errors: fs.ErrNotExist and the like; *Error.
+func Load(name string) (*Board, error) {
+	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.ContainsRune(name, os.PathSeparator) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return Parse(name, text)
+	}
+	text, err := fixtures.Board(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name+".yaml", text)
+}
+
+// file is the shape of the YAML, with positions where meaning is checked later.
+type file struct {
+	Name    string         `yaml:"name"`
+	Speed   at[string]     `yaml:"speed"`
+	Modules []at[string]   `yaml:"modules"`
+	UARTs   []at[uartNode] `yaml:"uarts"`
+}
+
+type uartNode struct {
+	TTY  at[string] `yaml:"tty"`
+	Chip at[string] `yaml:"chip"`
+	IO   at[uint32] `yaml:"io"`
+	IRQ  at[int]    `yaml:"irq"`
+	Line at[any]    `yaml:"line"`
+}
+
+// at is a value that knows where it stood.
+type at[T any] struct {
+	V    T
+	node ast.Node
+}
+
+// UnmarshalYAML keeps the node beside the value.
+func (a *at[T]) UnmarshalYAML(n ast.Node) error {
+	a.node = n
+	if _, isAny := any(&a.V).(*any); isAny {
+		return nil
+	}
+	return yaml.NodeToValue(n, &a.V, yaml.Strict())
+}
+
+// Parse reads and checks a board; name is for its errors.
+//
+// Errors: *Error.
+func Parse(name string, text []byte) (*Board, error) {
+	var f file
+	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
+		return nil, convert(name, err)
+	}
+	c := checker{file: name, b: &Board{Name: f.Name, Speed: serial.Paced}}
+	if c.b.Name == "" {
+		c.b.Name = strings.TrimSuffix(name, ".yaml")
+	}
+	switch f.Speed.V {
+	case "", "paced":
+	case "max":
+		c.b.Speed = serial.Max
+	default:
+		return nil, c.errorf(f.Speed.node, "speed %q: want paced or max", f.Speed.V)
+	}
+	for _, m := range f.Modules {
+		mod, params, _ := strings.Cut(strings.TrimSpace(m.V), " ")
+		if mod == "" {
+			return nil, c.errorf(m.node, "a module needs a name")
+		}
+		c.b.Modules = append(c.b.Modules, Module{mod, strings.TrimSpace(params)})
+	}
+	for i, u := range f.UARTs {
+		if err := c.uart(i, u); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.pairs(); err != nil {
+		return nil, err
+	}
+	return c.b, nil
+}
+
+// convert takes position and message out of the YAML package's error.
+func convert(name string, err error) error {
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	var where yaml.Error
+	if ok := asYAML(err, &where); ok && where.GetToken() != nil {
+		p := where.GetToken().Position
+		return &Error{name, p.Line, p.Column, where.GetMessage()}
+	}
+	return &Error{name, 1, 1, err.Error()}
+}
+
+// checker turns the YAML's values into a board.
+type checker struct {
+	file  string
+	b     *Board
+	lines []ast.Node // of each UART's line, for errors about pairs
+}
+
+func (c *checker) errorf(n ast.Node, format string, args ...any) error {
+	e := &Error{File: c.file, Line: 1, Col: 1, Msg: fmt.Sprintf(format, args...)}
+	if n != nil && n.GetToken() != nil {
+		e.Line, e.Col = n.GetToken().Position.Line, n.GetToken().Position.Column
+	}
+	return e
+}
+
+func (c *checker) uart(i int, n at[uartNode]) error {
+	u := UART{TTY: n.V.TTY.V, IO: n.V.IO.V, IRQ: n.V.IRQ.V}
+	want := fmt.Sprintf("ttyS%d", i)
+	switch {
+	case u.TTY == "":
+		u.TTY = want
+	case u.TTY != want:
+		return c.errorf(n.V.TTY.node, "uart number %d is %s, not %q", i, want, u.TTY)
+	}
+	if n.V.IO.node == nil || u.IO == 0 || u.IO > 0xfff8 {
+		return c.errorf(orNode(n.V.IO.node, n.node), "%s: io: want an I/O port from 0x1 to 0xfff8", u.TTY)
+	}
+	if n.V.IRQ.node == nil || u.IRQ < 0 || u.IRQ > 255 {
+		return c.errorf(orNode(n.V.IRQ.node, n.node), "%s: irq: want an interrupt line from 0 to 255", u.TTY)
+	}
+	for _, o := range c.b.UARTs {
+		if o.IO/8 == u.IO/8 {
+			return c.errorf(n.V.IO.node, "%s: I/O port %#x is %s's already", u.TTY, u.IO, o.TTY)
+		}
+	}
+	switch n.V.Chip.V {
+	case "", "16550A":
+	case "16550":
+		u.Kind = uart16550.PC16550
+	case "16450":
+		u.Kind = uart16550.NS16450
+	case "8250":
+		u.Kind = uart16550.INS8250
+	default:
+		return c.errorf(n.V.Chip.node, "%s: chip %q: want 16550A, 16550, 16450 or 8250", u.TTY, n.V.Chip.V)
+	}
+	line, err := c.line(u.TTY, n.V.Line.node)
+	if err != nil {
+		return err
+	}
+	u.Line = line
+	c.b.UARTs = append(c.b.UARTs, u)
+	c.lines = append(c.lines, orNode(n.V.Line.node, n.node))
+	return nil
+}
+
+func orNode(n, other ast.Node) ast.Node {
+	if n != nil {
+		return n
+	}
+	return other
+}
+
+// pairs checks that each null modem leads to a uart without a line of its own, and gives that one its end.
+func (c *checker) pairs() error {
+	for i, u := range c.b.UARTs {
+		peer, ok := u.Line.(NullModem)
+		if !ok || peer.first {
+			continue
+		}
+		at := -1
+		for j, o := range c.b.UARTs {
+			if o.TTY == peer.To {
+				at = j
+			}
+		}
+		switch {
+		case at < 0:
+			return c.errorf(c.lines[i], "%s: null-modem: there is no uart %q", u.TTY, peer.To)
+		case at == i:
+			return c.errorf(c.lines[i], "%s: null-modem: to itself; that is a loopback", u.TTY)
+		case c.b.UARTs[at].Line != Line(Open{}):
+			return c.errorf(c.lines[i], "%s: null-modem: %s has a line of its own; leave it out there", u.TTY, peer.To)
+		}
+		c.b.UARTs[at].Line = NullModem{To: u.TTY, first: true}
+	}
+	return nil
+}
