@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/fixtures"
+	"github.com/kobench/kobench/kernel/include"
 	"github.com/kobench/kobench/kernel/kbuild/cc"
 	"github.com/kobench/kobench/kernel/kbuild/modpost"
 	"github.com/kobench/kobench/kernel/ko/object"
@@ -323,4 +324,17 @@ func TestExtract(t *testing.T) {
 		_, err := Config{Cache: file}.Extract()
 		require.ErrorContains(t, err, "kernel build directory")
 	})
+}
+
+// The release is written in two languages.
+func TestReleaseIsOne(t *testing.T) {
+	uts, err := include.FS.ReadFile("generated/utsrelease.h")
+	require.NoError(t, err)
+	require.Contains(t, string(uts), "#define UTS_RELEASE \""+Release+"\"\n")
+	magic, err := include.FS.ReadFile("linux/vermagic.h")
+	require.NoError(t, err)
+	require.Contains(t, string(magic), "UTS_RELEASE \""+strings.TrimPrefix(Vermagic, Release)+"\"\n")
+	mk, err := templates.ReadFile("template/Makefile")
+	require.NoError(t, err)
+	require.Contains(t, string(mk), "VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 0\nEXTRAVERSION = -kobench\n")
 }

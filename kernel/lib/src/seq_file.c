@@ -114,6 +114,7 @@ ssize_t seq_read(struct file *file, char __user *buf, size_t size, loff_t *ppos)
 {
 	struct seq_file *m = file->private_data;
 	ssize_t copied = 0;
+	bool filled = false;
 	int err = 0;
 
 	mutex_lock(&m->lock);
@@ -123,8 +124,9 @@ ssize_t seq_read(struct file *file, char __user *buf, size_t size, loff_t *ppos)
 		size_t n;
 
 		if (!m->count) {
-			if (copied)
+			if (filled) /* one buffer for each call, after what was left over */
 				break;
+			filled = true;
 			err = fill(m, size, 0);
 			if (err || !m->count)
 				break;
@@ -153,6 +155,7 @@ ssize_t seq_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct seq_file *m = iocb->ki_filp->private_data;
 	ssize_t done = 0;
+	bool filled = false;
 	int err = 0;
 
 	mutex_lock(&m->lock);
@@ -162,8 +165,9 @@ ssize_t seq_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 		size_t n;
 
 		if (!m->count) {
-			if (done)
+			if (filled)
 				break;
+			filled = true;
 			err = fill(m, iov_iter_count(iter), 0);
 			if (err || !m->count)
 				break;
