@@ -1,0 +1,38 @@
+//go:build !unix
+
+package host
+
+import (
+	"context"
+
+	"github.com/kobench/kobench/hw/serial"
+)
+
+func noPTY() error {
+	return serial.Unsupported("pty", "", "this system has no pseudo terminals: use a TCP end", nil)
+}
+
+// PTYPair needs a Unix system.
+//
+// Errors: EOPNOTSUPP, always.
+func PTYPair() (master, slave *TTY, err error) { return nil, nil, noPTY() }
+
+// PTY is a way in for other programs; there is none here.
+type PTY struct{}
+
+// OpenPTY needs a Unix system.
+//
+// Errors: EOPNOTSUPP, always.
+func OpenPTY(string) (*PTY, error) { return nil, noPTY() }
+
+// Path is empty.
+func (*PTY) Path() string { return "" }
+
+// Device is empty.
+func (*PTY) Device() string { return "" }
+
+// Close does nothing.
+func (*PTY) Close() error { return nil }
+
+// Serve fails at once.
+func (*PTY) Serve(context.Context, serial.Conn) error { return noPTY() }
