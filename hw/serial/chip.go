@@ -43,6 +43,13 @@ func (p *Port) SendLocked(b []byte) int {
 		return 0
 	case p.filter != nil:
 		n = p.sendFiltered(now, b)
+	case len(p.taps) > 0 && !p.tx.max && p.mode.Flow != FlowNone:
+		// What is held back later must not have been seen by the taps: one character as it begins.
+		if p.tx.free > now {
+			p.tx.full = true
+			return 0
+		}
+		n = p.transmit(now, b[:1], 0)
 	default:
 		n = p.transmit(now, b, 0)
 	}

@@ -222,3 +222,12 @@ func (m *Mode) parseFormat(s string) error {
 	m.Data, m.Parity, m.Stop = s[0]-'0', Parity(p), stop
 	return nil
 }
+
+// Frame is the character b as levels, first on the wire lowest, with the bits in flip inverted, and how many bits it has up to the
+// first stop bit, which is included.
+func (m Mode) Frame(b byte, flip uint16) (levels uint16, n int) {
+	return m.frame(b) ^ flip, m.frameBits() + 1
+}
+
+// BitTime is when bit n of a frame begins after the frame has.
+func (m Mode) BitTime(n int) Time { return Time(int64(n) * 1_000_000_000 / int64(m.Baud)) }

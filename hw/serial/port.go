@@ -114,6 +114,9 @@ func (p *Port) SetName(name string) { p.Lock(); p.name = name; p.Unlock() }
 // Name is the port's name.
 func (p *Port) Name() string { return p.name }
 
+// Peer is the other end of the line; of a loop-back plug, the port itself.
+func (p *Port) Peer() *Port { return p.peer }
+
 // Speed is the line's.
 func (p *Port) Speed() Speed { return p.l.speed }
 
@@ -185,7 +188,7 @@ func (p *Port) SetModeLocked(m Mode) {
 		now := p.NowLocked()
 		p.settleLocked(now) // what has arrived by now was received in the old mode
 		var back []byte
-		if p.filter == nil {
+		if p.filter == nil && len(p.taps) == 0 {
 			back = p.tx.recall(now, nil)
 		}
 		p.mode = m
@@ -250,10 +253,10 @@ func (p *Port) SetSignalsLocked(mask, value Signals) {
 		return
 	}
 	p.out = out
+	p.peer.updateInputs()
 	for _, t := range p.taps {
 		t.Lines(p.NowLocked(), out)
 	}
-	p.peer.updateInputs()
 }
 
 func (p *Port) updateInputs() {
