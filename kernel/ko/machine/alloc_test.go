@@ -104,7 +104,7 @@ func TestMemoryAccess(t *testing.T) {
 		require.EqualValues(t, 64, room)
 		require.True(t, k.m.PutU64(a+1, 0x1122334455667788))
 		v64, _ := k.m.U64(a + 1)
-		require.EqualValues(t, 0x1122334455667788, v64)
+		require.EqualValues(t, uint64(0x1122334455667788), v64)
 		v32, _ := k.m.U32(a + 1)
 		require.EqualValues(t, 0x55667788, v32)
 		v16, _ := k.m.U16(a + 1)

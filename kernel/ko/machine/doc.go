@@ -14,10 +14,36 @@
 //   - The lock: every accessor of memory (Bytes, U32, Alloc, …) needs it. Host
 //     functions have it; others use Machine.Do.
 //   - A trap in C is an error of type *Trap from the outermost Call. It
-//     unwinds the nested calls too. The thread can be used again at once;
-//     whether the module can, the kernel decides.
-//   - Addresses below GuardSize are never valid. Memory ends below 2 GiB;
+//     unwinds the nested calls too, whatever host functions make of them. The
+//     thread can be used again at once; whether the module can, the kernel decides.
+//   - Addresses below GuardSize are never valid. Memory ends below 1 GiB;
 //     user addresses start at UserBase, so C that dereferences one traps.
+//   - Load, Unload, HostSlot and Need must not be called with the lock held: a host function
+//     calls them inside Thread.Release.
+//
+// # Why it is as it is
+//
+// Why does no module import the function table? wazero 1.12 keeps a list of all
+// instances that ever imported a table and never forgets one, so an unloaded
+// module would stay in memory. Only the trampolines import it, and they stay. A
+// call through a pointer goes to a dispatcher of its signature (2 ns), which
+// also tells the trap handler what was called as what.
+//
+// Why one trampoline for each signature and not one handle for each function? A
+// wazero function handle owns a stack of 10 KiB and must not be re-entered.
+// Handles of trampolines are taken from a pool during a call, so their number is
+// that of the calls under way, an idle thread costs nothing, and no handle
+// refers to code that is unloaded.
+//
+// Why does memory not go through wazero's allocator? When a module that imports
+// the memory is closed, wazero frees the memory; see linearMemory.
+//
+// What keeps the process alive? Endless loops and recursion end in resched,
+// which looks at the clock and lets others run; a goroutine inside of
+// WebAssembly stops Go's garbage collector for at most a quantum, some 0.1 ms.
+// The C stack is checked at every change of its pointer (clang leaves that change out in
+// a function that calls nothing and needs at most 128 bytes: stackReserve). A thread that sleeps inside
+// of unloaded code finds that code still there (grave).
 //
 // References:
 //   - [core] WebAssembly Core Specification 2.0

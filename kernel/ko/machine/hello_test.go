@@ -41,16 +41,19 @@ func TestHello(t *testing.T) {
 	require.Empty(t, leaks)
 }
 
-func BenchmarkCallEmpty(b *testing.B) {
-	k := newKern(b, Config{})
-	mod := k.load(b, "hello")
-	th := k.thread(b)
-	open := k.fop(b, mod, 2)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := th.Call(open, 0, 0); err != nil {
-			b.Fatal(err)
-		}
+// A call of a driver's function allocates nothing, with or without user memory.
+func TestCallDoesNotAllocate(t *testing.T) {
+	k := newKern(t, Config{})
+	mod := k.load(t, "hello")
+	th := k.thread(t)
+	open, read := k.fop(t, mod, 2), k.fop(t, mod, 0)
+	small, large := make([]byte, 1), make([]byte, 1000)
+	for name, f := range map[string]func(){
+		"empty":      func() { _, _ = th.Call(open, 0, 0) },
+		"1 byte":     func() { _, _ = th.Call(read, 0, uint64(th.SetUser(0, small)), 1, 0) },
+		"1000 bytes": func() { _, _ = th.Call(read, 0, uint64(th.SetUser(0, large)), 1000, 0) },
+	} {
+		require.Zero(t, testing.AllocsPerRun(1000, f), name)
 	}
 }
 

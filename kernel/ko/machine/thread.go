@@ -144,7 +144,7 @@ func (t *Thread) leave() {
 		m.setAtomic(0, 0)
 		t.dying = nil
 	}
-	t.atomic = 0
+	t.atomic, t.caller = 0, nil
 	if m.spare == 0 {
 		m.spare = t.stack
 	} else {
