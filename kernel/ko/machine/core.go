@@ -69,43 +69,56 @@ func coreWasm(cfg Config) []byte {
 	growT := b.Type([]ValType{I32}, []ValType{I32})
 	b.Export("resched", b.ImportFunc("host", "resched", void))
 	b.Export("trap", b.ImportFunc("host", "trap", i32))
-	b.Export("stack", b.ImportFunc("host", "stack", void))
+	overflow := b.ImportFunc("host", "stack", void)
+	b.Export("stack", overflow)
 	b.Table(coreSlots, maxSlots, "table")
 	b.Memory(corePages, cfg.MemoryLimit/wasmPage, "memory")
-	g := [3]uint32{b.Global(0, "sp"), b.Global(0, "limit")}
+	g := [3]uint32{b.Global(0, "sp"), b.Global(0, "limit"), b.Global(0, "calls")}
 	b.Global(quantum, "budget")
-	g[2] = b.Global(0, "last")
 
 	b.Func(setT, "slot", object.TableSet(object.LocalGet(object.LocalGet(nil, 0), 1)))
 	b.Func(i32i32, "clear", object.TableFill(object.LocalGet(object.RefNull(object.LocalGet(nil, 0)), 1)))
 	b.Func(growT, "grow", object.TableGrow(object.LocalGet(object.RefNull(nil), 0)))
 	for _, k := range common {
-		trampolines(b, typeOfKey(k), "."+k, g)
+		trampolines(b, typeOfKey(k), "."+k, g, overflow)
 	}
 	return b.Bytes()
 }
 
 // trampolines adds the two functions of a signature:
 //
-//	enter(args…, slot, sp, limit)   the way in from Go
-//	icall(args…, slot)              call_indirect for the modules
-func trampolines(b *object.Builder, t object.FuncType, suffix string, g [3]uint32) {
+//	enter(args…, slot, sp, limit, calls)   the way in from Go
+//	icall(args…, slot)                     call_indirect for the modules
+//
+// icall keeps a list of the slots that are being called, at the bottom of the
+// thread's C stack: so a trap can name the function, and Unload knows who is
+// inside of a module.
+func trampolines(b *object.Builder, t object.FuncType, suffix string, g [3]uint32, overflow uint32) {
 	typ := b.Type(t.Params, t.Results)
 	n := uint32(len(t.Params))
-	args := func(body []byte) []byte {
+	call := func(body []byte) []byte {
 		for i := uint32(0); i <= n; i++ {
 			body = object.LocalGet(body, i)
 		}
 		return object.CallIndirect(body, typ)
 	}
-	in := b.Type(append(append([]ValType(nil), t.Params...), I32, I32, I32), t.Results)
-	body := object.GlobalSet(object.LocalGet(nil, n+1), g[0])
-	body = object.GlobalSet(object.LocalGet(body, n+2), g[1])
-	b.Func(in, "enter"+suffix, args(body))
+	in := b.Type(append(append([]ValType(nil), t.Params...), I32, I32, I32, I32), t.Results)
+	var body []byte
+	for i, global := range g {
+		body = object.GlobalSet(object.LocalGet(body, n+1+uint32(i)), global)
+	}
+	b.Func(in, "enter"+suffix, call(body))
 
 	ic := b.Type(append(append([]ValType(nil), t.Params...), I32), t.Results)
-	body = object.GlobalSet(object.LocalGet(nil, n), g[2])
-	b.Func(ic, "icall"+suffix, args(body))
+	limit, calls := g[1], g[2]
+	// if (calls > limit - stackSpare) stack_overflow();
+	body = object.GlobalGet(object.I32Add(object.I32Const(object.GlobalGet(nil, calls), stackSpare)), limit)
+	body = object.IfCall(object.I32GtU(body), overflow)
+	body = object.I32Store(object.LocalGet(object.GlobalGet(body, calls), n))
+	body = object.GlobalSet(object.I32Add(object.I32Const(object.GlobalGet(body, calls), 4)), calls)
+	body = call(body)
+	body = object.GlobalSet(object.I32Add(object.I32Const(object.GlobalGet(body, calls), -4)), calls)
+	b.Func(ic, "icall"+suffix, body)
 }
 
 // signature finds or makes the trampolines of a function type. The caller
@@ -129,8 +142,9 @@ func (m *Machine) signature(t object.FuncType) (*signature, error) {
 		s.module = "sig:" + key
 		b := object.NewBuilder(s.module)
 		b.ImportTable("kernel", "table")
-		g := [3]uint32{b.ImportGlobal("kernel", "sp"), b.ImportGlobal("kernel", "limit"), b.ImportGlobal("kernel", "last")}
-		trampolines(b, t, "", g)
+		b.ImportMemory("kernel", "memory")
+		g := [3]uint32{b.ImportGlobal("kernel", "sp"), b.ImportGlobal("kernel", "limit"), b.ImportGlobal("kernel", "calls")}
+		trampolines(b, t, "", g, b.ImportFunc("kernel", "stack", b.Type(nil, nil)))
 		c, err := m.compile(b.Bytes())
 		if err != nil {
 			return nil, fmt.Errorf("machine: trampolines for %v: %w", t, err)
@@ -152,7 +166,7 @@ func (s *signature) handle() *handle {
 		s.free = s.free[:n-1]
 		return h
 	}
-	return &handle{fn: s.enter.ExportedFunction("enter" + s.suffix), stack: make([]uint64, s.params+3)}
+	return &handle{fn: s.enter.ExportedFunction("enter" + s.suffix), stack: make([]uint64, s.params+4)}
 }
 
 // allocSlots reserves n consecutive table entries, the lowest that are free.

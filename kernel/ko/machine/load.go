@@ -40,7 +40,7 @@ func (m *Machine) load(o *object.Object, opt LoadOptions) (mod *Module, err erro
 	if err := checkName(opt.Name); err != nil {
 		return nil, err
 	}
-	mod = &Module{m: m, name: opt.Name, o: o, plan: o.Plan(), deps: map[*Module]bool{m.builtin: true}}
+	mod = &Module{m: m, name: opt.Name, o: o, plan: o.Plan(), deps: map[*Module]bool{}}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("load %s: %w", opt.Name, err)

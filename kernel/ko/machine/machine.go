@@ -39,9 +39,16 @@ const (
 	maxSlots       = 1 << 16
 )
 
-// stackReserve is the room left below a thread's stack limit for the functions
-// that do not move the stack pointer.
-const stackReserve = 256
+// The lower end of a C stack, below the limit of its pointer:
+//
+//	0             callList                     stackReserve
+//	| slots that  | room for functions that do | frames
+//	| are called  | not move the pointer       |
+const (
+	callList     = 1024
+	stackSpare   = 256
+	stackReserve = callList + stackSpare
+)
 
 // HostFunc is a kernel function written in Go that C code can call. Fn finds
 // its arguments in stack[0…] (an i32 in the low half, the rest undefined) and
@@ -85,7 +92,7 @@ type Machine struct {
 	sp        api.MutableGlobal
 	limit     api.MutableGlobal
 	budget    api.MutableGlobal
-	lastArg   api.MutableGlobal
+	icalls    api.MutableGlobal // end of the running thread\'s list of slots
 	clear     api.Function
 	builtin   *Module
 	lib       *builtin // +checklocks:loadMu
@@ -113,6 +120,8 @@ type Machine struct {
 	spare    uint32   // a free C stack, 0 if there is none
 	stacks   []uint32 // more of them
 	graves   []grave
+	sleepers *Thread // in Release, a list
+	callID   uint64
 	window   uint32 // address of struct kb_window, 0 if there is none
 	bounce   uint32
 	preempt  uint32 // address of __preempt_count, 0 if there is none
@@ -200,7 +209,7 @@ func (m *Machine) boot() error {
 		return err
 	}
 	m.memory = m.core.ExportedMemory("memory")
-	for name, g := range map[string]*api.MutableGlobal{"sp": &m.sp, "limit": &m.limit, "budget": &m.budget, "last": &m.lastArg} {
+	for name, g := range map[string]*api.MutableGlobal{"sp": &m.sp, "limit": &m.limit, "budget": &m.budget, "calls": &m.icalls} {
 		*g = m.core.ExportedGlobal(name).(api.MutableGlobal)
 	}
 	m.clear = m.core.ExportedFunction("clear")

@@ -30,6 +30,7 @@ type Thread struct {
 	m      *Machine
 	name   string
 	depth  int
+	id     uint64 // of the call from outside that is under way
 	stack  uint32 // the C stack, lent to it during a call
 	limit  uint32
 	mod    *Module // entered last
@@ -41,6 +42,9 @@ type Thread struct {
 	watchRun uint64
 	start    time.Time
 	quanta   int64
+
+	asleep     uint32 // in Release: the end of its list of slots
+	next, prev *Thread
 
 	user  [maxWindows]window
 	nuser int
@@ -98,11 +102,13 @@ func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
 	}
 	t.limit = t.stack + stackReserve
 	t.run++
+	m.callID++
+	t.id = m.callID
 	t.depth = 1
 	m.cur = t
 	m.inside++
 	defer t.leave()
-	return t.call(slot, uint64(t.stack+m.cfg.StackSize), args)
+	return t.call(slot, uint64(t.stack+m.cfg.StackSize), uint64(t.stack), args)
 }
 
 // prepare is the rarer part of entering C: a closed machine, a new stack, user memory.
@@ -173,12 +179,12 @@ func (t *Thread) nested(slot uint32, args []uint64) (uint64, error) {
 		t.depth--
 		t.caller, t.mod = caller, mod
 	}()
-	return t.call(slot, t.m.sp.Get(), args)
+	return t.call(slot, t.m.sp.Get(), t.m.icalls.Get(), args)
 }
 
 // call runs a function with the lock held. It leaves t.mod and its count of
 // running calls to the caller to undo.
-func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
+func (t *Thread) call(slot uint32, sp, icalls uint64, args []uint64) (uint64, error) {
 	m := t.m
 	if uint64(slot) >= uint64(len(m.slots)) {
 		return 0, t.badSlot(slot)
@@ -208,8 +214,8 @@ func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
 		st[i] = a
 	}
 	n := len(args)
-	_ = st[n+2]
-	st[n], st[n+1], st[n+2] = uint64(slot), sp, uint64(t.limit)
+	_ = st[n+3]
+	st[n], st[n+1], st[n+2], st[n+3] = uint64(slot), sp, uint64(t.limit), icalls
 	m.calls++
 	if t.mod = mod; mod != nil {
 		mod.running++
@@ -217,6 +223,7 @@ func (t *Thread) call(slot uint32, sp uint64, args []uint64) (uint64, error) {
 	if err := h.fn.CallWithStack(m.ctx, st); err != nil { // the handle is not used again
 		tr := t.trapped(err, slot)
 		m.sp.Set(sp)
+		m.icalls.Set(icalls)
 		return 0, tr
 	}
 	var r uint64
@@ -248,8 +255,9 @@ func (t *Thread) Release(f func()) {
 		return
 	}
 	m := t.m
-	sp := m.sp.Get()
+	sp, icalls := m.sp.Get(), m.icalls.Get()
 	caller := t.caller
+	m.sleeps(t, uint32(icalls))
 	preempt, irqs := m.setAtomic(0, 0)
 	if t.nuser > 0 {
 		t.flushUser()
@@ -259,7 +267,9 @@ func (t *Thread) Release(f func()) {
 	defer func() {
 		m.lock()
 		m.cur = t
+		m.wakes(t)
 		m.sp.Set(sp)
+		m.icalls.Set(icalls)
 		m.limit.Set(uint64(t.limit))
 		m.setAtomic(preempt, irqs)
 		t.caller = caller

@@ -227,7 +227,7 @@ func (m *Machine) explain(tr *Trap, text, dispatch string, err error) {
 		tr.Kind, tr.Msg = TrapStack, "calls too deep"
 	case cause == "invalid table access", cause == "indirect call type mismatch":
 		tr.Kind = TrapCall
-		s := uint32(m.lastArg.Get())
+		s, _ := m.U32(uint32(m.icalls.Get()) - 4)
 		tr.Addr = s
 		want := typeOfKey(dispatch)
 		switch {

@@ -17,6 +17,7 @@ func (mod *Module) undo() {
 			dep.users--
 		}
 	}
+	late := mod.sleepersIn()
 	if mod.pl.Slot != 0 {
 		_ = m.freeSlots(mod.pl.Slot, mod.plan.Slots)
 		mod.pl.Slot = 0
@@ -31,8 +32,8 @@ func (mod *Module) undo() {
 		_ = mod.inst.Close(m.ctx)
 	}
 	if mod.code != nil {
-		if mod.asleep() {
-			m.graves = append(m.graves, grave{mod})
+		if len(late) > 0 {
+			m.graves = append(m.graves, grave{mod, late})
 		} else {
 			m.drop(mod.code)
 			mod.code = nil
@@ -90,22 +91,57 @@ func (mod *Module) leaks() []Leak {
 // Allocated is the number of allocations that the module owns.
 func (mod *Module) Allocated() int { return mod.allocs }
 
-// A grave keeps the code of an unloaded module while a sleeping thread might
-// still return into it: one that entered a module which this one imported from,
-// and may have been called back by. The kernel's reference counts should
-// prevent that; the process must survive if they do not.
-type grave struct{ mod *Module }
-
-func (mod *Module) asleep() bool {
-	for dep := range mod.deps {
-		if dep.running > 0 {
-			return true
-		}
-	}
-	return false
+// A grave keeps the code of an unloaded module while a sleeping thread will
+// return into it: it was called through a pointer, by another module. The
+// kernel's reference counts should prevent that; the process must survive if
+// they do not.
+type grave struct {
+	mod  *Module
+	late []lateCall
 }
 
-// reap frees the code of modules that nobody can return into any more.
+type lateCall struct {
+	t  *Thread
+	id uint64
+}
+
+// sleepersIn lists the calls that sleep inside of the module, having come through a
+// pointer. Whoever holds the lock sees all other calls asleep.
+func (mod *Module) sleepersIn() (list []lateCall) {
+	m := mod.m
+	for t := m.sleepers; t != nil; t = t.next {
+		for a := t.stack; a < t.asleep; a += 4 {
+			if s, _ := m.U32(a); uint64(s) < uint64(len(m.slots)) && m.slots[s].mod == mod {
+				list = append(list, lateCall{t, t.id})
+				break
+			}
+		}
+	}
+	return list
+}
+
+// sleeps and wakes keep the list of the threads in Release.
+func (m *Machine) sleeps(t *Thread, icalls uint32) {
+	t.asleep = icalls
+	if t.next = m.sleepers; t.next != nil {
+		t.next.prev = t
+	}
+	m.sleepers = t
+}
+
+func (m *Machine) wakes(t *Thread) {
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		m.sleepers = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.next, t.prev, t.asleep = nil, nil, 0
+}
+
+// reap frees the code of modules that nobody will return into any more.
 func (m *Machine) reap() {
 	if !m.loadMu.TryLock() {
 		return // the next call will
@@ -113,7 +149,11 @@ func (m *Machine) reap() {
 	defer m.loadMu.Unlock()
 	kept := m.graves[:0]
 	for _, g := range m.graves {
-		if g.mod.asleep() {
+		busy := false
+		for _, c := range g.late {
+			busy = busy || c.t.depth > 0 && c.t.id == c.id
+		}
+		if busy {
 			kept = append(kept, g)
 			continue
 		}

@@ -52,6 +52,12 @@ func (b *Builder) ImportTable(module, name string) {
 	b.nimp++
 }
 
+// ImportMemory imports memory 0.
+func (b *Builder) ImportMemory(module, name string) {
+	b.imports = append(appendName(appendName(b.imports, module), name), 2, 0, 0)
+	b.nimp++
+}
+
 // ImportGlobal imports a mutable i32 and returns its index.
 func (b *Builder) ImportGlobal(module, name string) uint32 {
 	b.imports = append(appendName(appendName(b.imports, module), name), 3, byte(I32), 1)
@@ -166,11 +172,19 @@ func GlobalGet(b []byte, i uint32) []byte { return appendU32(append(b, opGlobalG
 func GlobalSet(b []byte, i uint32) []byte { return appendU32(append(b, opGlobalSet), i) }
 func I32Const(b []byte, v int32) []byte   { return appendS32(append(b, opI32Const), v) }
 func Call(b []byte, f uint32) []byte      { return appendU32(append(b, opCall), f) }
-func RefFunc(b []byte, f uint32) []byte   { return appendU32(append(b, opRefFunc), f) }
-func RefNull(b []byte) []byte             { return append(b, 0xd0, 0x70) }
-func TableSet(b []byte) []byte            { return append(b, 0x26, 0) }
-func TableGrow(b []byte) []byte           { return append(b, opPrefixFC, 15, 0) }
-func TableFill(b []byte) []byte           { return append(b, opPrefixFC, 17, 0) }
+func I32Add(b []byte) []byte              { return append(b, opI32Add) }
+func I32GtU(b []byte) []byte              { return append(b, opI32GtU) }
+func I32Store(b []byte) []byte            { return append(b, 0x36, 2, 0) }
+
+// IfCall calls f if the i32 on the stack is not 0.
+func IfCall(b []byte, f uint32) []byte {
+	return append(Call(append(b, opIf, emptyBlock), f), opEnd)
+}
+func RefFunc(b []byte, f uint32) []byte { return appendU32(append(b, opRefFunc), f) }
+func RefNull(b []byte) []byte           { return append(b, 0xd0, 0x70) }
+func TableSet(b []byte) []byte          { return append(b, 0x26, 0) }
+func TableGrow(b []byte) []byte         { return append(b, opPrefixFC, 15, 0) }
+func TableFill(b []byte) []byte         { return append(b, opPrefixFC, 17, 0) }
 func CallIndirect(b []byte, typ uint32) []byte {
 	return append(appendU32(append(b, opCallIndirect), typ), 0)
 }
