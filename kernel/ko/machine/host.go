@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/kobench/kobench/kernel/ko/object"
@@ -38,11 +39,19 @@ func (m *Machine) bootHost() error {
 	add("resched", nil, func(t *Thread, _ []uint64) { m.resched(t) })
 	add("trap", []api.ValueType{api.ValueTypeI32}, func(_ *Thread, stack []uint64) { panic(&siteTrap{uint32(stack[0])}) })
 	add("stack", nil, func(t *Thread, _ []uint64) { panic(m.stackTrap(t)) })
-	c, err := b.Compile(m.ctx)
-	if err == nil {
-		_, err = m.rt.InstantiateModule(m.ctx, c, m.modConfig)
-	}
+	_, err := m.instantiateHost(b)
 	return err
+}
+
+// instantiateHost keeps the code, to close it with the machine: a shared cache
+// would hold on to it, and it to the machine.
+func (m *Machine) instantiateHost(b wazero.HostModuleBuilder) (api.Module, error) {
+	c, err := b.Compile(m.ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.hostCode = append(m.hostCode, c)
+	return m.rt.InstantiateModule(m.ctx, c, m.modConfig)
 }
 
 // bind finds a host function. It can be called once flushHosts has run. The
@@ -76,11 +85,7 @@ func (m *Machine) flushHosts() error {
 		fn := m.hosts[name].fn
 		b.NewFunctionBuilder().WithGoModuleFunction(m.hostCall(fn.Fn), apiTypes(fn.Params), apiTypes(fn.Results)).Export(name)
 	}
-	c, err := b.Compile(m.ctx)
-	var inst api.Module
-	if err == nil {
-		inst, err = m.rt.InstantiateModule(m.ctx, c, m.modConfig)
-	}
+	inst, err := m.instantiateHost(b)
 	for _, name := range m.pending {
 		if err != nil {
 			delete(m.hosts, name)
@@ -145,6 +150,9 @@ func (m *Machine) HostTarget(name string) (t Target, ok bool) {
 func (m *Machine) HostSlot(name string) (s uint32, err error) {
 	m.loadMu.Lock()
 	defer m.loadMu.Unlock()
+	if m.closed.Load() {
+		return 0, ErrClosed
+	}
 	t, ok := m.HostTarget(name)
 	if !ok {
 		return 0, fmt.Errorf("machine: no host function %q", name)

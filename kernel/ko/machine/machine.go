@@ -99,11 +99,12 @@ type Machine struct {
 
 	clearArgs [2]uint64
 
-	loadMu  sync.Mutex          // one Load, Unload or host function binding at a time
-	code    map[[32]byte]*image // compiled modules, +checklocks:loadMu
-	codeSeq uint64              // +checklocks:loadMu
-	hosts   map[string]*host    // +checklocks:loadMu
-	pending []string            // names in hosts that flushHosts has to make, +checklocks:loadMu
+	loadMu   sync.Mutex              // one Load, Unload or host function binding at a time
+	code     map[[32]byte]*image     // compiled modules, +checklocks:loadMu
+	codeSeq  uint64                  // +checklocks:loadMu
+	hosts    map[string]*host        // +checklocks:loadMu
+	hostCode []wazero.CompiledModule // +checklocks:loadMu
+	pending  []string                // names in hosts that flushHosts has to make, +checklocks:loadMu
 
 	mu      sync.Mutex // the big kernel lock
 	waiters atomic.Int32
@@ -274,6 +275,10 @@ func (m *Machine) Close() error {
 		_ = c.compiled.Close(m.ctx)
 		delete(m.code, k)
 	}
+	for _, c := range m.hostCode {
+		_ = c.Close(m.ctx)
+	}
+	m.hostCode, m.hosts, m.sigs, m.lib = nil, nil, nil, nil
 	err = errors.Join(err, m.linear.unmap())
 	if m.own {
 		err = errors.Join(err, m.cache.Close())

@@ -307,6 +307,9 @@ func TestClosedMachine(t *testing.T) {
 	require.ErrorIs(t, err, ErrClosed)
 	_, err = m.Load(readObject(t, "hello"), LoadOptions{Name: "hello"})
 	require.ErrorIs(t, err, ErrClosed)
+	_, err = m.HostSlot("printk")
+	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorIs(t, m.Need("strlen"), ErrClosed)
 	m.Do(func() {
 		_, ok := m.Bytes(GuardSize, 1)
 		require.False(t, ok)
