@@ -31,8 +31,7 @@ func BenchmarkCall(b *testing.B) {
 	})
 	b.Run("lock", func(b *testing.B) {
 		for b.Loop() {
-			k.m.mu.Lock()
-			k.m.mu.Unlock()
+			k.m.Do(func() {})
 		}
 	})
 }

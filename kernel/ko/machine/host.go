@@ -13,7 +13,11 @@ import (
 
 // host is a bound HostFunc. A function is bound when a module first uses it, so
 // that hundreds of kernel functions cost nothing until then.
+//
+// wazero's engine may hold on to the code of a closed module, and with it to
+// the Go function. So that is a method of host, which Close empties.
 type host struct {
+	m    *Machine
 	fn   HostFunc
 	typ  object.FuncType
 	inst api.Module // nil until flushHosts
@@ -31,14 +35,16 @@ func apiTypes(v []ValType) []api.ValueType {
 // bootHost makes the functions that the loader inserts calls of.
 func (m *Machine) bootHost() error {
 	b := m.rt.NewHostModuleBuilder("host")
-	add := func(name string, params []api.ValueType, f func(t *Thread, stack []uint64)) {
+	g := &host{m: m}
+	m.gate = g
+	add := func(name string, params []api.ValueType, f func(m *Machine, stack []uint64)) {
 		b.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) {
-			f(m.cur, stack)
+			f(g.m, stack)
 		}), params, nil).Export(name)
 	}
-	add("resched", nil, func(t *Thread, _ []uint64) { m.resched(t) })
-	add("trap", []api.ValueType{api.ValueTypeI32}, func(_ *Thread, stack []uint64) { panic(&siteTrap{uint32(stack[0])}) })
-	add("stack", nil, func(t *Thread, _ []uint64) { panic(m.stackTrap(t)) })
+	add("resched", nil, func(m *Machine, _ []uint64) { m.resched(m.cur) })
+	add("trap", []api.ValueType{api.ValueTypeI32}, func(_ *Machine, stack []uint64) { panic(&siteTrap{uint32(stack[0])}) })
+	add("stack", nil, func(m *Machine, _ []uint64) { panic(m.stackTrap(m.cur)) })
 	_, err := m.instantiateHost(b)
 	return err
 }
@@ -67,7 +73,7 @@ func (m *Machine) bind(name string) (*host, bool) {
 	if !ok {
 		return nil, false
 	}
-	h := &host{fn: fn, typ: object.FuncType{Params: fn.Params, Results: fn.Results}}
+	h := &host{m: m, fn: fn, typ: object.FuncType{Params: fn.Params, Results: fn.Results}}
 	m.hosts[name] = h
 	m.pending = append(m.pending, name)
 	return h, true
@@ -82,8 +88,8 @@ func (m *Machine) flushHosts() error {
 	}
 	b := m.rt.NewHostModuleBuilder(fmt.Sprintf("host:%d", len(m.hosts)))
 	for _, name := range m.pending {
-		fn := m.hosts[name].fn
-		b.NewFunctionBuilder().WithGoModuleFunction(m.hostCall(fn.Fn), apiTypes(fn.Params), apiTypes(fn.Results)).Export(name)
+		h := m.hosts[name]
+		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(h.call), apiTypes(h.fn.Params), apiTypes(h.fn.Results)).Export(name)
 	}
 	inst, err := m.instantiateHost(b)
 	for _, name := range m.pending {
@@ -111,16 +117,14 @@ func (m *Machine) importHost(module string) api.Module {
 	return nil
 }
 
-// hostCall is the step from C into Go. A nested Call that trapped ends the
-// whole thread, whatever the host function made of the error.
-func (m *Machine) hostCall(fn func(t *Thread, stack []uint64)) api.GoModuleFunc {
-	return func(_ context.Context, caller api.Module, stack []uint64) {
-		t := m.cur
-		t.caller = caller
-		fn(t, stack)
-		if t.dying != nil {
-			panic(t.dying)
-		}
+// call is the step from C into Go. A nested Call that trapped ends the whole
+// thread, whatever the host function made of the error.
+func (h *host) call(_ context.Context, caller api.Module, stack []uint64) {
+	t := h.m.cur
+	t.caller = caller
+	h.fn.Fn(t, stack)
+	if t.dying != nil {
+		panic(t.dying)
 	}
 }
 

@@ -92,6 +92,7 @@ type Machine struct {
 	sp        api.MutableGlobal
 	limit     api.MutableGlobal
 	budget    api.MutableGlobal
+	gate      *host             // for the functions that the loader inserts calls of
 	icalls    api.MutableGlobal // end of the running thread\'s list of slots
 	clear     api.Function
 	builtin   *Module
@@ -277,6 +278,12 @@ func (m *Machine) Close() error {
 	}
 	for _, c := range m.hostCode {
 		_ = c.Close(m.ctx)
+	}
+	for _, h := range m.hosts {
+		*h = host{}
+	}
+	if m.gate != nil {
+		*m.gate = host{}
 	}
 	m.hostCode, m.hosts, m.sigs, m.lib = nil, nil, nil, nil
 	err = errors.Join(err, m.linear.unmap())

@@ -233,14 +233,22 @@ func rss(t testing.TB) uint64 {
 	return n * uint64(os.Getpagesize())
 }
 
-// settle collects garbage and the executable memory that hangs on finalizers.
+// settle collects garbage and the executable memory that hangs on finalizers,
+// which run in their own time.
 func settle() (heap uint64) {
-	for range 4 {
-		debug.FreeOSMemory()
-	}
 	var ms runtime.MemStats
-	runtime.ReadMemStats(&ms)
-	return ms.HeapAlloc
+	for calm, i := 0, 0; calm < 3 && i < 50; i++ {
+		done := make(chan struct{})
+		runtime.SetFinalizer(new([16]byte), func(*[16]byte) { close(done) })
+		debug.FreeOSMemory()
+		<-done
+		runtime.ReadMemStats(&ms)
+		if calm++; ms.HeapAlloc+64<<10 < heap || heap == 0 {
+			calm = 0
+		}
+		heap = ms.HeapAlloc
+	}
+	return heap
 }
 
 // cycles loads, calls and unloads a module n times. With names it comes as another

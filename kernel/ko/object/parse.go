@@ -30,7 +30,6 @@ type parser struct {
 	o       *Object
 	funcs   []uint32 // type of each defined function
 	linking bool
-	named   bool // the linking section gave names to the segments
 }
 
 // Parse reads a relocatable object. The result refers to b, which must not
