@@ -35,12 +35,11 @@ func (m *Machine) loadBuiltin(o *object.Object) error {
 	}
 	n := len(o.Funcs)
 	b := &builtin{mod: mod, done: make([]bool, n), part: make([]api.Module, n), symbol: make([]*object.Symbol, n)}
-	img, err := o.Link(mod.pl, m.linkOptions(&object.Part{Funcs: make([]bool, n)}))
+	img, err := m.linkBuiltin(mod)
 	if err != nil {
 		return err
 	}
 	b.img = img
-	mod.take(img)
 	for i := range img.Segments {
 		copy(m.mem[img.Segments[i].Addr:], img.Segments[i].Data)
 	}
@@ -63,6 +62,32 @@ func (m *Machine) loadBuiltin(o *object.Object) error {
 	m.builtin, m.lib = mod, b
 	m.modules[mod.name] = mod
 	return nil
+}
+
+// linkBuiltin lays out the library's data. Machines with a common Cache that put
+// it in the same place share the result, unless it contains addresses of host
+// functions.
+func (m *Machine) linkBuiltin(mod *Module) (*object.Image, error) {
+	key := layout{mod.o, mod.pl, m.cfg.StackSize}
+	if l, ok := m.cache.layout(key); ok {
+		mod.info = l.info
+		return l.img, nil
+	}
+	opt := m.linkOptions(&object.Part{Funcs: make([]bool, len(mod.o.Funcs))})
+	resolve, own := opt.Resolve, false
+	opt.Resolve = func(s *object.Symbol) (Target, error) {
+		own = true
+		return resolve(s)
+	}
+	img, err := mod.o.Link(mod.pl, opt)
+	if err != nil {
+		return nil, err
+	}
+	mod.info = newInfo(img)
+	if !own {
+		m.cache.addLayout(key, placed{img, mod.info})
+	}
+	return img, nil
 }
 
 func (m *Machine) linkOptions(part *object.Part) object.LinkOptions {

@@ -23,11 +23,12 @@ const keepCode = 64
 type Cache struct {
 	code wazero.CompilationCache
 
-	mu     sync.Mutex
-	keeper wazero.Runtime                     // +checklocks:mu
-	kept   map[[32]byte]wazero.CompiledModule // +checklocks:mu
-	lib    *object.Object                     // +checklocks:mu
-	order  [][32]byte                         // oldest first, +checklocks:mu
+	mu      sync.Mutex
+	keeper  wazero.Runtime                     // +checklocks:mu
+	kept    map[[32]byte]wazero.CompiledModule // +checklocks:mu
+	layouts map[layout]placed                  // +checklocks:mu
+	lib     *object.Object                     // +checklocks:mu
+	order   [][32]byte                         // oldest first, +checklocks:mu
 }
 
 // library is kernel/lib, parsed once.
@@ -44,9 +45,38 @@ func (c *Cache) library() (*object.Object, error) {
 	return c.lib, nil
 }
 
+// layout says what decides where the library's data lies; placed is the result.
+type (
+	layout struct {
+		o     *object.Object
+		pl    object.Placement
+		stack uint32
+	}
+	placed struct {
+		img  *object.Image
+		info *info
+	}
+)
+
+func (c *Cache) layout(k layout) (placed, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, ok := c.layouts[k]
+	return l, ok
+}
+
+func (c *Cache) addLayout(k layout, l placed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.layouts) >= 8 {
+		clear(c.layouts)
+	}
+	c.layouts[k] = l
+}
+
 // NewCache makes an empty cache. Close it when no machine uses it any more.
 func NewCache() *Cache {
-	return &Cache{code: wazero.NewCompilationCache(), kept: map[[32]byte]wazero.CompiledModule{}}
+	return &Cache{code: wazero.NewCompilationCache(), kept: map[[32]byte]wazero.CompiledModule{}, layouts: map[layout]placed{}}
 }
 
 // Close forgets all code.
@@ -59,6 +89,7 @@ func (c *Cache) Close() error {
 	}
 	clear(c.kept)
 	c.order = nil
+	clear(c.layouts)
 	if c.keeper != nil {
 		_ = c.keeper.Close(ctx)
 		c.keeper = nil

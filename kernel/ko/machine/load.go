@@ -82,7 +82,7 @@ func (m *Machine) load(o *object.Object, opt LoadOptions) (mod *Module, err erro
 	if mod.code, err = m.compile(img.Wasm); err != nil {
 		return mod, err
 	}
-	mod.take(img)
+	mod.info = newInfo(img)
 	m.Do(func() { err = mod.install(img) })
 	return mod, err
 }
@@ -132,29 +132,29 @@ func (mod *Module) place() error {
 	return nil
 }
 
-// take copies what the module needs to know about itself.
-func (mod *Module) take(img *object.Image) {
-	mod.funcs, mod.ctors = img.Funcs, img.Ctors
-	mod.symbols = make(map[string]Symbol, len(img.Globals))
+// newInfo takes from an image what the module needs to know about itself.
+func newInfo(img *object.Image) *info {
+	in := &info{funcs: img.Funcs, ctors: img.Ctors, symbols: make(map[string]Symbol, len(img.Globals))}
 	for name, d := range img.Globals {
 		s := Symbol{Name: name, Addr: d.Addr, Size: d.Size}
 		if d.Func >= 0 {
 			f := &img.Funcs[d.Func]
 			s = Symbol{Name: name, Addr: f.Slot, Func: true, Type: f.Type, closed: f.Closed}
 		}
-		mod.symbols[name] = s
+		in.symbols[name] = s
 	}
 	for i := range img.Segments {
 		s := &img.Segments[i]
-		mod.sections = append(mod.sections, Section{s.Name, s.Addr, uint32(len(s.Data)), s.Init})
+		in.sections = append(in.sections, Section{s.Name, s.Addr, uint32(len(s.Data)), s.Init})
 	}
 	for i := range img.Funcs {
 		if f := &img.Funcs[i]; f.Init {
-			mod.initText += f.Size
+			in.initText += f.Size
 		} else {
-			mod.coreText += f.Size
+			in.coreText += f.Size
 		}
 	}
+	return in
 }
 
 // install makes the module runnable, with the big lock held.

@@ -30,19 +30,24 @@ type Module struct {
 	code *image
 	o    *object.Object
 
+	*info
 	plan     object.Plan
 	pl       object.Placement
-	symbols  map[string]Symbol
-	funcs    []object.FuncInfo
-	sections []Section
-	ctors    []uint32
 	deps     map[*Module]bool
 	users    int // modules that import from it
 	running  int // calls that entered through its slots and have not returned
 	allocs   int // allocations that it owns
+	initGone bool
+}
+
+// info is what never changes about a loaded module.
+type info struct {
+	symbols  map[string]Symbol
+	funcs    []object.FuncInfo
+	sections []Section
+	ctors    []uint32
 	coreText uint32
 	initText uint32
-	initGone bool
 }
 
 // Symbol is a defined symbol of a loaded module that is not local.

@@ -210,10 +210,7 @@ func (t *Thread) call(slot uint32, sp, icalls uint64, args []uint64) (uint64, er
 		sig.spare = nil
 	}
 	st := h.stack
-	for i, a := range args {
-		st[i] = a
-	}
-	n := len(args)
+	n := copy(st, args)
 	_ = st[n+3]
 	st[n], st[n+1], st[n+2], st[n+3] = uint64(slot), sp, uint64(t.limit), icalls
 	m.calls++
