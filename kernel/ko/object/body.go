@@ -262,7 +262,7 @@ func (w *rewriter) instruction() {
 func (w *rewriter) blockType() {
 	if x, ok := w.reloc(); ok {
 		if w.operand(x, TypeIndexLEB) {
-			w.out = appendS32(w.out, int32(x.Index))
+			w.out = appendS32(w.out, int32(w.l.typeIndex(w.l.o.Types[x.Index])))
 		}
 		return
 	}
@@ -271,6 +271,9 @@ func (w *rewriter) blockType() {
 	if v >= int64(len(w.l.o.Types)) || v < -64 {
 		w.r.failAt(at, ErrIndex, "block type %d of %d", v, len(w.l.o.Types))
 		return
+	}
+	if v >= 0 {
+		v = int64(w.l.typeIndex(w.l.o.Types[v]))
 	}
 	w.out = appendS32(w.out, int32(v))
 }

@@ -5,8 +5,15 @@ import "sort"
 // emit writes the final module around the rewritten bodies.
 func (l *linker) emit(code []byte) {
 	o := l.o
+	funcs := appendU32(nil, uint32(len(l.emitted)+len(l.stubs))+1)
+	for _, i := range l.emitted {
+		funcs = appendU32(funcs, l.typeIndex(o.Types[o.Funcs[i].Type]))
+	}
+	for _, t := range l.stubs {
+		funcs = appendU32(funcs, l.typeIndex(o.Types[t]))
+	}
+	funcs = appendU32(funcs, l.typeIndex(FuncType{}))
 	slotType := uint32(len(l.types)) // (i32, funcref), which FuncType cannot say
-	void := l.typeIndex(FuncType{})
 
 	var b []byte
 	b = appendU32(b, uint32(len(l.types))+1)
@@ -45,15 +52,7 @@ func (l *linker) emit(code []byte) {
 		}
 	}
 
-	b = appendU32(b[:0], uint32(len(l.emitted)+len(l.stubs))+1)
-	for _, i := range l.emitted {
-		b = appendU32(b, o.Funcs[i].Type)
-	}
-	for _, t := range l.stubs {
-		b = appendU32(b, t)
-	}
-	b = appendU32(b, void)
-	out = appendSection(out, 3, b)
+	out = appendSection(out, 3, funcs)
 
 	if n > 0 {
 		out = appendSection(out, 4, appendU32(appendU32([]byte{1, 0x70, 1}, n), n))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 )
 
+// typeIndex is the index of a signature in the emitted module, which has only those that it
+// needs: the engine makes code for each.
 func (l *linker) typeIndex(t FuncType) uint32 {
 	k := t.Key()
 	if i, ok := l.typeIdx[k]; ok {
@@ -18,13 +20,7 @@ func (l *linker) typeIndex(t FuncType) uint32 {
 // resolve finds a target for every undefined symbol and numbers the functions.
 func (l *linker) resolve() error {
 	o := l.o
-	l.types = append([]FuncType(nil), o.Types...)
 	l.typeIdx = make(map[string]uint32, len(o.Types)+8)
-	for i, t := range o.Types {
-		if _, ok := l.typeIdx[t.Key()]; !ok {
-			l.typeIdx[t.Key()] = uint32(i)
-		}
-	}
 	void := l.typeIndex(FuncType{})
 	i32 := l.typeIndex(FuncType{Params: []ValType{I32}})
 	l.imports = append(l.imports, importFunc{"kernel", "resched", void}, importFunc{"kernel", "trap", i32},
