@@ -1,0 +1,194 @@
+package capi
+
+import (
+	"fmt"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// cdev is a registered struct cdev, or the range of a register_chrdev.
+type cdev struct {
+	k     *kernel.Cdev
+	res   *resource
+	alloc bool // by cdev_alloc: freed by cdev_del
+}
+
+// region is a range of device numbers that C has claimed.
+type region struct {
+	dev   kernel.Dev
+	count uint32
+	res   *resource
+	k     *kernel.Cdev // of register_chrdev: 0 if it was the plain form
+}
+
+// Character device numbers. References: fs/char_dev.c.
+func chrdevFuncs() []Func {
+	return []Func{
+		F5("__register_chrdev", func(c *Ctx, major, base, count, name, fops uint32) int32 {
+			return c.registerChrdev(major, base, count, name, fops)
+		}),
+		V4("__unregister_chrdev", func(c *Ctx, major, base, count, name uint32) { c.unregisterChrdev(major, base, count, name) }),
+		F4("alloc_chrdev_region", func(c *Ctx, at, base, count, name uint32) int32 {
+			dev, err := c.s.K.AllocChrdevRegion(base, count, c.mem().str(name))
+			if err != nil {
+				return errno(err)
+			}
+			c.ownRegion(dev, count, c.mem().str(name))
+			c.mem().put(at, uint32(dev))
+			return 0
+		}),
+		F3("register_chrdev_region", func(c *Ctx, dev, count, name uint32) int32 {
+			if err := c.s.K.RegisterChrdevRegion(kernel.Dev(dev), count, c.mem().str(name)); err != nil {
+				return errno(err)
+			}
+			c.ownRegion(kernel.Dev(dev), count, c.mem().str(name))
+			return 0
+		}),
+		V2("unregister_chrdev_region", func(c *Ctx, dev, count uint32) {
+			c.s.K.UnregisterChrdevRegion(kernel.Dev(dev), count)
+			c.s.dropRegion(kernel.Dev(dev), count)
+		}),
+		V2("cdev_init", func(c *Ctx, p, fops uint32) {
+			m := c.mem()
+			clear(m.bytes(p, SizeofCdev))
+			m.listInit(p + OffCdevList)
+			m.put(p+OffCdevOps, fops)
+			m.put(p+OffCdevKobj+OffKobjectKref, 1)
+		}),
+		F0("cdev_alloc", func(c *Ctx) uint32 {
+			p := c.alloc(SizeofCdev, 0, GfpZero, PageSize)
+			if p != 0 {
+				c.mem().listInit(p + OffCdevList)
+				c.mem().put(p+OffCdevKobj+OffKobjectKref, 1)
+				c.s.cdevs[p] = &cdev{alloc: true}
+			}
+			return p
+		}),
+		F3("cdev_add", func(c *Ctx, p, dev, count uint32) int32 { return c.cdevAdd(p, kernel.Dev(dev), count) }),
+		V1("cdev_del", func(c *Ctx, p uint32) { c.cdevDel(p) }),
+		V1("cdev_put", func(c *Ctx, p uint32) {}),
+		V2("cdev_set_parent", func(c *Ctx, p, kobj uint32) { c.mem().put(p+OffCdevKobj+OffKobjectParent, kobj) }),
+		F2("cdev_device_add", func(c *Ctx, p, dev uint32) int32 {
+			if devt := c.mem().u32(dev + OffDeviceDevt); devt != 0 {
+				if e := c.cdevAdd(p, kernel.Dev(devt), 1); e != 0 {
+					return e
+				}
+			}
+			e := c.deviceAdd(dev)
+			if e != 0 {
+				c.cdevDel(p)
+			}
+			return e
+		}),
+		V2("cdev_device_del", func(c *Ctx, p, dev uint32) { c.deviceDel(dev); c.cdevDel(p) }),
+	}
+}
+
+func (c *Ctx) registerChrdev(major, base, count, name, fops uint32) int32 {
+	s, text := c.s, c.mem().str(name)
+	ops := c.fopsAt(fops)
+	if major >= kernel.MajorMax {
+		_, err := s.K.RegisterChrdev(major, text, ops.k)
+		return errno(err)
+	}
+	dev := kernel.MkDev(major, base)
+	var err error
+	if major == 0 {
+		dev, err = s.K.AllocChrdevRegion(base, count, text)
+	} else {
+		err = s.K.RegisterChrdevRegion(dev, count, text)
+	}
+	if err != nil {
+		return errno(err)
+	}
+	k := &kernel.Cdev{Ops: ops.k, Owner: ops.k.Owner}
+	if err := s.K.CdevAdd(k, dev, count); err != nil {
+		s.K.UnregisterChrdevRegion(dev, count)
+		return errno(err)
+	}
+	r := &region{dev: dev, count: count, k: k}
+	r.res = c.own(func() string { return fmt.Sprintf("character device %d %s", dev.Major(), text) }, func() {
+		s.K.CdevDel(k)
+		s.K.UnregisterChrdevRegion(dev, count)
+		s.M.Do(func() { delete(s.regions, dev) })
+	})
+	s.regions[dev] = r
+	if major == 0 {
+		return int32(dev.Major())
+	}
+	return 0
+}
+
+func (c *Ctx) unregisterChrdev(major, base, count, name uint32) {
+	dev := kernel.MkDev(major, base)
+	r := c.s.regions[dev]
+	if r == nil || r.k == nil || r.count != count {
+		return
+	}
+	c.s.K.CdevDel(r.k)
+	c.s.K.UnregisterChrdevRegion(dev, count)
+	c.s.dropRegion(dev, count)
+}
+
+func (c *Ctx) ownRegion(dev kernel.Dev, count uint32, name string) {
+	s := c.s
+	r := &region{dev: dev, count: count}
+	r.res = c.own(func() string { return fmt.Sprintf("device numbers %d:%d %s", dev.Major(), dev.Minor(), name) }, func() {
+		s.K.UnregisterChrdevRegion(dev, count)
+		s.M.Do(func() { delete(s.regions, dev) })
+	})
+	s.regions[dev] = r
+}
+
+func (s *System) dropRegion(dev kernel.Dev, count uint32) {
+	if r := s.regions[dev]; r != nil && r.count == count {
+		r.res.done()
+		delete(s.regions, dev)
+	}
+}
+
+func (c *Ctx) cdevAdd(p uint32, dev kernel.Dev, count uint32) int32 {
+	m, s := c.mem(), c.s
+	fops := m.u32(p + OffCdevOps)
+	if fops == 0 {
+		return -int32(kernel.EINVAL)
+	}
+	d := s.cdevs[p]
+	if d == nil {
+		d = &cdev{}
+		s.cdevs[p] = d
+	}
+	if d.k != nil {
+		return -int32(kernel.EBUSY)
+	}
+	k := &kernel.Cdev{Ops: c.fopsAt(fops).k, Private: p}
+	if owner := s.modules[m.u32(p+OffCdevOwner)]; owner != nil {
+		k.Owner = owner.K
+	}
+	if err := s.K.CdevAdd(k, dev, count); err != nil {
+		return errno(err)
+	}
+	d.k = k
+	m.put(p+OffCdevDev, uint32(dev))
+	m.put(p+OffCdevCount, count)
+	d.res = c.own(func() string { return fmt.Sprintf("cdev %d:%d", dev.Major(), dev.Minor()) }, func() {
+		s.K.CdevDel(k)
+		s.M.Do(func() { delete(s.cdevs, p) })
+	})
+	return 0
+}
+
+func (c *Ctx) cdevDel(p uint32) {
+	d := c.s.cdevs[p]
+	if d == nil {
+		return
+	}
+	delete(c.s.cdevs, p)
+	if d.k != nil {
+		c.s.K.CdevDel(d.k)
+		d.res.done()
+	}
+	if _, _, ok := c.s.M.AllocSize(p); ok && d.alloc {
+		c.free(p)
+	}
+}

@@ -1,0 +1,347 @@
+package capi
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko/machine"
+)
+
+// Ctx is one flow of control through C: the thread it runs on and whom it runs for. Bindings get it as their first argument.
+type Ctx struct {
+	s      *System
+	T      *kernel.Task // nil for kernel threads, timers and other work of the kernel's own
+	th     *machine.Thread
+	task   uint32 // struct task_struct, 0 until somebody asks for it
+	pid    int
+	comm   string
+	signal uint64 // allow_signal of kernel threads
+
+	// What poll_wait registers with, during a poll.
+	polling *kernel.PollTable
+	file    *openFile
+	pollTab uint32
+
+	// The sleep of whoever has no kernel.Task.
+	state atomic.Uint32
+	wake  chan struct{} // capacity 1
+	kill  chan struct{} // closed: unwind
+	kt    *kthread
+	sub   *kernel.Task // makes the calls of filp_open
+}
+
+// Enter is the C side of a task, made at its first call.
+func (s *System) Enter(t *kernel.Task) *Ctx {
+	if c, ok := t.Private().(*Ctx); ok {
+		return c
+	}
+	th, err := s.M.NewThread(t.Comm())
+	if err != nil {
+		panic(&kernel.Fault{What: err.Error(), Err: err})
+	}
+	c := &Ctx{s: s, T: t, th: th, pid: t.PID(), comm: t.Comm()}
+	th.Data = c
+	t.SetPrivate(c)
+	return c
+}
+
+// newCtx is a Ctx without a task.
+func (s *System) newCtx(comm string, pid int) (*Ctx, error) {
+	th, err := s.M.NewThread(comm)
+	if err != nil {
+		return nil, err
+	}
+	c := &Ctx{s: s, th: th, pid: pid, comm: comm, wake: make(chan struct{}, 1), kill: make(chan struct{})}
+	th.Data = c
+	return c, nil
+}
+
+// Helper runs fn with a Ctx that belongs to nobody, for calls that the kernel makes without a task at hand.
+func (s *System) Helper(fn func(c *Ctx) error) error {
+	s.helpMu.Lock()
+	var c *Ctx
+	if n := len(s.helpers); n > 0 {
+		c = s.helpers[n-1]
+		s.helpers = s.helpers[:n-1]
+	}
+	s.helpMu.Unlock()
+	if c == nil {
+		var err error
+		if c, err = s.newCtx("kobench", 1); err != nil {
+			return err
+		}
+	}
+	err := fn(c)
+	s.helpMu.Lock()
+	s.helpers = append(s.helpers, c)
+	s.helpMu.Unlock()
+	return err
+}
+
+// TaskExit gives back what the task had in kernel memory.
+func (c *Ctx) TaskExit() {
+	c.s.M.Do(func() { c.dropTask() })
+	if c.sub != nil {
+		c.sub.Exit()
+	}
+	c.th.Close()
+}
+
+func (c *Ctx) dropTask() {
+	if c.task == 0 {
+		return
+	}
+	addr := c.task
+	c.task = 0
+	if b, ok := c.s.M.Bytes(addr, SizeofTaskStruct); ok {
+		m := c.mem()
+		m.put(addr+OffTaskStructExitState, 0x20)
+		n := m.u32(addr+OffTaskStructUsage) - 1
+		m.put(addr+OffTaskStructUsage, n)
+		if n == 0 {
+			_ = b
+			delete(c.s.tasks, addr)
+			_ = c.s.M.Free(addr)
+		}
+	}
+}
+
+// offCred is where a task's struct cred and poll_table stand behind its task_struct.
+const (
+	offCred    = (SizeofTaskStruct + 7) &^ 7
+	offPollTab = (offCred + SizeofCred + 7) &^ 7
+	taskBlock  = offPollTab + SizeofPollTable
+)
+
+// current is the address of the task_struct. Needs the big lock.
+func (c *Ctx) current() uint32 {
+	if c.task != 0 {
+		return c.task
+	}
+	addr, err := c.s.M.Alloc(taskBlock, 0, nil)
+	if err != nil {
+		panic(c.killed(err))
+	}
+	m := c.mem()
+	clear(m.bytes(addr, taskBlock))
+	m.put(addr+OffTaskStructPid, uint32(c.pid))
+	m.put(addr+OffTaskStructTgid, uint32(c.pid))
+	m.put(addr+OffTaskStructRealParent, addr)
+	m.put(addr+OffTaskStructParent, addr)
+	m.put(addr+OffTaskStructGroupLeader, addr)
+	m.put(addr+OffTaskStructUsage, 1)
+	m.put(addr+OffTaskStructPrio, 120)
+	m.put(addr+OffTaskStructStaticPrio, 120)
+	m.put(addr+OffTaskStructNormalPrio, 120)
+	m.put64(addr+OffTaskStructStartTime, uint64(c.s.K.Uptime()))
+	for _, off := range []uint32{OffTaskStructChildren, OffTaskStructSibling, OffTaskStructTasks} {
+		m.listInit(addr + off)
+	}
+	if c.T == nil {
+		m.put(addr+OffTaskStructFlags, PfKthread)
+	} else {
+		m.put(addr+OffTaskStructMm, addr) // not NULL: it has a user space
+	}
+	copy(m.bytes(addr+OffTaskStructComm, TaskCommLen-1), c.Comm())
+	cred := addr + offCred
+	m.put(addr+OffTaskStructCred, cred)
+	m.put(addr+OffTaskStructRealCred, cred)
+	m.put(cred+OffCredUsage, 1)
+	if c.T != nil {
+		who := c.T.Cred()
+		for _, off := range []uint32{OffCredUid, OffCredSuid, OffCredEuid, OffCredFsuid} {
+			m.put(cred+off, who.UID)
+		}
+		for _, off := range []uint32{OffCredGid, OffCredSgid, OffCredEgid, OffCredFsgid} {
+			m.put(cred+off, who.GID)
+		}
+	}
+	c.task, c.pollTab = addr, addr+offPollTab
+	m.put(c.pollTab+OffPollTableQproc, c.s.slots.pollwait)
+	m.put(c.pollTab+OffPollTableKey, 0xffffffff)
+	c.s.tasks[addr] = c
+	return addr
+}
+
+// Comm is the name of whoever runs.
+func (c *Ctx) Comm() string {
+	if c.T != nil {
+		return c.T.Comm()
+	}
+	return c.comm
+}
+
+// Thread is the C thread.
+func (c *Ctx) Thread() *machine.Thread { return c.th }
+
+// Call runs the C function in a slot. Errors: *kernel.Fault when it made an oops; inside of C the thread is unwound then.
+func (c *Ctx) Call(slot uint32, args ...uint64) (uint32, error) {
+	r, err := c.th.Call(slot, args...)
+	if err != nil {
+		return 0, c.Fault(err)
+	}
+	return uint32(r), nil
+}
+
+// owner is the module that runs: the one whose code called, or for code of kernel/lib the one that called that.
+func (c *Ctx) owner() *Module {
+	if m := c.th.Caller(); m != nil && m != c.s.M.Builtin() {
+		return c.s.byMach[m]
+	}
+	return c.s.byMach[c.th.Module()]
+}
+
+// heapOwner is owner for the machine's accounts.
+func (c *Ctx) heapOwner() *machine.Module {
+	if m := c.th.Caller(); m != nil && m != c.s.M.Builtin() {
+		return m
+	}
+	if m := c.th.Module(); m != c.s.M.Builtin() {
+		return m
+	}
+	return nil
+}
+
+// errUnwound ends C threads that nobody can wake any more.
+var errUnwound = errors.New("the kernel thread was ended")
+
+func (c *Ctx) killed(err error) *machine.Trap {
+	return &machine.Trap{Kind: machine.TrapKilled, Msg: err.Error(), Err: err}
+}
+
+// Release gives up the big lock while f sleeps. A panic of f unwinds the C thread and reaches the system call.
+func (c *Ctx) Release(f func()) {
+	var cause any
+	c.th.Release(func() {
+		defer func() { cause = recover() }()
+		f()
+	})
+	if cause != nil {
+		err, ok := cause.(error)
+		if !ok {
+			err = fmt.Errorf("%v", cause)
+		}
+		panic(c.killed(err))
+	}
+}
+
+// forever is MAX_SCHEDULE_TIMEOUT.
+const forever = time.Duration(1<<63 - 1)
+
+// block is schedule(): it sleeps in the state that __state says and gives the time left. Needs the big lock, which it gives up.
+func (c *Ctx) block(limit time.Duration) (left time.Duration) {
+	c.mayBlock()
+	m := c.mem()
+	task := c.current()
+	state := m.u32(task + OffTaskStructState)
+	left = limit
+	switch {
+	case state == TaskRunning:
+		c.Release(func() {})
+		return left
+	case c.T != nil:
+		left = c.blockTask(state, limit)
+	default:
+		left = c.blockSelf(state, limit)
+	}
+	m.put(task+OffTaskStructState, TaskRunning)
+	return left
+}
+
+func (c *Ctx) blockTask(state uint32, limit time.Duration) (left time.Duration) {
+	s := kernel.TaskUninterruptible
+	if state&TaskInterruptible != 0 {
+		s = kernel.TaskInterruptible
+	} else if state&TaskWakekill != 0 {
+		s = kernel.TaskKillable
+	}
+	c.T.SetState(s)
+	left = limit
+	c.Release(func() {
+		if limit == forever {
+			c.T.Schedule()
+		} else {
+			left = c.T.ScheduleTimeout(limit)
+		}
+	})
+	return left
+}
+
+func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) {
+	c.state.Store(state)
+	left = limit
+	c.Release(func() {
+		var after <-chan time.Time
+		start := time.Now()
+		if limit != forever {
+			t := time.NewTimer(max(limit, 0))
+			defer t.Stop()
+			after = t.C
+		}
+		for c.state.Load() != TaskRunning {
+			select {
+			case <-c.wake:
+				continue
+			case <-after:
+				left = 0
+			case <-c.kill:
+				c.state.Store(TaskRunning)
+				panic(errUnwound)
+			}
+			c.state.Store(TaskRunning)
+			return
+		}
+		if limit != forever {
+			left = max(limit-time.Since(start), 1)
+		}
+	})
+	return left
+}
+
+// wakeUp is try_to_wake_up: it makes the task run if it sleeps in one of the states of the mask. Needs the big lock.
+func (s *System) wakeUp(task, mask uint32) bool {
+	m := s.mem()
+	c := s.tasks[task]
+	state := m.u32(task + OffTaskStructState)
+	if c == nil || state&mask == 0 {
+		return false
+	}
+	m.put(task+OffTaskStructState, TaskRunning)
+	if c.T != nil {
+		c.T.WakeUp()
+	} else if c.state.Swap(TaskRunning) != TaskRunning {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// mayBlock complains when the thread must not sleep ([Linux] kernel/sched/core.c __schedule_bug).
+func (c *Ctx) mayBlock() {
+	n := c.th.PreemptCount()
+	if n == 0 {
+		return
+	}
+	c.s.K.Log.Printf(kernel.LevelErr, "BUG: scheduling while atomic: %s/%d/0x%08x", c.Comm(), c.pid, n)
+	c.dumpStack(kernel.LevelErr)
+}
+
+// sleepFor sleeps for d in a state, to the end unless a signal may cut it short.
+func (c *Ctx) sleepFor(d time.Duration, state uint32) (left time.Duration) {
+	deadline := time.Now().Add(d)
+	for left = d; left > 0; left = time.Until(deadline) {
+		if state&TaskInterruptible != 0 && c.signalPending() {
+			return left
+		}
+		c.mem().put(c.current()+OffTaskStructState, state)
+		c.block(left)
+	}
+	return 0
+}
+
+func (c *Ctx) signalPending() bool { return c.T != nil && c.T.SignalPending() }

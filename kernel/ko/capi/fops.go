@@ -1,0 +1,673 @@
+package capi
+
+import (
+	"encoding/binary"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// fops is a struct file_operations of C as the kernel calls it.
+type fops struct {
+	s    *System
+	mod  *Module // whose table it is
+	addr uint32
+	raw  [SizeofFileOperations]byte
+	k    *kernel.FileOperations
+
+	open, release, read, write, llseek, ioctl, poll, fasync, flush, readIter, writeIter uint32
+	proc                                                                                *procEntry
+}
+
+// openFile is a file that C has opened, with its struct file, struct inode and struct dentry in kernel memory.
+type openFile struct {
+	ops    *fops
+	k      *kernel.File
+	addr   uint32 // struct file
+	inode  uint32
+	flags  uint32 // as C knows them
+	polls  []*pollEntry
+	iter   uint32         // struct kiocb and iov_iter, 0 until needed
+	handle *kernel.Handle // of filp_open
+}
+
+const (
+	offInode  = SizeofFile
+	offDentry = offInode + SizeofInode
+	offName   = offDentry + SizeofDentry
+	nameLen   = 40
+	fileBlock = offName + nameLen
+)
+
+// fopsAt makes the kernel's operations of the table at addr, or finds them where the table has not changed. Needs the big lock.
+func (c *Ctx) fopsAt(addr uint32) *fops {
+	b := c.mem().bytes(addr, SizeofFileOperations)
+	if o := c.s.fops[addr]; o != nil && string(o.raw[:]) == string(b) {
+		return o
+	}
+	o := &fops{s: c.s, addr: addr, mod: c.owner()}
+	copy(o.raw[:], b)
+	at := func(off uint32) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+	o.open, o.release = at(OffFileOperationsOpen), at(OffFileOperationsRelease)
+	o.read, o.write = at(OffFileOperationsRead), at(OffFileOperationsWrite)
+	o.readIter, o.writeIter = at(OffFileOperationsReadIter), at(OffFileOperationsWriteIter)
+	o.llseek, o.ioctl, o.poll = at(OffFileOperationsLlseek), at(OffFileOperationsUnlockedIoctl), at(OffFileOperationsPoll)
+	o.fasync, o.flush = at(OffFileOperationsFasync), at(OffFileOperationsFlush)
+	o.build()
+	if owner := c.s.modules[at(OffFileOperationsOwner)]; owner != nil {
+		o.k.Owner, o.mod = owner.K, owner
+	}
+	c.s.fops[addr] = o
+	return o
+}
+
+// build fills in the functions that C has.
+func (o *fops) build() {
+	k := &kernel.FileOperations{Open: o.doOpen, Release: o.doRelease, Symbol: o.symbol}
+	if o.read != 0 {
+		k.Read = o.doRead
+	} else if o.readIter != 0 {
+		k.Read = o.doReadIter
+	}
+	if o.write != 0 {
+		k.Write = o.doWrite
+	} else if o.writeIter != 0 {
+		k.Write = o.doWriteIter
+	}
+	if o.llseek != 0 {
+		k.Llseek = o.doLlseek
+	}
+	if o.ioctl != 0 {
+		k.Ioctl = o.doIoctl
+	}
+	if o.poll != 0 {
+		k.Poll = o.doPoll
+	}
+	if o.fasync != 0 {
+		k.Fasync = o.doFasync
+	}
+	o.k = k
+}
+
+// symbol names the C function behind an operation, for the dispatch tables.
+func (o *fops) symbol(op string) (name string) {
+	slot := map[string]uint32{"open": o.open, "release": o.release, "read": o.read, "write": o.write, "llseek": o.llseek,
+		"ioctl": o.ioctl, "poll": o.poll}[op]
+	if slot == 0 && op == "read" {
+		slot = o.readIter
+	}
+	if slot == 0 && op == "write" {
+		slot = o.writeIter
+	}
+	o.s.M.Do(func() { _, name, _, _ = o.s.M.SlotInfo(slot) })
+	return name
+}
+
+func (o *fops) newFile(c *Ctx, f *kernel.File) (*openFile, error) {
+	of := &openFile{ops: o, k: f, flags: f.Flags()}
+	var err error
+	o.s.M.Do(func() {
+		if of.addr, err = o.s.M.Alloc(fileBlock, 0, nil); err != nil {
+			return
+		}
+		m := o.s.mem()
+		clear(m.bytes(of.addr, fileBlock))
+		of.inode = of.addr + offInode
+		dentry := of.addr + offDentry
+		name := f.Path()
+		for i := len(name) - 1; i >= 0; i-- {
+			if name[i] == '/' {
+				name = name[i+1:]
+				break
+			}
+		}
+		n := uint32(copy(m.bytes(of.addr+offName, nameLen-1), name))
+		m.put(dentry+OffDentryDParent, dentry)
+		m.put(dentry+OffDentryDName+OffQstrLen, n)
+		m.put(dentry+OffDentryDName+OffQstrName, of.addr+offName)
+		m.put(dentry+OffDentryDInode, of.inode)
+		m.put16(of.inode+OffInodeIMode, uint16(f.Inode().Mode()))
+		m.put(of.inode+OffInodeINlink, 1)
+		m.put(of.inode+OffInodeIRdev, uint32(f.Inode().Rdev()))
+		m.put(of.inode+OffInodeIFop, o.addr)
+		m.listInit(of.inode + OffInodeIDevices)
+		m.listInit(of.inode + OffInodeIRwsem + OffRwSemaphoreWait + OffWaitQueueHeadHead)
+		if cd := f.Cdev(); cd != nil {
+			if p, ok := cd.Private.(uint32); ok {
+				m.put(of.inode+OffInodeICdev, p)
+			}
+		}
+		m.put(of.addr+OffFileFPath+OffPathDentry, dentry)
+		m.put(of.addr+OffFileFInode, of.inode)
+		m.put(of.addr+OffFileFOp, o.addr)
+		m.put(of.addr+OffFileFCount, 1)
+		m.put(of.addr+OffFileFFlags, of.flags)
+		m.put(of.addr+OffFileFMode, fmode(of.flags))
+		m.listInit(of.addr + OffFileFPosLock + OffMutexWait + OffWaitQueueHeadHead)
+		m.put(of.addr+OffFileFCred, c.current()+offCred)
+		if o.proc != nil {
+			m.put(of.inode+OffInodeIPrivate, o.proc.data)
+		}
+		o.s.files[of.addr] = of
+	})
+	return of, err
+}
+
+func fmode(flags uint32) uint32 {
+	mode := uint32(FmodeLseek | FmodePread | FmodePwrite)
+	switch flags & kernel.O_ACCMODE {
+	case kernel.O_RDONLY:
+		return mode | FmodeRead | FmodeCanRead
+	case kernel.O_WRONLY:
+		return mode | FmodeWrite | FmodeCanWrite
+	}
+	return mode | FmodeRead | FmodeWrite | FmodeCanRead | FmodeCanWrite
+}
+
+func (o *fops) doOpen(t *kernel.Task, f *kernel.File) error {
+	c := o.s.Enter(t)
+	of, err := o.newFile(c, f)
+	if err != nil {
+		return kernel.ENOMEM
+	}
+	f.Private = of
+	if o.open == 0 {
+		return nil
+	}
+	r, err := c.Call(o.open, uint64(of.inode), uint64(of.addr))
+	if err != nil { // an oops: the file stays, as in Linux, for the task was killed in the middle of its open
+		return err
+	}
+	if int32(r) != 0 {
+		o.drop(of)
+		if int32(r) > 0 { // Linux hands a positive number out as a descriptor; say so instead
+			o.s.K.Log.Printf(kernel.LevelWarning, "%s: open returned %d, neither 0 nor an error", f.Path(), r)
+			return kernel.EIO
+		}
+		return kernel.Errno(-int32(r))
+	}
+	return o.replaced(c, of)
+}
+
+// replaced follows an open that has put other operations into f_op (replace_fops).
+func (o *fops) replaced(c *Ctx, of *openFile) (err error) {
+	var now *fops
+	o.s.M.Do(func() {
+		if addr := o.s.mem().u32(of.addr + OffFileFOp); addr != o.addr && addr != 0 {
+			now = c.fopsAt(addr)
+		}
+	})
+	if now == nil {
+		return nil
+	}
+	if err = of.k.ReplaceOps(now.k); err != nil {
+		o.drop(of)
+		return err
+	}
+	// C has counted for itself: fops_get of the new module, fops_put of the old.
+	of.ops = now
+	if now.k.Owner != nil {
+		now.k.Owner.Put()
+	}
+	if o.k.Owner != nil {
+		o.k.Owner.Get()
+	}
+	return nil
+}
+
+// drop forgets the file's memory.
+func (o *fops) drop(of *openFile) {
+	o.s.M.Do(func() {
+		o.s.dropPolls(of)
+		delete(o.s.files, of.addr)
+		_ = o.s.M.Free(of.addr)
+		if of.iter != 0 {
+			_ = o.s.M.Free(of.iter)
+		}
+	})
+}
+
+func (o *fops) doRelease(t *kernel.Task, f *kernel.File) {
+	of, ok := f.Private.(*openFile)
+	if !ok {
+		return
+	}
+	c := o.s.Enter(t)
+	of.sync(f)
+	o.s.M.Do(func() { o.s.dropPolls(of) })
+	if o.flush != 0 {
+		if _, err := c.Call(o.flush, uint64(of.addr), 0); err != nil {
+			panic(err)
+		}
+	}
+	if o.release != 0 {
+		if _, err := c.Call(o.release, uint64(of.inode), uint64(of.addr)); err != nil {
+			panic(err)
+		}
+	}
+	o.drop(of)
+}
+
+// sync tells C about flags that F_SETFL has changed.
+func (of *openFile) sync(f *kernel.File) {
+	if flags := f.Flags(); flags != of.flags {
+		of.syncSlow(flags)
+	}
+}
+
+func (of *openFile) syncSlow(flags uint32) {
+	of.flags = flags
+	of.ops.s.M.Do(func() { of.ops.s.mem().put(of.addr+OffFileFFlags, flags) })
+}
+
+// cErrno is an error of a C driver. The kernel must not take its EAGAIN for a Go driver's, which asks it to wait: C drivers wait by themselves.
+type cErrno kernel.Errno
+
+func (e cErrno) Error() string { return kernel.Errno(e).Error() }
+func (e cErrno) Errno() int    { return int(e) }
+
+// count takes the result of a read or write.
+func count(r uint64, n int) (int, error) {
+	v := int32(r)
+	if v < 0 {
+		return 0, cErrno(-v)
+	}
+	return min(int(v), n), nil
+}
+
+func (o *fops) doRead(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	of.sync(f)
+	r, err := c.th.Call(o.read, uint64(of.addr), uint64(c.th.SetUser(0, p)), uint64(len(p)), uint64(of.addr+OffFileFPos))
+	if err != nil {
+		return 0, c.Fault(err)
+	}
+	return count(r, len(p))
+}
+
+func (o *fops) doWrite(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	of.sync(f)
+	r, err := c.th.Call(o.write, uint64(of.addr), uint64(c.th.SetUserRO(0, p)), uint64(len(p)), uint64(of.addr+OffFileFPos))
+	if err != nil {
+		return 0, c.Fault(err)
+	}
+	return count(r, len(p))
+}
+
+// iterBlock is a struct kiocb and the struct iov_iter behind it.
+const iterBlock = SizeofKiocb + SizeofIovIter
+
+// prepare fills in the kiocb and the iterator for one read or write of n bytes at a user or kernel address.
+func (of *openFile) prepare(m mem, iter uint32, addr, n uint32, kind, source uint8, pos uint64) {
+	clear(m.bytes(iter, iterBlock))
+	m.put(iter+OffKiocbKiFilp, of.addr)
+	m.put64(iter+OffKiocbKiPos, pos)
+	i := iter + SizeofKiocb
+	m.put8(i+OffIovIterIterType, kind)
+	m.put8(i+OffIovIterDataSource, source)
+	m.put(i+OffIovIterCount, n)
+	m.put(i+OffIovIterUbuf, addr)
+	m.put(i+OffIovIterNrSegs, 1)
+}
+
+func (o *fops) doIter(t *kernel.Task, f *kernel.File, p []byte, slot uint32, source uint8) (n int, err error) {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	of.sync(f)
+	var user uint32
+	if source == 0 {
+		user = c.th.SetUser(0, p)
+	} else {
+		user = c.th.SetUserRO(0, p)
+	}
+	iter := uint32(0)
+	o.s.M.Do(func() {
+		if iter, err = o.s.M.Alloc(iterBlock, 0, nil); err == nil {
+			m := o.s.mem()
+			of.prepare(m, iter, user, uint32(len(p)), IterUbuf, source, m.u64(of.addr+OffFileFPos))
+		}
+	})
+	if err != nil {
+		return 0, kernel.ENOMEM
+	}
+	r, err := c.th.Call(slot, uint64(iter), uint64(iter+SizeofKiocb))
+	o.s.M.Do(func() {
+		m := o.s.mem()
+		if err == nil && int32(r) > 0 {
+			m.put64(of.addr+OffFileFPos, m.u64(iter+OffKiocbKiPos))
+		}
+		_ = o.s.M.Free(iter)
+	})
+	if err != nil {
+		return 0, c.Fault(err)
+	}
+	return count(r, len(p))
+}
+
+func (o *fops) doReadIter(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
+	return o.doIter(t, f, p, o.readIter, 0)
+}
+
+func (o *fops) doWriteIter(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
+	return o.doIter(t, f, p, o.writeIter, 1)
+}
+
+func (o *fops) doLlseek(t *kernel.Task, f *kernel.File, off int64, whence int) (int64, error) {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	of.sync(f)
+	var mode uint32
+	o.s.M.Do(func() { mode = o.s.mem().u32(of.addr + OffFileFMode) })
+	if mode&FmodeLseek == 0 {
+		return 0, kernel.ESPIPE
+	}
+	r, err := c.th.Call(o.llseek, uint64(of.addr), uint64(off), uint64(uint32(whence)))
+	if err != nil {
+		return 0, c.Fault(err)
+	}
+	if int64(r) < 0 {
+		return 0, cErrno(-int64(r))
+	}
+	return int64(r), nil
+}
+
+func (o *fops) doIoctl(t *kernel.Task, f *kernel.File, cmd uint32, arg kernel.Arg) (int, error) {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	of.sync(f)
+	val := uint64(uint32(arg.Val))
+	if arg.Buf != nil {
+		val = uint64(c.th.SetUser(0, arg.Buf))
+	}
+	r, err := c.th.Call(o.ioctl, uint64(of.addr), uint64(cmd), val)
+	if err != nil {
+		return 0, c.Fault(err)
+	}
+	v := int32(r)
+	if v < 0 && v >= -4095 {
+		return 0, cErrno(-v)
+	}
+	return int(v), nil
+}
+
+func (o *fops) doPoll(t *kernel.Task, f *kernel.File, w *kernel.PollTable) kernel.Events {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	of.sync(f)
+	c.polling, c.file = w, of
+	table := uint32(0)
+	if w != nil {
+		if c.pollTab == 0 {
+			o.s.M.Do(func() { c.current() })
+		}
+		table = c.pollTab
+	}
+	r, err := c.th.Call(o.poll, uint64(of.addr), uint64(table))
+	c.polling, c.file = nil, nil
+	if err != nil {
+		if f, ok := c.Fault(err).(*kernel.Fault); ok {
+			_ = t.Oops(f)
+		}
+		return kernel.PollErr
+	}
+	return kernel.Events(r)
+}
+
+func (o *fops) doFasync(t *kernel.Task, f *kernel.File, on bool) error {
+	of := f.Private.(*openFile)
+	c := o.s.Enter(t)
+	r, err := c.Call(o.fasync, 3, uint64(of.addr), uint64(flag(on)))
+	if err != nil {
+		return err
+	}
+	if int32(r) < 0 {
+		return cErrno(-int32(r))
+	}
+	return nil
+}
+
+// pollEntry stands in a wait queue of C's for one open file, and wakes those who poll it.
+type pollEntry struct {
+	addr uint32 // struct wait_queue_entry
+	head uint32
+	q    kernel.WaitQueue
+}
+
+// pollwait is what poll_wait calls: it puts the file into the queue, once, and the caller of poll behind it.
+func (c *Ctx) pollwait(head uint32) {
+	if c.polling == nil || c.file == nil {
+		return
+	}
+	for _, e := range c.file.polls {
+		if e.head == head {
+			c.polling.Wait(&e.q)
+			return
+		}
+	}
+	addr, err := c.s.M.Alloc(SizeofWaitQueueEntry, 0, nil)
+	if err != nil {
+		return
+	}
+	m := c.mem()
+	e := &pollEntry{addr: addr, head: head}
+	clear(m.bytes(addr, SizeofWaitQueueEntry))
+	m.put(addr+OffWaitQueueEntryFunc, c.s.slots.pollwake)
+	m.listAdd(addr+OffWaitQueueEntryEntry, head+OffWaitQueueHeadHead)
+	c.s.polls[addr] = e
+	c.file.polls = append(c.file.polls, e)
+	c.polling.Wait(&e.q)
+}
+
+func (s *System) dropPolls(of *openFile) {
+	m := s.mem()
+	for _, e := range of.polls {
+		m.listDel(e.addr + OffWaitQueueEntryEntry)
+		delete(s.polls, e.addr)
+		_ = s.M.Free(e.addr)
+	}
+	of.polls = nil
+}
+
+// fasync is what a struct fasync_struct * leads to.
+type fasync struct {
+	list  kernel.FasyncList
+	files map[uint32]bool
+}
+
+// Files. References: fs/fcntl.c fasync_helper; fs/read_write.c; fs/open.c.
+func fsFuncs() []Func {
+	return []Func{
+		V3("__kb_pollwait", func(c *Ctx, filp, head, table uint32) { c.pollwait(head) }),
+		F4("__kb_pollwake", func(c *Ctx, entry, mode, flags, key uint32) int32 {
+			if e := c.s.polls[entry]; e != nil {
+				e.q.WakeAll(kernel.Events(key))
+			}
+			return 1
+		}),
+		F4("fasync_helper", func(c *Ctx, fd int32, filp uint32, on int32, at uint32) int32 {
+			return c.fasyncHelper(filp, on != 0, at)
+		}),
+		V3("kill_fasync", func(c *Ctx, at uint32, sig, band int32) {
+			if a := c.s.asyncs[c.mem().u32(at)]; a != nil {
+				a.list.Kill()
+			}
+		}),
+		F3("filp_open", func(c *Ctx, name uint32, flags int32, mode uint32) uint32 {
+			return c.filpOpen(c.mem().str(name), uint32(flags))
+		}),
+		F2("filp_close", func(c *Ctx, filp, id uint32) int32 { c.fput(filp); return 0 }),
+		V1("fput", func(c *Ctx, filp uint32) { c.fput(filp) }),
+		F1("fget", func(c *Ctx, fd uint32) uint32 { return 0 }),
+		F4("kernel_read", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.kernelIO(filp, buf, n, pos, false) }),
+		F4("kernel_write", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.kernelIO(filp, buf, n, pos, true) }),
+		F4("vfs_read", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.vfsIO(filp, buf, n, pos, false) }),
+		F4("vfs_write", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.vfsIO(filp, buf, n, pos, true) }),
+		F3("vfs_llseek", func(c *Ctx, filp uint32, off int64, whence int32) int64 {
+			of := c.s.files[filp]
+			if of == nil || of.ops.llseek == 0 || c.mem().u32(filp+OffFileFMode)&FmodeLseek == 0 {
+				return -int64(kernel.ESPIPE)
+			}
+			r, _ := c.th.Call(of.ops.llseek, uint64(filp), uint64(off), uint64(uint32(whence)))
+			return int64(r)
+		}),
+		F2("vfs_poll", func(c *Ctx, filp, table uint32) uint32 {
+			of := c.s.files[filp]
+			if of == nil || of.ops.poll == 0 {
+				return uint32(kernel.PollDefault)
+			}
+			r, _ := c.Call(of.ops.poll, uint64(filp), uint64(table))
+			return r
+		}),
+		F3("d_path", func(c *Ctx, path, buf, n uint32) uint32 {
+			name := "/" + c.mem().name(c.mem().u32(c.mem().u32(path+OffPathDentry)+OffDentryDName+OffQstrName))
+			if uint32(len(name))+1 > n {
+				return errPtr(kernel.ENAMETOOLONG)
+			}
+			b := c.mem().bytes(buf, uint32(len(name))+1)
+			copy(b, name)
+			b[len(name)] = 0
+			return buf
+		}),
+	}
+}
+
+func (c *Ctx) fasyncHelper(filp uint32, on bool, at uint32) int32 {
+	m := c.mem()
+	of := c.s.files[filp]
+	if of == nil {
+		return -int32(kernel.EBADF)
+	}
+	handle := m.u32(at)
+	a := c.s.asyncs[handle]
+	if a == nil {
+		if !on {
+			return 0
+		}
+		var err error
+		if handle, err = c.s.M.Alloc(16, 0, nil); err != nil {
+			return -int32(kernel.ENOMEM)
+		}
+		a = &fasync{files: map[uint32]bool{}}
+		c.s.asyncs[handle] = a
+		m.put(at, handle)
+	}
+	t := c.T
+	if t == nil {
+		t = c.s.K.Init()
+	}
+	a.list.Set(t, of.k, on)
+	was := a.files[filp]
+	if on {
+		a.files[filp] = true
+		return 1 - int32(flag(was))
+	}
+	delete(a.files, filp)
+	if len(a.files) == 0 {
+		delete(c.s.asyncs, handle)
+		_ = c.s.M.Free(handle)
+		m.put(at, 0)
+	}
+	return int32(flag(was))
+}
+
+// filpOpen opens a file for C: one whose operations are C's too, for others have no struct file. A task of its own makes the call, so
+// that a module can be loaded for it.
+func (c *Ctx) filpOpen(path string, flags uint32) uint32 {
+	var h *kernel.Handle
+	var err error
+	c.Release(func() {
+		if c.sub == nil {
+			c.sub = c.s.K.NewTask(kernel.WithComm(c.Comm()))
+		}
+		if h, err = c.sub.OpenFile(path, flags); err != nil {
+			return
+		}
+		of, ok := h.File.Private.(*openFile)
+		if !ok {
+			_ = h.Close()
+			c.s.K.Log.Printf(kernel.LevelWarning, "filp_open: %s is not served by a C module, which is all that C modules can open", path)
+			err = kernel.EOPNOTSUPP
+			return
+		}
+		of.handle = h
+	})
+	if err != nil {
+		return errPtr(err)
+	}
+	return h.File.Private.(*openFile).addr
+}
+
+func (c *Ctx) fput(filp uint32) {
+	of := c.s.files[filp]
+	if of == nil {
+		return
+	}
+	n := c.mem().u32(filp+OffFileFCount) - 1
+	c.mem().put(filp+OffFileFCount, n)
+	if h := of.handle; n == 0 && h != nil {
+		of.handle = nil
+		c.Release(func() { _ = h.Close() })
+	}
+}
+
+// kernelIO is kernel_read and kernel_write: kernel memory in both ends, which needs read_iter or write_iter, as in Linux.
+func (c *Ctx) kernelIO(filp, buf, n, pos uint32, write bool) int32 {
+	of := c.s.files[filp]
+	if of == nil {
+		return -int32(kernel.EBADF)
+	}
+	slot, source := of.ops.readIter, uint8(0)
+	if write {
+		slot, source = of.ops.writeIter, 1
+	}
+	if slot == 0 {
+		c.s.K.Log.Printf(kernel.LevelWarning, "kernel %s not supported for file %s (pid: %d comm: %s)",
+			map[bool]string{false: "read", true: "write"}[write], of.k.Path(), c.pid, c.Comm())
+		return -int32(kernel.EINVAL)
+	}
+	m := c.mem()
+	if of.iter == 0 {
+		var err error
+		if of.iter, err = c.s.M.Alloc(iterBlock+SizeofKvec, 0, nil); err != nil {
+			return -int32(kernel.ENOMEM)
+		}
+	}
+	iter, vec := of.iter, of.iter+iterBlock
+	of.iter = 0 // in use, should the operation sleep
+	at := uint64(0)
+	if pos != 0 {
+		at = m.u64(pos)
+	}
+	m.put(vec+OffKvecIovBase, buf)
+	m.put(vec+OffKvecIovLen, n)
+	of.prepare(m, iter, vec, n, IterKvec, source, at)
+	r, err := c.th.Call(slot, uint64(iter), uint64(iter+SizeofKiocb))
+	if err == nil && int32(r) > 0 && pos != 0 {
+		m.put64(pos, m.u64(iter+OffKiocbKiPos))
+	}
+	if of.iter == 0 {
+		of.iter = iter
+	} else {
+		_ = c.s.M.Free(iter)
+	}
+	return int32(r)
+}
+
+// vfsIO is vfs_read and vfs_write: C hands a user address on.
+func (c *Ctx) vfsIO(filp, buf, n, pos uint32, write bool) int32 {
+	of := c.s.files[filp]
+	if of == nil {
+		return -int32(kernel.EBADF)
+	}
+	slot := of.ops.read
+	if write {
+		slot = of.ops.write
+	}
+	if slot == 0 {
+		return -int32(kernel.EINVAL)
+	}
+	r, _ := c.Call(slot, uint64(filp), uint64(buf), uint64(n), uint64(pos))
+	return int32(r)
+}

@@ -1,0 +1,159 @@
+package capi
+
+import (
+	"sync/atomic"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko/machine"
+)
+
+// kthread is a kernel thread: a goroutine with a C thread of its own.
+type kthread struct {
+	c      *Ctx
+	fn     uint32
+	data   uint32
+	stop   atomic.Bool
+	park   atomic.Bool
+	begun  bool
+	result int32
+	done   chan struct{}
+	res    *resource
+	name   *kernel.Task // gives it its number
+}
+
+// exitThread is what kthread_exit unwinds with.
+type exitThread struct{ code int32 }
+
+func (e exitThread) Error() string { return "kthread_exit" }
+
+// Kernel threads. References: kernel/kthread.c.
+func kthreadFuncs() []Func {
+	return []Func{
+		F5("kthread_create_on_node", func(c *Ctx, fn, data uint32, node int32, format, args uint32) uint32 {
+			return c.kthreadCreate(fn, data, c.vformat(format, args))
+		}),
+		F0("kthread_should_stop", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.stop.Load()) }),
+		F0("kthread_should_park", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.park.Load()) }),
+		F1("kthread_stop", func(c *Ctx, task uint32) int32 { return c.kthreadStop(task) }),
+		F1("kthread_park", func(c *Ctx, task uint32) int32 {
+			if t := c.s.tasks[task]; t != nil && t.kt != nil {
+				t.kt.park.Store(true)
+				c.s.wakeUp(task, 0xffff)
+			}
+			return 0
+		}),
+		V1("kthread_unpark", func(c *Ctx, task uint32) {
+			if t := c.s.tasks[task]; t != nil && t.kt != nil {
+				t.kt.park.Store(false)
+				c.s.wakeUp(task, 0xffff)
+			}
+		}),
+		V0("kthread_parkme", func(c *Ctx) {
+			for c.kt != nil && c.kt.park.Load() && !c.kt.stop.Load() {
+				c.mem().put(c.current()+OffTaskStructState, 0x40) // TASK_PARKED
+				c.block(forever)
+			}
+		}),
+		V2("kthread_bind", func(c *Ctx, task, cpu uint32) {}),
+		V1("kthread_exit", func(c *Ctx, code int32) { c.kthreadExit(code) }),
+		V2("kthread_complete_and_exit", func(c *Ctx, done uint32, code int32) {
+			if sym, ok := c.s.M.Builtin().Symbol("complete"); ok && done != 0 {
+				_, _ = c.Call(sym.Addr, uint64(done))
+			}
+			c.kthreadExit(code)
+		}),
+	}
+}
+
+func (c *Ctx) kthreadExit(code int32) {
+	panic(&machine.Trap{Kind: machine.TrapKilled, Err: exitThread{code}})
+}
+
+func (c *Ctx) kthreadCreate(fn, data uint32, name string) uint32 {
+	s := c.s
+	number := s.K.NewTask(kernel.WithComm(name))
+	t, err := s.newCtx(number.Comm(), number.PID())
+	if err != nil {
+		number.Exit()
+		return errPtr(kernel.ENOMEM)
+	}
+	k := &kthread{c: t, fn: fn, data: data, done: make(chan struct{}), name: number}
+	t.kt = k
+	task := t.current()
+	m := c.mem()
+	m.put(task+OffTaskStructKthreadData, data)
+	m.put(task+OffTaskStructState, TaskUninterruptible)
+	t.state.Store(TaskUninterruptible)
+	var owner *Module
+	if mod := c.th.Caller(); mod != nil { // a worker of kernel/lib's work queues is nobody's
+		owner = s.byMach[mod]
+	}
+	k.res = s.own(owner, func() string { return "kernel thread " + name }, func() { k.end() })
+	s.wg.Go(k.run)
+	return task
+}
+
+// end unwinds the thread by force.
+func (k *kthread) end() {
+	close(k.c.kill)
+	<-k.done
+}
+
+func (k *kthread) run() {
+	c := k.c
+	defer func() {
+		c.s.M.Do(func() {
+			k.res.done()
+			close(k.done)
+			c.dropTask()
+		})
+		if c.sub != nil {
+			c.sub.Exit()
+		}
+		k.name.Exit()
+	}()
+	for c.state.Load() != TaskRunning {
+		select {
+		case <-c.wake:
+		case <-c.kill:
+			return
+		}
+	}
+	if k.stop.Load() {
+		k.result = -int32(kernel.EINTR)
+		return
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exitThread:
+			k.result = r.code
+		default:
+			if r != errUnwound {
+				panic(r)
+			}
+		}
+	}()
+	r, err := c.Call(k.fn, uint64(k.data))
+	if f, ok := err.(*kernel.Fault); ok {
+		_ = k.name.Oops(f)
+		k.result = -int32(kernel.EFAULT)
+		return
+	}
+	k.result = int32(r)
+}
+
+// kthreadStop asks the thread to end and waits for it.
+func (c *Ctx) kthreadStop(task uint32) int32 {
+	t := c.s.tasks[task]
+	if t == nil || t.kt == nil {
+		return -int32(kernel.EINTR)
+	}
+	k := t.kt
+	k.stop.Store(true)
+	k.park.Store(false)
+	c.s.wakeUp(task, 0xffff)
+	c.mayBlock()
+	c.Release(func() { <-k.done })
+	return k.result
+}

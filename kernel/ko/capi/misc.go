@@ -1,0 +1,60 @@
+package capi
+
+import (
+	"fmt"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// misc is a registered struct miscdevice.
+type misc struct {
+	k   *kernel.Miscdevice
+	dev uint32 // its struct device
+	res *resource
+}
+
+// Misc devices. References: drivers/char/misc.c.
+func miscFuncs() []Func {
+	return []Func{
+		F1("misc_register", func(c *Ctx, p uint32) int32 { return c.miscRegister(p) }),
+		V1("misc_deregister", func(c *Ctx, p uint32) {
+			d := c.s.miscs[p]
+			if d == nil {
+				c.warn("drivers/char/misc.c", 260, 9, "")
+				return
+			}
+			delete(c.s.miscs, p)
+			d.res.done()
+			c.s.K.MiscDeregister(d.k)
+			c.mem().put(p+OffMiscdeviceMinor, d.k.Minor)
+			c.s.dropDevice(d.dev)
+		}),
+	}
+}
+
+func (c *Ctx) miscRegister(p uint32) int32 {
+	m, s := c.mem(), c.s
+	fops := m.u32(p + OffMiscdeviceFops)
+	if fops == 0 {
+		return -int32(kernel.EINVAL)
+	}
+	d := &misc{k: &kernel.Miscdevice{
+		Minor: m.u32(p + OffMiscdeviceMinor), Name: m.name(m.u32(p + OffMiscdeviceName)), Node: m.name(m.u32(p + OffMiscdeviceNodename)),
+		Mode: uint32(m.u16(p + OffMiscdeviceMode)), Ops: c.fopsAt(fops).k,
+	}}
+	if err := s.K.MiscRegister(d.k); err != nil {
+		return errno(err)
+	}
+	m.put(p+OffMiscdeviceMinor, d.k.Minor)
+	d.dev = c.bareDevice(d.k.Name, kernel.MkDev(kernel.MiscMajor, d.k.Minor), p)
+	m.put(p+OffMiscdeviceThisDevice, d.dev)
+	s.miscs[p] = d
+	d.res = c.own(func() string { return fmt.Sprintf("misc device %d %s", d.k.Minor, d.k.Name) }, func() {
+		s.K.MiscDeregister(d.k)
+		s.M.Do(func() {
+			delete(s.miscs, p)
+			s.dropDevice(d.dev)
+		})
+	})
+	return 0
+}

@@ -1,0 +1,227 @@
+package capi
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko/machine"
+)
+
+// Module is a loaded C module.
+type Module struct {
+	K    *kernel.Module
+	M    *machine.Module
+	This uint32 // address of its struct module, 0 if it has none
+
+	s    *System
+	held map[*resource]bool
+	seq  uint64
+}
+
+// Add enters a module that the machine has loaded.
+func (s *System) Add(k *kernel.Module, m *machine.Module) *Module {
+	mod := &Module{K: k, M: m, s: s}
+	if sec, ok := m.Section(".gnu.linkonce.this_module"); ok && sec.Size >= SizeofModule {
+		mod.This = sec.Addr
+	}
+	s.M.Do(func() {
+		s.byMach[m] = mod
+		if mod.This != 0 {
+			s.modules[mod.This] = mod
+			s.mem().put(mod.This+OffModuleState, ModuleStateComing)
+		}
+	})
+	return mod
+}
+
+// Live tells C that the module's init is done, and gives its memory back.
+func (mod *Module) Live() {
+	mod.s.M.Do(func() {
+		if mod.This != 0 {
+			mod.s.mem().put(mod.This+OffModuleState, ModuleStateLive)
+		}
+		_ = mod.M.FreeInit()
+	})
+}
+
+// Free takes the module out of the machine. What it left behind is given back by force and reported, a line each.
+func (mod *Module) Free() (left []string) {
+	s := mod.s
+	var rest []*resource
+	s.M.Do(func() {
+		for r := range mod.held {
+			rest = append(rest, r)
+		}
+	})
+	slices.SortFunc(rest, func(a, b *resource) int { return int(int64(b.seq) - int64(a.seq)) })
+	for _, r := range rest {
+		if line := r.release(); line != "" {
+			left = append(left, line)
+		}
+	}
+	leaks, err := mod.M.Unload()
+	if err != nil {
+		return append(left, "its code: "+err.Error())
+	}
+	s.M.Do(func() {
+		delete(s.byMach, mod.M)
+		delete(s.modules, mod.This)
+		for _, l := range leaks {
+			left = append(left, fmt.Sprintf("%d bytes of memory at %08x", l.Size, l.Addr))
+			_ = s.M.Free(l.Addr)
+		}
+		for addr, f := range s.fops {
+			if f.mod == mod {
+				delete(s.fops, addr)
+			}
+		}
+	})
+	return left
+}
+
+// resource is something that a module has registered and must give back.
+type resource struct {
+	s     *System
+	owner *Module // nil: the kernel itself
+	seq   uint64
+	what  func() string
+	undo  func() // called without the big lock
+}
+
+// own notes a resource of the module that runs. undo takes it back if the module does not. Needs the big lock.
+func (c *Ctx) own(what func() string, undo func()) *resource { return c.s.own(c.owner(), what, undo) }
+
+func (s *System) own(mod *Module, what func() string, undo func()) *resource {
+	r := &resource{s: s, owner: mod, what: what, undo: undo}
+	if mod == nil {
+		s.anyone[r] = true
+		return r
+	}
+	mod.seq++
+	r.seq = mod.seq
+	if mod.held == nil {
+		mod.held = map[*resource]bool{}
+	}
+	mod.held[r] = true
+	return r
+}
+
+// done forgets a resource that was given back as it should be; it tells whether it was still there. Needs the big lock.
+func (r *resource) done() bool {
+	if r.owner == nil {
+		was := r.s.anyone[r]
+		delete(r.s.anyone, r)
+		return was
+	}
+	was := r.owner.held[r]
+	delete(r.owner.held, r)
+	return was
+}
+
+// release gives it back by force.
+func (r *resource) release() (line string) {
+	was := false
+	r.s.M.Do(func() {
+		if was = r.done(); was {
+			line = r.what()
+		}
+	})
+	if was {
+		r.undo()
+	}
+	return line
+}
+
+func moduleFuncs() []Func {
+	return []Func{
+		F1("try_module_get", func(c *Ctx, mod uint32) uint32 {
+			if m := c.s.modules[mod]; m != nil {
+				return flag(m.K.Get())
+			}
+			return flag(mod == 0)
+		}),
+		V1("__module_get", func(c *Ctx, mod uint32) {
+			if m := c.s.modules[mod]; m != nil {
+				m.K.Get()
+			}
+		}),
+		V1("module_put", func(c *Ctx, mod uint32) {
+			if m := c.s.modules[mod]; m != nil {
+				m.K.Put()
+			}
+		}),
+		F1("module_refcount", func(c *Ctx, mod uint32) int32 {
+			if m := c.s.modules[mod]; m != nil {
+				return int32(m.K.Refcount())
+			}
+			return 0
+		}),
+		V2("__module_put_and_kthread_exit", func(c *Ctx, mod uint32, code int32) {
+			if m := c.s.modules[mod]; m != nil {
+				m.K.Put()
+			}
+			c.kthreadExit(code)
+		}),
+		F3("__request_module", func(c *Ctx, wait, format, args uint32) int32 {
+			name := c.vformat(format, args)
+			var err error
+			ask := func() { err = c.s.K.RequestModule(c.T, name) }
+			if wait == 0 {
+				c.s.wg.Go(ask)
+				return 0
+			}
+			c.Release(ask)
+			return errno(err)
+		}),
+		F1("__symbol_get", func(c *Ctx, name uint32) uint32 {
+			want := c.mem().str(name)
+			for _, m := range c.s.modules {
+				for _, e := range m.K.Exports {
+					if e.Name == want && m.K.State() == kernel.ModuleLive && m.K.Get() {
+						if sym, ok := m.M.Symbol(want); ok {
+							return sym.Addr
+						}
+						m.K.Put()
+					}
+				}
+			}
+			if sym, ok := c.s.M.Builtin().Symbol(want); ok {
+				return sym.Addr
+			}
+			return 0
+		}),
+		V1("__symbol_put", func(c *Ctx, name uint32) {
+			want := c.mem().str(name)
+			for _, m := range c.s.modules {
+				for _, e := range m.K.Exports {
+					if e.Name == want {
+						m.K.Put()
+						return
+					}
+				}
+			}
+		}),
+	}
+}
+
+func flag(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// errno is what a C function returns for a Go error: 0 or a negative number.
+func errno(err error) int32 {
+	if err == nil {
+		return 0
+	}
+	return -int32(kernel.ErrnoOf(err))
+}
+
+// errPtr is ERR_PTR(err).
+func errPtr(err error) uint32 { return uint32(errno(err)) }
+
+// isErr is IS_ERR(p).
+func isErr(p uint32) bool { return p >= 0xfffff001 }

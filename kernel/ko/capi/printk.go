@@ -1,0 +1,95 @@
+package capi
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// The log. References: kernel/printk/printk.c; drivers/base/core.c dev_vprintk_emit; kernel/panic.c.
+func printkFuncs() []Func {
+	list := []Func{
+		F2("_printk", func(c *Ctx, format, args uint32) int32 { return c.printk(format, args) }),
+		F2("_printk_deferred", func(c *Ctx, format, args uint32) int32 { return c.printk(format, args) }),
+		F2("vprintk", func(c *Ctx, format, args uint32) int32 { return c.printk(format, args) }),
+		V0("dump_stack", func(c *Ctx) { c.dumpStack(kernel.LevelWarning) }),
+		V1("dump_stack_lvl", func(c *Ctx, level uint32) { c.dumpStack(levelOf(c.mem().name(level))) }),
+		V2("add_taint", func(c *Ctx, flag, lockdep uint32) { c.s.K.AddTaint(kernel.Taint(1 << (flag & 31))) }),
+		V2("__bug", func(c *Ctx, file uint32, line int32) { c.bug("kernel BUG at %s:%d!", c.mem().name(file), line) }),
+		V5("warn_slowpath_fmt", func(c *Ctx, file uint32, line int32, taint, format, args uint32) {
+			text := ""
+			if format != 0 {
+				text = c.vformat(format, args)
+			}
+			c.warn(c.mem().name(file), int(line), taint, text)
+		}),
+		V2("panic", func(c *Ctx, format, args uint32) {
+			text := c.vformat(format, args)
+			c.s.K.Log.Printf(kernel.LevelEmerg, "Kernel panic - not syncing: %s", strings.TrimSuffix(text, "\n"))
+			c.bug("Kernel panic - not syncing: %s", strings.TrimSuffix(text, "\n"))
+		}),
+		V4("_dev_printk", func(c *Ctx, level, dev, format, args uint32) {
+			c.devPrintk(levelOf(c.mem().name(level)), dev, c.vformat(format, args))
+		}),
+		F4("dev_err_probe", func(c *Ctx, dev uint32, err int32, format, args uint32) int32 {
+			if kernel.Errno(-err) != kernel.EPROBE_DEFER {
+				c.devPrintk(kernel.LevelErr, dev, fmt.Sprintf("error %s: %s", errText(err), c.vformat(format, args)))
+			}
+			return err
+		}),
+	}
+	for i, name := range []string{"emerg", "alert", "crit", "err", "warn", "notice", "info"} {
+		list = append(list, V3("_dev_"+name, func(c *Ctx, dev, format, args uint32) {
+			c.devPrintk(kernel.Level(i), dev, c.vformat(format, args))
+		}))
+	}
+	return list
+}
+
+func errText(err int32) string { return "-" + kernel.Errno(-err).Name() }
+
+func (c *Ctx) printk(format, args uint32) int32 {
+	return int32(c.s.K.Log.Print(c.T, c.vformat(format, args)))
+}
+
+// levelOf reads a "\0014" header.
+func levelOf(s string) kernel.Level {
+	if len(s) >= 2 && s[0] == 1 && s[1] >= '0' && s[1] <= '7' {
+		return kernel.Level(s[1] - '0')
+	}
+	return kernel.LevelDefault
+}
+
+// devPrintk logs "driver device: text".
+func (c *Ctx) devPrintk(level kernel.Level, dev uint32, text string) {
+	if dev == 0 {
+		c.s.K.Log.Print(c.T, fmt.Sprintf("\x01%d(NULL device *): %s", level, text))
+		return
+	}
+	name := c.devName(dev)
+	c.s.K.Log.Print(c.T, fmt.Sprintf("\x01%d%s %s: %s", level, c.devDriver(dev), name, text))
+}
+
+func (c *Ctx) devName(dev uint32) string {
+	m := c.mem()
+	if p := m.u32(dev + OffDeviceInitName); p != 0 {
+		return m.str(p)
+	}
+	return m.name(m.u32(dev + OffDeviceKobj + OffKobjectName))
+}
+
+// devDriver is dev_driver_string.
+func (c *Ctx) devDriver(dev uint32) string {
+	m := c.mem()
+	if d := m.u32(dev + OffDeviceDriver); d != 0 {
+		return m.name(m.u32(d + OffDeviceDriverName))
+	}
+	if b := m.u32(dev + OffDeviceBus); b != 0 {
+		return m.name(m.u32(b + OffBusTypeName))
+	}
+	if cl := m.u32(dev + OffDeviceClass); cl != 0 {
+		return m.name(m.u32(cl + OffClassName))
+	}
+	return ""
+}

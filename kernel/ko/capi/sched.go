@@ -1,0 +1,109 @@
+package capi
+
+import (
+	"time"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// Sleeping and waking. Wait queues, mutexes and completions stand on these, in kernel/lib.
+// References: kernel/sched/core.c; kernel/time/timer.c schedule_timeout.
+func schedFuncs() []Func {
+	return []Func{
+		F0("get_current", func(c *Ctx) uint32 { return c.current() }),
+		V0("schedule", func(c *Ctx) { c.block(forever) }),
+		F1("schedule_timeout", func(c *Ctx, jiffies int32) int32 {
+			if jiffies == maxTimeout {
+				c.block(forever)
+				return maxTimeout
+			}
+			if jiffies < 0 {
+				c.s.K.Log.Printf(kernel.LevelErr, "schedule_timeout: wrong timeout value %x", uint32(jiffies))
+				c.mem().put(c.current()+OffTaskStructState, TaskRunning)
+				return 0
+			}
+			return int32((c.block(time.Duration(jiffies)*tick) + tick - 1) / tick)
+		}),
+		F2("wake_up_state", func(c *Ctx, task, mask uint32) uint32 { return flag(c.s.wakeUp(task, mask)) }),
+		F1("wake_up_process", func(c *Ctx, task uint32) uint32 { return flag(c.s.wakeUp(task, TaskNormal)) }),
+		V0("yield", func(c *Ctx) { c.mayBlock(); c.Release(func() {}) }),
+		F0("__cond_resched", func(c *Ctx) uint32 {
+			if c.th.PreemptCount() != 0 {
+				return 0
+			}
+			c.Release(func() {})
+			return 1
+		}),
+		V2("__might_sleep", func(c *Ctx, file uint32, line int32) {
+			if n := c.th.PreemptCount(); n != 0 {
+				c.s.K.Log.Printf(kernel.LevelErr, "BUG: sleeping function called from invalid context at %s:%d", c.mem().name(file), line)
+				c.s.K.Log.Printf(kernel.LevelErr, "in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: %d, name: %s", c.pid, c.Comm())
+				c.s.K.Log.Printf(kernel.LevelErr, "preempt_count: %x, expected: 0", n)
+				c.dumpStack(kernel.LevelErr)
+			}
+		}),
+		F1("signal_pending", func(c *Ctx, task uint32) uint32 {
+			t := c.s.tasks[task]
+			return flag(t != nil && t.signalPending())
+		}),
+		F1("fatal_signal_pending", func(c *Ctx, task uint32) uint32 {
+			t := c.s.tasks[task]
+			return flag(t != nil && t.T != nil && t.T.Killed())
+		}),
+		V1("__put_task_struct", func(c *Ctx, task uint32) {
+			if t := c.s.tasks[task]; t != nil && t.task != task { // it has ended
+				delete(c.s.tasks, task)
+				_ = c.s.M.Free(task)
+			}
+		}),
+		F3("__get_task_comm", func(c *Ctx, to, n, task uint32) uint32 {
+			b := c.mem().bytes(to, n)
+			clear(b)
+			if n > 0 {
+				copy(b[:n-1], c.mem().str(task+OffTaskStructComm))
+			}
+			return to
+		}),
+		V2("set_user_nice", func(c *Ctx, task uint32, nice int32) { c.mem().put(task+OffTaskStructStaticPrio, uint32(120+nice)) }),
+		V1("sched_set_fifo", func(c *Ctx, task uint32) { c.mem().put(task+OffTaskStructPolicy, 1) }),
+		V2("sched_set_normal", func(c *Ctx, task uint32, nice int32) { c.mem().put(task+OffTaskStructPolicy, 0) }),
+		F1("next_task", func(c *Ctx, task uint32) uint32 { return c.nextTask(task) }),
+		V1("allow_signal", func(c *Ctx, sig int32) { c.signal |= 1 << (uint32(sig-1) & 63) }),
+		V1("disallow_signal", func(c *Ctx, sig int32) { c.signal &^= 1 << (uint32(sig-1) & 63) }),
+		V1("flush_signals", func(c *Ctx, task uint32) {
+			if t := c.s.tasks[task]; t != nil && t.T != nil {
+				for ok := true; ok; {
+					_, ok = t.T.TakeSignal()
+				}
+			}
+		}),
+		F3("send_sig", func(c *Ctx, sig int32, task uint32, priv int32) int32 {
+			t := c.s.tasks[task]
+			if t == nil || t.T == nil {
+				return -int32(kernel.ESRCH)
+			}
+			t.T.Kill(kernel.Signal(sig))
+			return 0
+		}),
+		F1("capable", func(c *Ctx, cap int32) uint32 { return flag(c.T == nil || c.T.Capable()) }),
+	}
+}
+
+const (
+	maxTimeout = 1<<31 - 1
+	tick       = time.Second / Hz
+)
+
+// nextTask walks the tasks that C has seen, init_task last.
+func (c *Ctx) nextTask(task uint32) uint32 {
+	next := uint32(0)
+	for addr := range c.s.tasks {
+		if addr > task && (next == 0 || addr < next) || task == c.s.data["init_task"] && (next == 0 || addr < next) {
+			next = addr
+		}
+	}
+	if next == 0 {
+		next = c.s.data["init_task"]
+	}
+	return next
+}

@@ -1,0 +1,87 @@
+package capi
+
+import "github.com/kobench/kobench/kernel"
+
+// eachAttr walks the attributes of a NULL-terminated list of struct attribute_group.
+func (c *Ctx) eachAttr(groups uint32, fn func(attr uint32)) {
+	m := c.mem()
+	for ; groups != 0; groups += 4 {
+		g := m.u32(groups)
+		if g == 0 {
+			return
+		}
+		for list := m.u32(g + OffAttributeGroupAttrs); list != 0; list += 4 {
+			attr := m.u32(list)
+			if attr == 0 {
+				break
+			}
+			fn(attr)
+		}
+	}
+}
+
+func (c *Ctx) attrName(attr uint32) string { return c.mem().str(c.mem().u32(attr + OffAttributeName)) }
+
+// attrFile makes a file of an attribute that knows its show and store functions: those of devices, classes, drivers and plain
+// kobjects look alike.
+func (c *Ctx) attrFile(dir string, obj, attr uint32) int32 {
+	m, s := c.mem(), c.s
+	show, store := m.u32(attr+OffDeviceAttributeShow), m.u32(attr+OffDeviceAttributeStore)
+	a := &kernel.Attr{}
+	if show != 0 {
+		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, obj, attr) }
+	}
+	if store != 0 {
+		a.Store = func(t *kernel.Task, text string) error { return s.store(t, store, obj, attr, text) }
+	}
+	return errno(s.K.SysAttr(s.K.SysDir(dir), c.attrName(attr), uint32(m.u16(attr+OffAttributeMode)), a))
+}
+
+// Page gives fn a page of kernel memory.
+func (s *System) Page(fn func(p uint32) error) error {
+	var p uint32
+	var err error
+	s.M.Do(func() {
+		if p, err = s.M.Alloc(PageSize, PageSize, nil); err == nil {
+			clear(s.mem().bytes(p, PageSize))
+		}
+	})
+	if err != nil {
+		return kernel.ENOMEM
+	}
+	defer s.M.Do(func() { _ = s.M.Free(p) })
+	return fn(p)
+}
+
+// Show runs a function (object, attribute, page) that writes text and gives its length.
+func (s *System) show(t *kernel.Task, slot, obj, attr uint32) (text string, err error) {
+	err = s.Page(func(p uint32) error {
+		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p))
+		if err != nil {
+			return err
+		}
+		if int32(r) < 0 {
+			return kernel.Errno(-int32(r))
+		}
+		s.M.Do(func() { text = string(s.mem().bytes(p, min(r, PageSize))) })
+		return nil
+	})
+	return text, err
+}
+
+func (s *System) store(t *kernel.Task, slot, obj, attr uint32, text string) error {
+	return s.Page(func(p uint32) error {
+		n := 0
+		s.M.Do(func() { n = copy(s.mem().bytes(p, PageSize-1), text) })
+		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p), uint64(n))
+		if err != nil {
+			return err
+		}
+		if int32(r) < 0 {
+			return kernel.Errno(-int32(r))
+		}
+		return nil
+	})
+}
+
+func sysfsFuncs() []Func { return nil }

@@ -1,0 +1,227 @@
+package capi
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko/machine"
+	"github.com/kobench/kobench/kernel/ko/object"
+)
+
+// System is the C side of one kernel: its machine and what C modules have registered. Fields without a lock of
+// their own belong to the holder of the machine's big lock.
+type System struct {
+	K *kernel.Kernel
+	M *machine.Machine
+
+	modules map[uint32]*Module // by address of struct module
+	byMach  map[*machine.Module]*Module
+	tasks   map[uint32]*Ctx // by address of struct task_struct
+	data    map[string]uint32
+	fops    map[uint32]*fops // by address of struct file_operations
+	files   map[uint32]*openFile
+	polls   map[uint32]*pollEntry
+	cdevs   map[uint32]*cdev
+	regions map[kernel.Dev]*region
+	miscs   map[uint32]*misc
+	classes map[uint32]*class
+	devices map[uint32]*device
+	procs   map[uint32]*procEntry
+	kobjs   map[uint32]*kobj
+	caches  map[uint32]*kmemCache
+	asyncs  map[uint32]*fasync
+	debugs  map[uint32]*debugEntry
+	irqs    map[irqKey]*resource
+	soft    softirq
+	anyone  map[*resource]bool // resources of no module
+
+	slots hostSlots
+	dog   time.Duration
+	salt  uint32 // of the hashes that %p shows
+
+	helpMu  sync.Mutex
+	helpers []*Ctx         // +checklocks:helpMu
+	wg      sync.WaitGroup // goroutines of kthreads, timers and tasklets
+}
+
+// hostSlots are kernel functions that C calls through pointers.
+type hostSlots struct{ pollwait, pollwake, softirq uint32 }
+
+// Config is what a System is made of.
+type Config struct {
+	Machine machine.Config // Host is set by New
+}
+
+// New starts the C side of a kernel.
+func New(k *kernel.Kernel, cfg Config) (*System, error) {
+	s := &System{
+		K: k, modules: map[uint32]*Module{}, byMach: map[*machine.Module]*Module{}, tasks: map[uint32]*Ctx{}, data: map[string]uint32{},
+		fops: map[uint32]*fops{}, files: map[uint32]*openFile{}, polls: map[uint32]*pollEntry{}, cdevs: map[uint32]*cdev{},
+		miscs: map[uint32]*misc{}, classes: map[uint32]*class{}, devices: map[uint32]*device{}, procs: map[uint32]*procEntry{},
+		kobjs: map[uint32]*kobj{}, caches: map[uint32]*kmemCache{}, asyncs: map[uint32]*fasync{}, debugs: map[uint32]*debugEntry{},
+		irqs: map[irqKey]*resource{}, regions: map[kernel.Dev]*region{}, anyone: map[*resource]bool{},
+	}
+	funcs := Funcs()
+	byName := make(map[string]int, len(funcs))
+	for i := range funcs {
+		byName[funcs[i].Name] = i
+	}
+	mc := cfg.Machine
+	if s.dog = mc.Watchdog; s.dog == 0 {
+		s.dog = machine.DefaultWatchdog
+	}
+	mc.Host = func(name string) (machine.HostFunc, bool) {
+		i, ok := byName[name]
+		if !ok {
+			return machine.HostFunc{}, false
+		}
+		return funcs[i].HostFunc, true
+	}
+	var err error
+	if s.M, err = machine.New(mc); err != nil {
+		return nil, err
+	}
+	s.soft.init(s)
+	for name, at := range map[string]*uint32{"__kb_pollwait": &s.slots.pollwait, "__kb_pollwake": &s.slots.pollwake, "__kb_softirq": &s.slots.softirq} {
+		if *at, err = s.M.HostSlot(name); err != nil {
+			_ = s.M.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close ends timers and kernel threads that are left and gives the machine back.
+func (s *System) Close() error {
+	var rest []*resource
+	s.M.Do(func() {
+		for r := range s.anyone {
+			rest = append(rest, r)
+		}
+	})
+	for _, r := range rest {
+		r.release()
+	}
+	s.soft.close()
+	s.wg.Wait()
+	return s.M.Close()
+}
+
+// Funcs are all functions that the package binds, area by area.
+func Funcs() []Func {
+	var all []Func
+	for _, area := range Areas() {
+		all = append(all, area.Funcs...)
+	}
+	return all
+}
+
+// Area is a part of the API: one file of this package.
+type Area struct {
+	Name  string
+	Funcs []Func
+}
+
+// Areas are the parts of the API.
+func Areas() []Area {
+	return []Area{
+		{"printk", printkFuncs()}, {"sprintf", sprintfFuncs()}, {"slab", slabFuncs()}, {"sched", schedFuncs()}, {"kthread", kthreadFuncs()},
+		{"time", timeFuncs()}, {"timer", timerFuncs()}, {"module", moduleFuncs()}, {"fs", fsFuncs()}, {"chrdev", chrdevFuncs()},
+		{"misc", miscFuncs()}, {"kobject", kobjectFuncs()}, {"sysfs", sysfsFuncs()}, {"device", deviceFuncs()}, {"proc", procFuncs()},
+		{"debugfs", debugfsFuncs()}, {"random", randomFuncs()}, {"interrupt", irqFuncs()},
+	}
+}
+
+// Resolve finds a symbol of the base kernel for the linker: C, Go, then data made on demand.
+func (s *System) Resolve(sym *object.Symbol) (machine.Target, error) {
+	if sym.Kind == object.SymData {
+		if t, ok := s.M.Builtin().Target(sym.Name); ok {
+			return t, nil
+		}
+		addr, err := s.dataSymbol(sym.Name)
+		if err != nil {
+			return machine.Target{}, err
+		}
+		return machine.DataTarget(addr), nil
+	}
+	return s.M.Resolve(sym)
+}
+
+// dataSymbols are variables of the kernel that live in Go's part, with their sizes.
+func dataSymbols() map[string]uint32 {
+	return map[string]uint32{
+		"init_task": SizeofTaskStruct, "init_user_ns": 4, "init_uts_ns": SizeofNewUtsname, "kernel_kobj": 4 + SizeofKobject,
+		"kobj_sysfs_ops": SizeofSysfsOps, "sys_tz": 8, "console_loglevel": 4,
+	}
+}
+
+func (s *System) dataSymbol(name string) (addr uint32, err error) {
+	size, ok := dataSymbols()[name]
+	if !ok {
+		return 0, fmt.Errorf("the kernel has no data of this name")
+	}
+	s.M.Do(func() {
+		if addr, ok = s.data[name]; ok {
+			return
+		}
+		if addr, err = s.M.Alloc(size, 0, nil); err != nil {
+			return
+		}
+		m := s.mem()
+		clear(m.bytes(addr, size))
+		s.data[name] = addr
+		switch name {
+		case "init_task":
+			m.put(addr+OffTaskStructRealParent, addr)
+			m.put(addr+OffTaskStructUsage, 2)
+			copy(m.bytes(addr+OffTaskStructComm, TaskCommLen), "swapper/0")
+		case "init_uts_ns":
+			for off, text := range map[uint32]string{OffNewUtsnameSysname: "Linux", OffNewUtsnameNodename: "kobench",
+				OffNewUtsnameRelease: kernel.Release, OffNewUtsnameVersion: "#1 SMP PREEMPT", OffNewUtsnameMachine: "wasm32",
+				OffNewUtsnameDomainname: "(none)"} {
+				copy(m.bytes(addr+off, 64), text)
+			}
+		case "console_loglevel":
+			m.put(addr, uint32(s.K.Log.ConsoleLevel()))
+		case "kernel_kobj":
+			m.put(addr, addr+4)
+			m.put(addr+4+OffKobjectKref, 1)
+			s.kobjs[addr+4] = &kobj{addr: addr + 4, path: "kernel", shown: true}
+		}
+	})
+	return addr, err
+}
+
+// Symbols are the names that the kernel exports to C modules.
+func Symbols(lib *object.Object) []kernel.Symbol {
+	var list []kernel.Symbol
+	addr := uint64(0xc0000000)
+	seen := map[string]bool{}
+	add := func(name string, gpl bool, typ byte) {
+		if !seen[name] {
+			seen[name] = true
+			addr += 16
+			list = append(list, kernel.Symbol{Name: name, GPL: gpl, Type: typ, Addr: addr})
+		}
+	}
+	for i := range lib.Symbols {
+		s := &lib.Symbols[i]
+		if s.Defined() && !s.Local() && (s.Kind == object.SymFunc || s.Kind == object.SymData) {
+			typ := byte('T')
+			if s.Kind == object.SymData {
+				typ = 'D'
+			}
+			add(s.Name, false, typ)
+		}
+	}
+	for _, f := range Funcs() {
+		add(f.Name, f.GPL, 'T')
+	}
+	for name := range dataSymbols() {
+		add(name, false, 'D')
+	}
+	// The stubs that the machine supplies to kernel/lib are not for modules.
+	return list
+}

@@ -1,0 +1,335 @@
+package capi
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko/machine"
+)
+
+// softirq runs timers and tasklets, one at a time, on a C thread of its own. A function that runs there must not sleep.
+type softirq struct {
+	s       *System
+	mu      sync.Mutex // held while something runs
+	c       *Ctx       // +checklocks:mu
+	timers  map[uint32]*timer
+	running uint32 // the timer or tasklet whose function runs
+	closed  bool
+}
+
+// timer is a pending struct timer_list or struct hrtimer.
+type timer struct {
+	addr uint32
+	high bool
+	t    *time.Timer
+	res  *resource
+}
+
+func (q *softirq) init(s *System) {
+	q.s, q.timers = s, map[uint32]*timer{}
+}
+
+// close lets what runs come to its end.
+func (q *softirq) close() {
+	q.s.M.Do(func() {
+		q.closed = true
+		for addr, t := range q.timers {
+			t.t.Stop()
+			delete(q.timers, addr)
+		}
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+}
+
+// run calls fn(arg) in interrupt context; kind says of what.
+func (q *softirq) run(addr uint32, kind softKind) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.c == nil {
+		c, err := q.s.newCtx("ksoftirqd/0", 0)
+		if err != nil {
+			return
+		}
+		q.c = c
+	}
+	defer func() { _ = recover() }() // of a machine that is closing
+	if _, err := q.c.Call(q.s.slots.softirq, uint64(addr), uint64(kind)); err != nil {
+		if f, ok := err.(*kernel.Fault); ok {
+			q.s.K.NewTask(kernel.WithComm("ksoftirqd/0")).Oops(f)
+		}
+		q.s.M.Do(func() { q.running = 0 })
+	}
+}
+
+type softKind uint32
+
+const (
+	softTimer softKind = iota
+	softHrtimer
+	softTasklet
+)
+
+// dispatch is the inside of run, with the big lock held.
+func (c *Ctx) dispatch(addr uint32, kind softKind) {
+	q, m := &c.s.soft, c.mem()
+	if q.closed {
+		return
+	}
+	c.th.PreemptDisable()
+	defer c.th.PreemptEnable()
+	count := uint32(0)
+	if sym, ok := c.s.M.Builtin().Symbol("__preempt_count"); ok {
+		count = sym.Addr
+		m.put(count, m.u32(count)+SoftirqOffset)
+	}
+	q.running = addr
+	switch kind {
+	case softTimer:
+		c.fireTimer(addr)
+	case softHrtimer:
+		c.fireHrtimer(addr)
+	case softTasklet:
+		c.fireTasklet(addr)
+	}
+	q.running = 0
+	if count != 0 {
+		m.put(count, m.u32(count)-SoftirqOffset)
+	}
+}
+
+func (c *Ctx) fireTimer(addr uint32) {
+	t, m := c.s.soft.timers[addr], c.mem()
+	if t == nil || t.high {
+		return
+	}
+	if left := int32(m.u32(addr+OffTimerListExpires) - uint32(c.s.jiffies())); left > 0 && m.u32(addr+OffTimerListEntry+4) != 0 {
+		t.t.Reset(time.Duration(left) * tick)
+		return
+	}
+	c.s.forget(t)
+	arg := addr
+	if m.u32(addr+OffTimerListFlags)&TimerOldstyle != 0 {
+		arg = m.u32(addr + OffTimerListData)
+	}
+	_, _ = c.Call(m.u32(addr+OffTimerListFunction), uint64(arg))
+}
+
+func (c *Ctx) fireHrtimer(addr uint32) {
+	t, m := c.s.soft.timers[addr], c.mem()
+	if t == nil || !t.high {
+		return
+	}
+	c.s.forget(t)
+	m.put(addr+OffHrtimerState, 2)
+	again, err := c.Call(m.u32(addr+OffHrtimerFunction), uint64(addr))
+	if err != nil {
+		return
+	}
+	state := m.u32(addr+OffHrtimerState) &^ 2
+	m.put(addr+OffHrtimerState, state)
+	if again == HrtimerRestart && state&1 == 0 {
+		c.startHrtimer(addr)
+	}
+}
+
+func (c *Ctx) fireTasklet(addr uint32) {
+	m := c.mem()
+	state := m.u32(addr + OffTaskletStructState)
+	if state&1 == 0 {
+		return // killed
+	}
+	if m.u32(addr+OffTaskletStructCount) != 0 { // disabled: again later
+		c.s.after(time.Millisecond, addr, softTasklet)
+		return
+	}
+	m.put(addr+OffTaskletStructState, state&^1)
+	arg := addr
+	if m.u8(addr+OffTaskletStructUseCallback) == 0 {
+		arg = m.u32(addr + OffTaskletStructData)
+	}
+	_, _ = c.Call(m.u32(addr+OffTaskletStructFunc), uint64(arg))
+}
+
+func (s *System) after(d time.Duration, addr uint32, kind softKind) *time.Timer {
+	return time.AfterFunc(max(d, 0), func() { s.soft.run(addr, kind) })
+}
+
+// forget takes a timer out of the list of pending ones.
+func (s *System) forget(t *timer) {
+	t.t.Stop()
+	delete(s.soft.timers, t.addr)
+	t.res.done()
+	m := s.mem()
+	if t.high {
+		m.put(t.addr+OffHrtimerState, m.u32(t.addr+OffHrtimerState)&^1)
+		return
+	}
+	m.put64(t.addr+OffTimerListEntry, 0)
+}
+
+func (c *Ctx) start(addr uint32, d time.Duration, high bool) {
+	s := c.s
+	if s.soft.closed {
+		return
+	}
+	kind, what := softTimer, "timer"
+	if high {
+		kind, what = softHrtimer, "hrtimer"
+	}
+	t := &timer{addr: addr, high: high}
+	var owner *Module
+	if mod := c.heapOwner(); mod != nil {
+		owner = s.byMach[mod]
+	}
+	t.res = s.own(owner, func() string { return fmt.Sprintf("%s at %08x, still pending", what, addr) }, func() {
+		t.t.Stop()
+		s.M.Do(func() { delete(s.soft.timers, addr) })
+		s.soft.mu.Lock()   // one that fires now comes to its end first
+		s.soft.mu.Unlock() //nolint:staticcheck
+	})
+	s.soft.timers[addr] = t
+	t.t = s.after(d, addr, kind)
+}
+
+// delTimer is del_timer and, with wait, del_timer_sync.
+func (c *Ctx) delTimer(addr uint32, wait bool) uint32 {
+	t := c.s.soft.timers[addr]
+	if t != nil {
+		c.s.forget(t)
+	}
+	if wait {
+		c.waitSoft(addr)
+		if again := c.s.soft.timers[addr]; again != nil { // it has started itself again
+			c.s.forget(again)
+		}
+	}
+	return flag(t != nil)
+}
+
+// waitSoft waits until the function of addr does not run.
+func (c *Ctx) waitSoft(addr uint32) {
+	q := &c.s.soft
+	for q.running == addr && q.c != c {
+		c.mayBlock()
+		c.Release(func() {
+			q.mu.Lock()
+			q.mu.Unlock() //nolint:staticcheck
+		})
+	}
+}
+
+func (c *Ctx) modTimer(addr, expires uint32, only bool) uint32 {
+	m := c.mem()
+	t := c.s.soft.timers[addr]
+	if t == nil && only {
+		return 0
+	}
+	if m.u32(addr+OffTimerListFunction) == 0 {
+		c.warn("kernel/time/timer.c", 1130, 9, "")
+		return 0
+	}
+	if t != nil {
+		c.s.forget(t)
+	}
+	m.put(addr+OffTimerListExpires, expires)
+	m.put(addr+OffTimerListEntry+4, addr) // pending: pprev is not NULL
+	c.start(addr, time.Duration(int32(expires-uint32(c.s.jiffies())))*tick, false)
+	return flag(t != nil)
+}
+
+func (c *Ctx) startHrtimer(addr uint32) {
+	m := c.mem()
+	m.put(addr+OffHrtimerState, m.u32(addr+OffHrtimerState)|1)
+	c.start(addr, time.Duration(int64(m.u64(addr+OffHrtimerExpires))-c.clock(addr)), true)
+}
+
+// clock is what an hrtimer's time is measured by.
+func (c *Ctx) clock(addr uint32) int64 {
+	if c.mem().u32(addr+OffHrtimerClock) == ClockRealtime {
+		return time.Now().UnixNano()
+	}
+	return int64(c.s.K.Uptime())
+}
+
+// Timers and tasklets. References: kernel/time/timer.c; kernel/time/hrtimer.c; kernel/softirq.c.
+func timerFuncs() []Func {
+	return []Func{
+		V2("__kb_softirq", func(c *Ctx, addr, kind uint32) { c.dispatch(addr, softKind(kind)) }),
+		V5("init_timer_key", func(c *Ctx, addr, fn, flags, name, key uint32) {
+			m := c.mem()
+			clear(m.bytes(addr, SizeofTimerList))
+			m.put(addr+OffTimerListFunction, fn)
+			m.put(addr+OffTimerListFlags, flags)
+		}),
+		V1("add_timer", func(c *Ctx, addr uint32) {
+			if c.s.soft.timers[addr] != nil {
+				c.bug("kernel BUG at kernel/time/timer.c:1152!")
+			}
+			c.modTimer(addr, c.mem().u32(addr+OffTimerListExpires), false)
+		}),
+		F2("mod_timer", func(c *Ctx, addr, expires uint32) uint32 { return c.modTimer(addr, expires, false) }),
+		F2("mod_timer_pending", func(c *Ctx, addr, expires uint32) uint32 { return c.modTimer(addr, expires, true) }),
+		F1("del_timer", func(c *Ctx, addr uint32) uint32 { return c.delTimer(addr, false) }),
+		F1("del_timer_sync", func(c *Ctx, addr uint32) uint32 { return c.delTimer(addr, true) }),
+		V3("hrtimer_init", func(c *Ctx, addr, clock, mode uint32) {
+			clear(c.mem().bytes(addr, SizeofHrtimer))
+			c.mem().put(addr+OffHrtimerClock, clock)
+		}),
+		V4("hrtimer_start_range_ns", func(c *Ctx, addr uint32, at, slack uint64, mode uint32) {
+			if t := c.s.soft.timers[addr]; t != nil {
+				c.s.forget(t)
+			}
+			if mode&HrtimerModeRel != 0 {
+				at += uint64(c.clock(addr))
+			}
+			c.mem().put64(addr+OffHrtimerExpires, at)
+			c.startHrtimer(addr)
+		}),
+		F1("hrtimer_cancel", func(c *Ctx, addr uint32) uint32 { return c.delTimer(addr, true) }),
+		F1("hrtimer_try_to_cancel", func(c *Ctx, addr uint32) int32 {
+			if c.s.soft.running == addr {
+				return -1
+			}
+			return int32(c.delTimer(addr, false))
+		}),
+		F1("hrtimer_active", func(c *Ctx, addr uint32) uint32 {
+			return flag(c.s.soft.timers[addr] != nil || c.s.soft.running == addr)
+		}),
+		F3("hrtimer_forward", func(c *Ctx, addr uint32, now, interval int64) int64 {
+			m := c.mem()
+			at := int64(m.u64(addr + OffHrtimerExpires))
+			if interval <= 0 || now < at {
+				return 0
+			}
+			n := (now-at)/interval + 1
+			m.put64(addr+OffHrtimerExpires, uint64(at+n*interval))
+			return n
+		}),
+		F2("__hrtimer_get_remaining", func(c *Ctx, addr, adjust uint32) int64 {
+			return int64(c.mem().u64(addr+OffHrtimerExpires)) - c.clock(addr)
+		}),
+		V1("__tasklet_schedule", func(c *Ctx, addr uint32) { c.s.after(0, addr, softTasklet) }),
+		V1("__tasklet_hi_schedule", func(c *Ctx, addr uint32) { c.s.after(0, addr, softTasklet) }),
+		V3("tasklet_init", func(c *Ctx, addr, fn, data uint32) {
+			m := c.mem()
+			clear(m.bytes(addr, SizeofTaskletStruct))
+			m.put(addr+OffTaskletStructFunc, fn)
+			m.put(addr+OffTaskletStructData, data)
+		}),
+		V2("tasklet_setup", func(c *Ctx, addr, fn uint32) {
+			m := c.mem()
+			clear(m.bytes(addr, SizeofTaskletStruct))
+			m.put8(addr+OffTaskletStructUseCallback, 1)
+			m.put(addr+OffTaskletStructFunc, fn)
+		}),
+		V1("tasklet_kill", func(c *Ctx, addr uint32) {
+			c.waitSoft(addr)
+			c.mem().put(addr+OffTaskletStructState, 0)
+		}),
+	}
+}
+
+var _ = machine.TrapKilled

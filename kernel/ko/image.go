@@ -1,0 +1,200 @@
+package ko
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko/capi"
+	"github.com/kobench/kobench/kernel/ko/machine"
+	"github.com/kobench/kobench/kernel/ko/object"
+)
+
+// image is a parsed module file.
+type image struct {
+	f      *format
+	o      *object.Object
+	signed bool
+}
+
+// Modinfo is the .modinfo section.
+func (g *image) Modinfo() []string {
+	var list []string
+	for _, kv := range object.Modinfo(g.o) {
+		list = append(list, kv.Key+"="+kv.Value)
+	}
+	return list
+}
+
+// info is the first value of a key of .modinfo.
+func (g *image) info(key string) string {
+	for _, kv := range object.Modinfo(g.o) {
+		if kv.Key == key {
+			return kv.Value
+		}
+	}
+	return ""
+}
+
+// Signed reports whether a signature stood at the end of the file.
+func (g *image) Signed() bool { return g.signed }
+
+// Builtin names the driver linked into the program that the file stands for, "" for a module with code of its own.
+func (g *image) Builtin() string { return g.info(builtinKey) }
+
+// Undefined are the symbols that the module cannot do without.
+func (g *image) Undefined() []string {
+	var names []string
+	for _, s := range g.o.Undefined() {
+		if !s.Weak() && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// cExport is what an exported symbol of a C module holds in kernel.Symbol.Value.
+type cExport struct{ mod *machine.Module }
+
+// Link places the module in the machine and fills in what the kernel needs to run it.
+func (g *image) Link(m *kernel.Module, found map[string]*kernel.Symbol) error {
+	sys, err := g.f.system()
+	if err != nil {
+		g.f.k.Log.Printf(kernel.LevelErr, "%s: cannot start the machine for C modules: %v", m.Name, err)
+		return kernel.ENOMEM
+	}
+	mod, err := sys.M.Load(g.o, machine.LoadOptions{Name: m.Name, Resolve: func(s *object.Symbol) (machine.Target, error) {
+		sym := found[s.Name]
+		if sym == nil || sym.Value == nil {
+			return sys.Resolve(s)
+		}
+		e, ok := sym.Value.(cExport)
+		if !ok {
+			return machine.Target{}, fmt.Errorf("%s exports it as a Go value, which C cannot use", sym.Owner.Name)
+		}
+		t, ok := e.mod.Target(s.Name)
+		if !ok {
+			return machine.Target{}, fmt.Errorf("it is gone from %s", e.mod.Name())
+		}
+		return t, nil
+	}})
+	if err != nil {
+		g.f.k.Log.Printf(kernel.LevelErr, "%s: %v", m.Name, err)
+		if errors.Is(err, machine.ErrNoMemory) {
+			return kernel.ENOMEM
+		}
+		return kernel.ENOEXEC
+	}
+	g.describe(m, mod)
+	c := sys.Add(m, mod)
+	p := &params{sys: sys, mod: mod}
+	if err := g.fill(m, mod, sys, p); err != nil {
+		g.f.k.Log.Printf(kernel.LevelErr, "%s: %v", m.Name, err)
+		c.Free()
+		return kernel.ENOEXEC
+	}
+	m.FreeInit = c.Live
+	m.Free = func() []string {
+		p.free()
+		return c.Free()
+	}
+	return nil
+}
+
+// describe fills in sizes, addresses and names.
+func (g *image) describe(m *kernel.Module, mod *machine.Module) {
+	core, init := mod.Size()
+	m.CoreSize, m.InitSize = pages(core), pages(init)
+	for _, s := range mod.Sections() {
+		m.Sections = append(m.Sections, kernel.Symbol{Name: s.Name, Addr: uint64(s.Addr)})
+		if !s.Init && (m.Addr == 0 || uint64(s.Addr) < m.Addr) {
+			m.Addr = uint64(s.Addr)
+		}
+	}
+	for _, fn := range mod.Funcs() {
+		if fn.Name != "" {
+			m.Symtab = append(m.Symtab, kernel.Symbol{Name: fn.Name, Type: 't', Addr: uint64(fn.Slot)})
+		}
+	}
+	for _, s := range mod.Symbols() {
+		if !s.Func {
+			m.Symtab = append(m.Symtab, kernel.Symbol{Name: s.Name, Type: 'd', Addr: uint64(s.Addr)})
+		}
+	}
+}
+
+func pages(n uint32) uint32 { return (n + capi.PageSize - 1) &^ (capi.PageSize - 1) }
+
+// fill sets Init, Exit, Params and Exports.
+func (g *image) fill(m *kernel.Module, mod *machine.Module, sys *capi.System, p *params) error {
+	init, hasInit := mod.Symbol("init_module")
+	exit, hasExit := mod.Symbol("cleanup_module")
+	for _, s := range []struct {
+		machine.Symbol
+		ok   bool
+		want string
+	}{{init, hasInit, "_i"}, {exit, hasExit, "_"}} {
+		if s.ok && (!s.Func || s.Type.Key() != s.want) {
+			return fmt.Errorf("%s is %v, not the function that module_init and module_exit make", s.Name, s.Type)
+		}
+	}
+	ctors := mod.Ctors()
+	m.Init = func(env *kernel.Env) error {
+		c := sys.Enter(env.Task)
+		for _, slot := range ctors {
+			if _, err := c.Call(slot); err != nil {
+				return err
+			}
+		}
+		if !hasInit {
+			return nil
+		}
+		r, err := c.Call(init.Addr)
+		switch n := int32(r); {
+		case err != nil:
+			return err
+		case n < 0:
+			return kernel.Errno(-n)
+		case n > 0:
+			return kernel.InitValue(n)
+		}
+		return nil
+	}
+	if hasExit {
+		m.Exit = func(env *kernel.Env) {
+			if _, err := sys.Enter(env.Task).Call(exit.Addr); err != nil {
+				env.Fail(err)
+			}
+		}
+	}
+	m.Permanent = hasInit && !hasExit
+	if err := exports(m, mod, sys); err != nil {
+		return err
+	}
+	return p.read(m, g)
+}
+
+// exports reads the symbol table sections, ___ksymtab+NAME and ___ksymtab_gpl+NAME.
+func exports(m *kernel.Module, mod *machine.Module, sys *capi.System) error {
+	for _, s := range mod.Sections() {
+		name, ok := strings.CutPrefix(s.Name, "___ksymtab+")
+		onlyGPL := false
+		if !ok {
+			if name, onlyGPL = strings.CutPrefix(s.Name, "___ksymtab_gpl+"); !onlyGPL {
+				continue
+			}
+		}
+		sym, found := mod.Symbol(name)
+		if !found {
+			return fmt.Errorf("exports %s, which it does not define", name)
+		}
+		typ := byte('D')
+		if sym.Func {
+			typ = 'T'
+		}
+		m.Exports = append(m.Exports, kernel.Symbol{Name: name, GPL: onlyGPL, Type: typ, Addr: uint64(sym.Addr), Value: cExport{mod}})
+	}
+	return nil
+}

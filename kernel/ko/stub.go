@@ -1,0 +1,3 @@
+package ko
+
+const builtinKey = "kobench.builtin"
