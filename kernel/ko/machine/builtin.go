@@ -121,12 +121,11 @@ func (m *Machine) builtinTarget(name string) (Target, bool) {
 	if b == nil {
 		return Target{}, false
 	}
-	s, ok := b.mod.o.Lookup(name)
-	if !ok || !s.Defined() || s.Local() {
+	sym, ok := b.mod.symbols[name]
+	if !ok {
 		return Target{}, false
 	}
-	sym := b.mod.symbols[name]
-	b.pending = append(b.pending, s)
+	b.pending = append(b.pending, &b.mod.o.Symbols[sym.index])
 	if !sym.Func {
 		return Target{Addr: sym.Addr}, true
 	}

@@ -136,10 +136,10 @@ func (mod *Module) place() error {
 func newInfo(img *object.Image) *info {
 	in := &info{funcs: img.Funcs, ctors: img.Ctors, symbols: make(map[string]Symbol, len(img.Globals))}
 	for name, d := range img.Globals {
-		s := Symbol{Name: name, Addr: d.Addr, Size: d.Size}
+		s := Symbol{Name: name, Addr: d.Addr, Size: d.Size, index: d.Symbol}
 		if d.Func >= 0 {
 			f := &img.Funcs[d.Func]
-			s = Symbol{Name: name, Addr: f.Slot, Func: true, Type: f.Type, closed: f.Closed}
+			s = Symbol{Name: name, Addr: f.Slot, Func: true, Type: f.Type, closed: f.Closed, index: d.Symbol}
 		}
 		in.symbols[name] = s
 	}

@@ -59,6 +59,7 @@ type Symbol struct {
 	Type object.FuncType // of a function
 
 	closed bool
+	index  int // in Object.Symbols
 }
 
 // Section is a data section of a loaded module.

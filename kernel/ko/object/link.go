@@ -103,6 +103,7 @@ type Image struct {
 
 // Def is a defined symbol of an Image.
 type Def struct {
+	Symbol int // index in Object.Symbols
 	Func int    // index in Image.Funcs, -1 for data
 	Addr uint32 // of data
 	Size uint32
@@ -229,7 +230,7 @@ func (l *linker) globals() error {
 		if !s.Defined() || s.Local() || s.Name == "" {
 			continue
 		}
-		d := Def{Func: -1}
+		d := Def{Symbol: i, Func: -1}
 		switch s.Kind {
 		case SymFunc:
 			d.Func = int(s.Index - l.o.numImpFuncs)
