@@ -103,10 +103,10 @@ type Image struct {
 
 // Def is a defined symbol of an Image.
 type Def struct {
-	Symbol int // index in Object.Symbols
-	Func int    // index in Image.Funcs, -1 for data
-	Addr uint32 // of data
-	Size uint32
+	Symbol int    // index in Object.Symbols
+	Func   int    // index in Image.Funcs, -1 for data
+	Addr   uint32 // of data
+	Size   uint32
 }
 
 // The first imports of an Image, in this order.
