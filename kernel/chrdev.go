@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // Limits of character device numbers (include/linux/fs.h).
@@ -31,7 +30,6 @@ type Cdev struct {
 
 	dev   Dev
 	count uint32
-	refs  atomic.Int32
 }
 
 // put gives back what lookup took.

@@ -128,20 +128,20 @@ func (ns *nameSpace) attach(dir *Inode, name string, child *Inode) error {
 	return dir.attachLocked(name, child)
 }
 
-func (dir *Inode) attachLocked(name string, child *Inode) error {
-	if !dir.IsDir() {
+func (i *Inode) attachLocked(name string, child *Inode) error {
+	if !i.IsDir() {
 		return ENOTDIR
 	}
-	if dir.nlink == 0 {
+	if i.nlink == 0 {
 		return ENOENT
 	}
-	if _, taken := dir.children[name]; taken {
+	if _, taken := i.children[name]; taken {
 		return EEXIST
 	}
-	dir.children[name] = child
-	child.parent = dir
+	i.children[name] = child
+	child.parent = i
 	if child.IsDir() {
-		dir.nlink++
+		i.nlink++
 	}
 	return nil
 }
@@ -153,14 +153,14 @@ func (ns *nameSpace) detach(dir *Inode, name string) {
 	dir.detachLocked(name)
 }
 
-func (dir *Inode) detachLocked(name string) {
-	child, ok := dir.children[name]
+func (i *Inode) detachLocked(name string) {
+	child, ok := i.children[name]
 	if !ok {
 		return
 	}
-	delete(dir.children, name)
+	delete(i.children, name)
 	if child.IsDir() {
-		dir.nlink--
+		i.nlink--
 		for n := range child.children {
 			child.detachLocked(n)
 		}
