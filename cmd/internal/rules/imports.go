@@ -26,7 +26,7 @@ func edges() map[string][]string {
 		"github.com/tarm/serial":         {"hw/serial/host"},
 		"github.com/google/gousb":        {"hw/usb/host"},
 		"github.com/creack/pty":          {"hw/serial", "cmd"},
-		"github.com/gopacket/gopacket":   {"hw/usb", "cmd"},
+		"github.com/gopacket/gopacket":   {"hw", "cmd"},
 		"github.com/klauspost/compress":  {"kernel/kmod", "cmd"},
 		"github.com/ulikunitz/xz":        {"kernel/kmod", "cmd"},
 		"github.com/goccy/go-yaml":       {"drivers/board", "bench", "cmd"},
