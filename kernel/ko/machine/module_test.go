@@ -107,7 +107,7 @@ func TestSignatures(t *testing.T) {
 	require.EqualValues(t, -17, int64(k.call(t, mod, "llseek", 0, math.MaxUint64-9, 3)))
 	require.Equal(t, math.Float64bits(5), k.call(t, mod, "scale", math.Float64bits(2.5), f32(2)))
 	require.Equal(t, f32(1.5), k.call(t, mod, "half", f32(3)))
-	require.EqualValues(t, 1<<40+1+1+2+3+4+5, k.call(t, mod, "call_many", 1, 1<<40))
+	require.Equal(t, uint64(1<<40+1+1+2+3+4+5), k.call(t, mod, "call_many", 1, 1<<40))
 	k.call(t, mod, "nothing")
 	require.EqualValues(t, 1, k.call(t, mod, "count"))
 	s, err := k.m.HostSlot("printk")
@@ -366,7 +366,7 @@ func TestOutOfMemory(t *testing.T) {
 func TestInterpreter(t *testing.T) {
 	k := newKern(t, Config{Interpreter: true})
 	mod := k.load(t, "sigs")
-	require.EqualValues(t, 1<<40+1+1+2+3+4+5, k.call(t, mod, "call_many", 1, 1<<40))
+	require.Equal(t, uint64(1<<40+1+1+2+3+4+5), k.call(t, mod, "call_many", 1, 1<<40))
 	_, err := mod.Unload()
 	require.NoError(t, err)
 }
