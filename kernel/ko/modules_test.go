@@ -1,0 +1,134 @@
+package ko_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kobench/kobench/fixtures"
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/ko"
+)
+
+func TestParameters(t *testing.T) {
+	k := boot(t, ko.Config{})
+	for _, tc := range []struct {
+		args string
+		err  error
+		log  string
+	}{
+		{"", nil, "parm: Hello world flag=0 narr=0 us=7"},
+		{"whom=you flag=y arr=1,2,3 us=9", nil, "parm: Hello you flag=1 narr=3 us=9"},
+		{`whom="two words" flag`, nil, "parm: Hello two words flag=1 narr=0 us=7"},
+		{"count=x", kernel.EINVAL, "parm: `x' invalid for parameter `count'"},
+		{"us=70000", kernel.ERANGE, "parm: `70000' invalid for parameter `us'"},
+		{"count", kernel.EINVAL, "parm: `' invalid for parameter `count'"},
+		{"arr=1,2,3,4,5", kernel.EINVAL, "arr: can only take 4 arguments"},
+		{"bogus=1", nil, "parm: unknown parameter 'bogus' ignored"},
+		{"whom=" + strings.Repeat("x", 1025), kernel.ENOSPC, "whom: string parameter too long"},
+	} {
+		k.Log.Clear()
+		err := insmod(t, k, "parm", tc.args)
+		if tc.err != nil {
+			require.ErrorIs(t, err, tc.err, tc.args)
+		} else {
+			require.NoError(t, err, tc.args)
+			rmmod(t, k, "parm")
+		}
+		require.Contains(t, strings.Join(logged(k), "\n"), tc.log, tc.args)
+	}
+}
+
+func TestModuleErrors(t *testing.T) {
+	k := boot(t, ko.Config{})
+	require.ErrorIs(t, insmod(t, k, "unk", ""), kernel.ENOENT)
+	require.Contains(t, logged(k), "unk: Unknown symbol no_such_symbol (err -2)")
+	require.ErrorIs(t, insmod(t, k, "depb", ""), kernel.ENOENT)
+	err := insmod(t, k, "initfail", "")
+	require.Error(t, err)
+	require.Empty(t, k.Modules())
+	require.NoError(t, insmod(t, k, "depa", ""))
+	require.NoError(t, insmod(t, k, "depb", ""), k.Log.Text())
+	require.ErrorIs(t, insmod(t, k, "dupsym", ""), kernel.ENOEXEC)
+	task := k.NewTask()
+	require.ErrorIs(t, task.DeleteModule("depa", 0), kernel.EAGAIN)
+	task.Exit()
+	rmmod(t, k, "depb")
+	rmmod(t, k, "depa")
+}
+
+func TestDevices(t *testing.T) {
+	k := boot(t, ko.Config{})
+	t.Run("chrb", func(t *testing.T) {
+		require.NoError(t, insmod(t, k, "chrb", ""), k.Log.Text())
+		task := k.NewTask()
+		fd, err := task.Open("/dev/chrb", kernel.O_RDWR)
+		require.NoError(t, err, k.Log.Text())
+		p := []byte("xyz")
+		n, err := task.Read(fd, p)
+		require.NoError(t, err)
+		require.Equal(t, 3, n)
+		require.Equal(t, "\x00\x00\x00", string(p))
+		n, err = task.Write(fd, p)
+		require.NoError(t, err)
+		require.Equal(t, 3, n)
+		pos, err := task.Lseek(fd, 0, kernel.SEEK_CUR)
+		require.NoError(t, err)
+		require.EqualValues(t, 6, pos)
+		r, err := task.Ioctl(fd, 0x6b01, kernel.Arg{Val: 41})
+		require.NoError(t, err)
+		require.Equal(t, 42, r)
+		_, err = task.Ioctl(fd, 1, kernel.Arg{})
+		require.ErrorIs(t, err, kernel.ENOTTY)
+		m, _ := k.Module("chrb")
+		require.Equal(t, 2, m.Refcount())
+		require.NoError(t, task.Close(fd))
+		task.Exit()
+		rmmod(t, k, "chrb")
+	})
+	t.Run("evdev", func(t *testing.T) {
+		require.NoError(t, insmod(t, k, "evdev", ""), k.Log.Text())
+		task := k.NewTask()
+		fd, err := task.Open("/dev/evdev0", kernel.O_RDWR)
+		require.NoError(t, err)
+		_, err = task.Ioctl(fd, 0x40046501, kernel.Arg{Buf: []byte{5, 0, 0, 0}})
+		require.NoError(t, err)
+		fds := []kernel.PollFD{{FD: fd, Events: kernel.PollIn}}
+		n, err := task.Poll(fds, 0)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		p := make([]byte, 8)
+		_, err = task.Read(fd, p)
+		require.NoError(t, err)
+		require.Equal(t, byte(5), p[0])
+		require.NoError(t, task.Close(fd))
+		task.Exit()
+		rmmod(t, k, "evdev")
+	})
+}
+
+func TestOops(t *testing.T) {
+	for _, tc := range []struct{ name, what string }{
+		{"oops", "BUG: kernel NULL pointer dereference, address: 00000000"},
+		{"oopsread", "BUG: "},
+		{"oopswild", "BUG: unable to handle page fault"},
+		{"oopsdiv", "divide error"},
+		{"oopsbug", "kernel BUG at "},
+		{"oopscall", "BUG: "},
+		{"oopsstack", "stack"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			k := boot(t, ko.Config{})
+			task := k.NewTask(kernel.WithComm("insmod"))
+			require.ErrorIs(t, task.InitModule(fixtures.MustModule(tc.name), "", 0), kernel.ErrKilled, k.Log.Text())
+			m, ok := k.Module(tc.name)
+			require.True(t, ok)
+			require.Equal(t, kernel.ModuleComing, m.State())
+			require.Equal(t, 1, m.Refcount())
+			require.Contains(t, strings.Join(logged(k), "\n"), tc.what)
+			require.True(t, k.Tainted(kernel.TaintDie))
+			t.Log(k.Log.Text())
+		})
+	}
+}
