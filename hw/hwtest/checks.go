@@ -94,10 +94,12 @@ func (r *run) transfer(from, to serial.Conn, data []byte, m serial.Mode) error {
 	if line > r.Budget {
 		return skipf("%d bytes take %v at %v, more than the %v allowed", len(data), line.Round(time.Millisecond), m, r.Budget)
 	}
-	want := bytes.Clone(data)
-	for i := range want {
-		want[i] &= byte(1<<m.Data - 1)
+	// What a sender makes of bits that its mode does not have is not part of the promise: a real chip drops them, QEMU's does not.
+	data = bytes.Clone(data)
+	for i := range data {
+		data[i] &= byte(1<<m.Data - 1)
 	}
+	want := data
 	werr := make(chan error, 1)
 	go func() {
 		n, err := from.Write(data)
@@ -107,11 +109,12 @@ func (r *run) transfer(from, to serial.Conn, data []byte, m serial.Mode) error {
 		werr <- err
 	}()
 	got := make([]byte, len(data))
-	n, err := r.readFull(to, got, line+r.Budget)
+	n, err := r.readFull(to, got)
 	if i := firstDiff(got[:n], want); i >= 0 {
 		err = fmt.Errorf("byte %d of %d is %#02x, sent was %#02x", i, len(want), got[i], want[i])
 	}
 	if err != nil {
+		r.dead = n == 0 && r.result.Check == "patterns/all-values"
 		select {
 		case e := <-werr:
 			if e != nil {
@@ -204,9 +207,9 @@ func (r *run) line(out serial.Signals) error {
 	}
 	in := serial.CTS
 	if out == serial.DTR {
-		in = serial.DSR | serial.DCD
+		in = serial.DSR
 	}
-	for _, on := range []serial.Signals{0, serial.AllSignals, 0, serial.AllSignals} {
+	for i, on := range []serial.Signals{0, serial.AllSignals, 0, serial.AllSignals} {
 		if err := near.SetSignals(out, on); err != nil {
 			if unsupported(err) {
 				return skipf("%v", err)
@@ -223,6 +226,9 @@ func (r *run) line(out serial.Signals) error {
 		}
 		if !ok {
 			return fmt.Errorf("%v was set to %v; expected %v at the far end, found %v", out, out&on, in&on, s)
+		}
+		if i == 0 && out == serial.DTR && s&serial.DCD == 0 {
+			in |= serial.DCD // a null modem and a plug wire DCD to DTR as well, a chip's own loop-back mode does not
 		}
 	}
 	return nil
@@ -372,7 +378,7 @@ func (r *run) held(what string, release func() error) error {
 	if err := release(); err != nil {
 		return err
 	}
-	k, err := r.readFull(r.far, buf[:len(msg)], r.Budget)
+	k, err := r.readFull(r.far, buf[:len(msg)])
 	if err == nil {
 		err = <-werr
 	}

@@ -179,7 +179,7 @@ func TestFindsMistakes(t *testing.T) {
 				return len(b), nil
 			}
 			return p.Write(b)
-		}}, "sizes/1023", "1022 of 1023 bytes came within"},
+		}}, "sizes/1023", "1022 of 1023 bytes came, then nothing"},
 		"short write": {bad{write: func(p *serial.Port, b []byte) (int, error) { return p.Write(b[:min(len(b), 4096)]) }},
 			"sizes/4097", "of 4097 bytes"},
 		"time-out is EOF": {bad{read: func(p *serial.Port, b []byte) (int, error) {
@@ -222,6 +222,22 @@ func TestFindsMistakes(t *testing.T) {
 	require.Equal(t, 6, n)
 }
 
+func TestDeadLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rep, err := hwtest.Run(t.Context(), hwtest.Setup{Name: "cut", Skip: map[string]string{"sizes": "not today"}, Open: opens(func() (serial.Conn, serial.Conn, error) {
+			a, b := serial.NullModem(serial.Paced)
+			a.Unplug()
+			return a, b, nil
+		})}, nil)
+		require.NoError(t, err)
+		require.Equal(t, 1, rep.Count(hwtest.Fail))
+		require.Zero(t, rep.Count(hwtest.Pass))
+		require.Contains(t, rep.Results[0].Reason, "0 of 256 bytes came, then nothing for 5s")
+		require.Contains(t, skipped(rep, "latency"), "look at the cable")
+		require.Equal(t, "not today", skipped(rep, "sizes/16"))
+	})
+}
+
 func TestOpenFails(t *testing.T) {
 	_, err := hwtest.Run(t.Context(), hwtest.Setup{Name: "nothing", Open: opens(func() (serial.Conn, serial.Conn, error) {
 		return nil, nil, errors.New("no such port")
@@ -235,4 +251,14 @@ func TestReportJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"line":"x","looped":false,"results":[{"check":"latency","status":"pass","duration_ns":0,
 		"latency":{"n":3,"min_ns":1,"p50_ns":2,"p90_ns":3,"p99_ns":3,"max_ns":3}}]}`, string(b))
+}
+
+func TestTable(t *testing.T) {
+	r := hwtest.Report{Line: "ttyS0", Results: []hwtest.Result{
+		{Check: "sizes/1", Status: hwtest.Pass}, {Check: "sizes/2", Status: hwtest.Pass}, {Check: "sizes/3", Status: hwtest.Fail, Reason: "lost"},
+		{Check: "break", Status: hwtest.Skip, Reason: "none"}, {Check: "throughput", Status: hwtest.Pass, Rate: 11520},
+	}}
+	var b strings.Builder
+	require.NoError(t, r.WriteTable(&b))
+	require.Equal(t, "ttyS0\npass  sizes       2 checks\nfail  sizes/3     lost\nskip  break       none\npass  throughput  0.012 MB/s\n3 passed, 1 failed, 1 skipped\n", b.String())
 }

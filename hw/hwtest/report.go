@@ -1,7 +1,11 @@
 package hwtest
 
 import (
+	"fmt"
+	"io"
 	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
 )
 
@@ -66,3 +70,30 @@ func (r *Report) Count(s Status) int {
 
 // OK reports whether no check failed and at least one passed.
 func (r *Report) OK() bool { return r.Count(Fail) == 0 && r.Count(Pass) > 0 }
+
+// WriteTable writes the report for a person: one line for each group of checks that passed whole, one for each skip and failure.
+func (r *Report) WriteTable(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "%s\n", r.Line)
+	for i := 0; i < len(r.Results); {
+		x := r.Results[i]
+		group, _, grouped := strings.Cut(x.Check, "/")
+		j := i + 1
+		for grouped && x.Status == Pass && j < len(r.Results) && r.Results[j].Status == Pass && strings.HasPrefix(r.Results[j].Check, group+"/") {
+			j++
+		}
+		name, note := x.Check, x.Reason
+		switch {
+		case j > i+1:
+			name, note = group, fmt.Sprintf("%d checks", j-i)
+		case x.Latency != nil:
+			note = fmt.Sprintf("1 byte there and back: median %v, 99 %% %v, longest %v", x.Latency.P50, x.Latency.P99, x.Latency.Max)
+		case x.Rate > 0:
+			note = fmt.Sprintf("%.3f MB/s", x.Rate/1e6)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", x.Status, name, note)
+		i = j
+	}
+	fmt.Fprintf(t, "%d passed, %d failed, %d skipped\n", r.Count(Pass), r.Count(Fail), r.Count(Skip))
+	return t.Flush()
+}

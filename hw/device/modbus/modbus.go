@@ -113,7 +113,7 @@ func (s *Slave) Run(ctx context.Context, p serial.Conn) error {
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if n > 0 { // the line went quiet in the middle of a frame, or after one of unknown length
-				n = s.frame(p, frame[:n])
+				s.frame(p, frame[:n])
 				n = 0
 			}
 			continue
@@ -159,22 +159,21 @@ func requestLen(b []byte) int {
 }
 
 // frame answers one frame.
-func (s *Slave) frame(p serial.Conn, b []byte) int {
+func (s *Slave) frame(p serial.Conn, b []byte) {
 	if len(b) < 4 || CRC(b[:len(b)-2]) != binary.LittleEndian.Uint16(b[len(b)-2:]) {
 		s.drop()
-		return 0
+		return
 	}
 	if b[0] != s.Address && b[0] != 0 {
-		return 0
+		return
 	}
 	reply := s.Handle(b[1 : len(b)-2])
 	if b[0] == 0 {
-		return 0
+		return
 	}
 	out := append([]byte{b[0]}, reply...)
 	out = binary.LittleEndian.AppendUint16(out, CRC(out))
 	p.Write(out) // a failure shows at the next read
-	return len(out)
 }
 
 // CRC is the check of [MBRTU] 6.2.2; it is sent low byte first.

@@ -25,23 +25,22 @@ type Client2217 struct {
 	wmu sync.Mutex
 	ctl sync.Mutex // one request and its answer at a time
 
-	mu        sync.Mutex
-	changed   chan struct{} // closed and replaced at every change below
-	rx        []byte
-	marks     []mark
-	total     int // characters taken from rx before its first
-	next      serial.Flags
-	due       time.Time
-	closed    bool
-	failed    error
-	answers   map[byte][]byte
-	signature string
-	in, out   serial.Signals
-	told      bool // a modem state has come
-	agreed    bool // the server speaks RFC 2217
-	refused   bool
-	paused    bool // we said SUSPEND
-	reader    chan struct{}
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at every change below
+	rx      []byte
+	marks   []mark
+	total   int // characters taken from rx before its first
+	next    serial.Flags
+	due     time.Time
+	closed  bool
+	failed  error
+	answers map[byte][]byte
+	in, out serial.Signals
+	told    bool // a modem state has come
+	agreed  bool // the server speaks RFC 2217
+	refused bool
+	paused  bool // we said SUSPEND
+	reader  chan struct{}
 }
 
 type mark struct {
