@@ -113,6 +113,12 @@ func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, priv
 	return func() { k.ns.detach(dir, base) }, nil
 }
 
+// ProcRemove takes a name below /proc away with everything in it.
+func (k *Kernel) ProcRemove(name string) {
+	dir, base := k.splitDir(k.proc, name)
+	k.ns.detach(dir, base)
+}
+
 // SysDir finds or makes a directory below /sys; SysRemove takes one away with everything in it.
 func (k *Kernel) SysDir(name string) *Inode { return k.ns.mkdirAll(k.sys, splitPath(name)...) }
 

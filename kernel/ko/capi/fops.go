@@ -170,10 +170,17 @@ func (o *fops) doOpen(t *kernel.Task, f *kernel.File) error {
 		return kernel.ENOMEM
 	}
 	f.Private = of
-	if o.open == 0 {
+	var r uint32
+	switch {
+	case o.proc != nil && o.proc.table != 0:
+		var v int32
+		v, err = c.procOpen(o.proc, of)
+		r = uint32(v)
+	case o.open == 0:
 		return nil
+	default:
+		r, err = c.Call(o.open, uint64(of.inode), uint64(of.addr))
 	}
-	r, err := c.Call(o.open, uint64(of.inode), uint64(of.addr))
 	if err != nil { // an oops: the file stays, as in Linux, for the task was killed in the middle of its open
 		return err
 	}

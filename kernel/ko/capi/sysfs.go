@@ -83,5 +83,3 @@ func (s *System) store(t *kernel.Task, slot, obj, attr uint32, text string) erro
 		return nil
 	})
 }
-
-func sysfsFuncs() []Func { return nil }

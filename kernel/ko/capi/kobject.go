@@ -1,0 +1,161 @@
+package capi
+
+import (
+	"strings"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// kobj is a struct kobject with a folder below /sys.
+type kobj struct {
+	addr  uint32
+	path  string // below /sys
+	shown bool
+	name  uint32 // its memory
+	made  bool   // by kobject_create_and_add
+	res   *resource
+}
+
+// Kernel objects. References: lib/kobject.c; lib/kobject_uevent.c.
+func kobjectFuncs() []Func {
+	return gpl([]Func{
+		V2("kobject_init", func(c *Ctx, p, ktype uint32) { c.kobjInit(p, ktype) }),
+		F4("kobject_add", func(c *Ctx, p, parent, format, args uint32) int32 {
+			return c.kobjAdd(p, parent, c.vformat(format, args))
+		}),
+		F5("kobject_init_and_add", func(c *Ctx, p, ktype, parent, format, args uint32) int32 {
+			c.kobjInit(p, ktype)
+			return c.kobjAdd(p, parent, c.vformat(format, args))
+		}),
+		F3("kobject_set_name", func(c *Ctx, p, format, args uint32) int32 {
+			q := c.strdup(c.vformat(format, args), 0)
+			c.mem().put(p+OffKobjectName, q)
+			return 0
+		}),
+		F2("kobject_create_and_add", func(c *Ctx, name, parent uint32) uint32 {
+			p, err := c.s.M.Alloc(SizeofKobject, 0, nil)
+			if err != nil {
+				return 0
+			}
+			c.kobjInit(p, 0)
+			if c.kobjAdd(p, parent, c.mem().str(name)) != 0 {
+				_ = c.s.M.Free(p)
+				return 0
+			}
+			c.s.kobjs[p].made = true
+			return p
+		}),
+		V1("kobject_del", func(c *Ctx, p uint32) { c.kobjHide(p) }),
+		F1("kobject_get", func(c *Ctx, p uint32) uint32 {
+			if p != 0 {
+				c.mem().put(p+OffKobjectKref, c.mem().u32(p+OffKobjectKref)+1)
+			}
+			return p
+		}),
+		V1("kobject_put", func(c *Ctx, p uint32) { c.kobjPut(p) }),
+		F2("kobject_uevent", func(c *Ctx, p, action uint32) int32 { return c.kobjEvent(p, action) }),
+		F3("kobject_uevent_env", func(c *Ctx, p, action, env uint32) int32 { return c.kobjEvent(p, action) }),
+	})
+}
+
+func (c *Ctx) kobjInit(p, ktype uint32) {
+	m := c.mem()
+	clear(m.bytes(p, SizeofKobject))
+	m.listInit(p + OffKobjectEntry)
+	m.put(p+OffKobjectKtype, ktype)
+	m.put(p+OffKobjectKref, 1)
+	m.put(p+OffKobjectKref+4, 1) // state_initialized
+}
+
+// kobjPath is the folder of a kobject or of a device, whose kobject comes first in it.
+func (c *Ctx) kobjPath(p uint32) (string, bool) {
+	if k := c.s.kobjs[p]; k != nil && k.shown {
+		return k.path, true
+	}
+	if d := c.s.devices[p]; d != nil && d.k != nil {
+		return strings.TrimPrefix(d.k.Path(), "/"), true
+	}
+	return "", false
+}
+
+func (c *Ctx) kobjAdd(p, parent uint32, name string) int32 {
+	if name == "" || strings.Contains(name, "/") {
+		return -int32(kernel.EINVAL)
+	}
+	path := name
+	if up, ok := c.kobjPath(parent); ok {
+		path = up + "/" + name
+	}
+	s, m := c.s, c.mem()
+	k := &kobj{addr: p, path: path, shown: true}
+	var err error
+	if k.name, err = s.M.Alloc(uint32(len(name))+1, 0, nil); err != nil {
+		return -int32(kernel.ENOMEM)
+	}
+	copy(m.bytes(k.name, uint32(len(name))+1), name+"\x00")
+	m.put(p+OffKobjectName, k.name)
+	m.put(p+OffKobjectParent, parent)
+	m.put(p+OffKobjectKref+4, 3)
+	s.K.SysDir(path)
+	s.kobjs[p] = k
+	k.res = c.own(func() string { return "/sys/" + path }, func() {
+		s.K.SysRemove(path)
+		s.M.Do(func() { s.dropKobj(k) })
+	})
+	if t := m.u32(p + OffKobjectKtype); t != 0 {
+		c.eachAttr(m.u32(t+OffKobjTypeDefaultGroups), func(attr uint32) { c.sysfsCreate(p, attr) })
+		for list := m.u32(t + OffKobjTypeDefaultAttrs); list != 0 && m.u32(list) != 0; list += 4 {
+			c.sysfsCreate(p, m.u32(list))
+		}
+	}
+	return 0
+}
+
+func (c *Ctx) kobjHide(p uint32) {
+	if k := c.s.kobjs[p]; k != nil && k.shown && k.res != nil {
+		k.shown = false
+		k.res.done()
+		c.s.K.SysRemove(k.path)
+	}
+}
+
+func (s *System) dropKobj(k *kobj) {
+	delete(s.kobjs, k.addr)
+	_ = s.M.Free(k.name)
+	if k.made {
+		_ = s.M.Free(k.addr)
+	}
+}
+
+func (c *Ctx) kobjPut(p uint32) {
+	k := c.s.kobjs[p]
+	if p == 0 || k == nil {
+		return
+	}
+	m := c.mem()
+	n := m.u32(p+OffKobjectKref) - 1
+	m.put(p+OffKobjectKref, n)
+	if n != 0 {
+		return
+	}
+	c.kobjHide(p)
+	release := uint32(0)
+	if t := m.u32(p + OffKobjectKtype); t != 0 {
+		release = m.u32(t + OffKobjTypeRelease)
+	}
+	c.s.dropKobj(k)
+	if release != 0 {
+		_, _ = c.Call(release, uint64(p))
+	}
+}
+
+func (c *Ctx) kobjEvent(p, action uint32) int32 {
+	actions := []string{"add", "remove", "change", "move", "online", "offline", "bind", "unbind"}
+	if action >= uint32(len(actions)) {
+		return -int32(kernel.EINVAL)
+	}
+	if d := c.s.devices[p]; d != nil && d.k != nil {
+		c.s.K.Announce(actions[action], d.k)
+	}
+	return 0
+}

@@ -1,0 +1,198 @@
+package capi
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// procEntry is a struct proc_dir_entry: an address that names it, and the file or folder it stands for.
+type procEntry struct {
+	addr   uint32
+	path   string // below /proc
+	data   uint32
+	dir    bool
+	ops    *fops
+	remove func()
+	res    *resource
+	table  uint32 // seq_operations, or the show function of a single file
+	single bool
+	state  uint32 // size of the private part of proc_create_seq_private
+}
+
+// Files of /proc. References: fs/proc/generic.c; fs/proc/inode.c.
+func procFuncs() []Func {
+	return []Func{
+		F5("proc_create_data", func(c *Ctx, name, mode, parent, ops, data uint32) uint32 {
+			return c.procFile(name, mode, parent, data, c.procOps(ops, true))
+		}),
+		F5("__proc_create_data_fops", func(c *Ctx, name, mode, parent, ops, data uint32) uint32 {
+			return c.procFile(name, mode, parent, data, c.procOps(ops, false))
+		}),
+		F5("proc_create_single_data", func(c *Ctx, name, mode, parent, show, data uint32) uint32 {
+			o := c.libOps("seq_read", "seq_lseek", "single_release")
+			p := c.procFile(name, mode, parent, data, o)
+			if e := c.s.procs[p]; e != nil {
+				e.table, e.single = show, true
+			}
+			return p
+		}),
+		F6("proc_create_seq_private", func(c *Ctx, name, mode, parent, ops, state, data uint32) uint32 {
+			release := "seq_release"
+			if state != 0 {
+				release = "seq_release_private"
+			}
+			p := c.procFile(name, mode, parent, data, c.libOps("seq_read", "seq_lseek", release))
+			if e := c.s.procs[p]; e != nil {
+				e.table, e.state = ops, state
+			}
+			return p
+		}),
+		F2("proc_mkdir", func(c *Ctx, name, parent uint32) uint32 { return c.procDir(name, parent, 0) }),
+		F4("proc_mkdir_data", func(c *Ctx, name, mode, parent, data uint32) uint32 { return c.procDir(name, parent, data) }),
+		V1("proc_remove", func(c *Ctx, p uint32) { c.procRemove(p) }),
+		V2("remove_proc_entry", func(c *Ctx, name, parent uint32) {
+			if !c.procRemovePath(c.procPath(name, parent)) {
+				c.warn("fs/proc/generic.c", 713, 9, fmt.Sprintf("name '%s'\n", c.mem().str(name)))
+			}
+		}),
+		F2("remove_proc_subtree", func(c *Ctx, name, parent uint32) int32 {
+			if !c.procRemovePath(c.procPath(name, parent)) {
+				return -int32(kernel.ENOENT)
+			}
+			return 0
+		}),
+		V2("proc_set_size", func(c *Ctx, p uint32, size int64) {}),
+		V3("proc_set_user", func(c *Ctx, p, uid, gid uint32) {}),
+		F1("pde_data", func(c *Ctx, inode uint32) uint32 { return c.mem().u32(inode + OffInodeIPrivate) }),
+	}
+}
+
+func (c *Ctx) procPath(name, parent uint32) string {
+	path := c.mem().str(name)
+	if e := c.s.procs[parent]; e != nil {
+		path = e.path + "/" + path
+	}
+	return path
+}
+
+// procOps makes operations of a struct proc_ops, or of a struct file_operations as before 5.6. They are not kept: each file has its own.
+func (c *Ctx) procOps(addr uint32, isProc bool) *fops {
+	o := &fops{s: c.s, addr: addr, mod: c.owner()}
+	if isProc {
+		b := c.mem().bytes(addr, SizeofProcOps)
+		at := func(off uint32) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+		o.open, o.release, o.read, o.write = at(OffProcOpsProcOpen), at(OffProcOpsProcRelease), at(OffProcOpsProcRead), at(OffProcOpsProcWrite)
+		o.readIter, o.llseek, o.poll, o.ioctl = at(OffProcOpsProcReadIter), at(OffProcOpsProcLseek), at(OffProcOpsProcPoll), at(OffProcOpsProcIoctl)
+	} else {
+		t := c.fopsAt(addr)
+		o.open, o.release, o.read, o.write = t.open, t.release, t.read, t.write
+		o.readIter, o.writeIter, o.llseek, o.poll, o.ioctl, o.flush = t.readIter, t.writeIter, t.llseek, t.poll, t.ioctl, t.flush
+	}
+	o.addr = 0
+	return o
+}
+
+// libOps are operations made of functions of kernel/lib; open is done by the entry.
+func (c *Ctx) libOps(read, llseek, release string) *fops {
+	slot := func(name string) uint32 {
+		sym, _ := c.s.M.Builtin().Symbol(name)
+		return sym.Addr
+	}
+	return &fops{s: c.s, mod: c.owner(), read: slot(read), llseek: slot(llseek), release: slot(release)}
+}
+
+func (c *Ctx) procEntry(path string, data uint32) *procEntry {
+	s := c.s
+	p, err := s.M.Alloc(16, 0, nil)
+	if err != nil {
+		return nil
+	}
+	e := &procEntry{addr: p, path: path, data: data, remove: func() {}}
+	e.res = c.own(func() string { return "/proc/" + path }, func() {
+		e.remove()
+		s.M.Do(func() {
+			delete(s.procs, p)
+			_ = s.M.Free(p)
+		})
+	})
+	s.procs[p] = e
+	return e
+}
+
+func (c *Ctx) procDir(name, parent, data uint32) uint32 {
+	e := c.procEntry(c.procPath(name, parent), data)
+	if e == nil {
+		return 0
+	}
+	e.dir = true
+	c.s.K.ProcDir(e.path)
+	e.remove = func() { c.s.K.ProcRemove(e.path) }
+	return e.addr
+}
+
+func (c *Ctx) procFile(name, mode, parent, data uint32, o *fops) uint32 {
+	e := c.procEntry(c.procPath(name, parent), data)
+	if e == nil {
+		return 0
+	}
+	if mode&0o7777 == 0 {
+		mode |= 0o444
+	}
+	e.ops, o.proc = o, e
+	o.build()
+	if o.mod != nil {
+		o.k.Owner = o.mod.K
+	}
+	o.k.Owner = nil // an open file of /proc does not hold the module; removal waits for its users
+	remove, err := c.s.K.ProcFileOps(e.path, mode&0o7777, o.k, e)
+	if err != nil {
+		c.warn("fs/proc/generic.c", 377, 9, fmt.Sprintf("proc_dir_entry '/proc/%s' already registered\n", e.path))
+		c.dropProc(e)
+		return 0
+	}
+	e.remove = remove
+	return e.addr
+}
+
+func (c *Ctx) dropProc(e *procEntry) {
+	e.res.done()
+	delete(c.s.procs, e.addr)
+	_ = c.s.M.Free(e.addr)
+}
+
+func (c *Ctx) procRemove(p uint32) {
+	if e := c.s.procs[p]; e != nil {
+		c.procRemovePath(e.path)
+	}
+}
+
+// procRemovePath removes an entry and all below it.
+func (c *Ctx) procRemovePath(path string) (found bool) {
+	for _, e := range c.s.procs {
+		if e.path == path || len(e.path) > len(path) && e.path[:len(path)+1] == path+"/" {
+			found = true
+			e.remove()
+			c.dropProc(e)
+		}
+	}
+	return found
+}
+
+// procOpen is the open of files that kernel/lib serves: seq_open, __seq_open_private or single_open.
+func (c *Ctx) procOpen(e *procEntry, of *openFile) (int32, error) {
+	name, args := "seq_open", []uint64{uint64(of.addr), uint64(e.table)}
+	switch {
+	case e.single:
+		name, args = "single_open", append(args, uint64(e.data))
+	case e.state != 0:
+		name, args = "seq_open_private", append(args, uint64(e.state))
+	}
+	sym, ok := c.s.M.Builtin().Symbol(name)
+	if !ok {
+		return -int32(kernel.ENOSYS), nil
+	}
+	r, err := c.Call(sym.Addr, args...)
+	return int32(r), err
+}
