@@ -1,0 +1,444 @@
+package usb
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Emulated is the Device of a Function: the queues of its endpoints and the answers to standard requests.
+type Emulated struct {
+	fn    Function
+	speed Speed
+	desc  *Descriptors
+	gone  chan struct{}
+
+	pending  atomic.Uint32 // endpoints to look at again, one bit each
+	busy     atomic.Bool   // somebody holds mu and will look at pending before it lets go
+	spawning atomic.Bool   // a goroutine is on its way to do so
+
+	mu       sync.Mutex
+	queues   [32]*queue // by epIndex
+	ctl      queue
+	config   *Configuration
+	alts     []uint8 // pairs: interface number, its setting
+	remote   bool    // remote wake-up enabled
+	address  uint8
+	detached bool
+	done     list // finished, to be given back
+	draining bool // somebody gives them back
+}
+
+// queue is the transfers of one endpoint, oldest first.
+type queue struct {
+	list
+	ep        uint8
+	typ       TransferType
+	maxPacket int
+	iface     uint8
+	halted    bool
+	interval  time.Duration // isochronous: of a packet
+	due       time.Time     // isochronous: when the endpoint is free
+	timer     *time.Timer
+	begun     *Transfer // isochronous: whose time is running
+}
+
+// list is a queue of transfers, linked through themselves.
+type list struct{ head, tail *Transfer }
+
+func (l *list) push(t *Transfer) {
+	t.next = nil
+	if l.head == nil {
+		l.head = t
+	} else {
+		l.tail.next = t
+	}
+	l.tail = t
+}
+
+func (l *list) pop() *Transfer {
+	t := l.head
+	l.head, t.next = t.next, nil
+	return t
+}
+
+// remove takes t out and reports whether it was there.
+func (l *list) remove(t *Transfer) bool {
+	var last *Transfer
+	for p := l.head; p != nil; last, p = p, p.next {
+		if p != t {
+			continue
+		}
+		if last == nil {
+			l.head = t.next
+		} else {
+			last.next = t.next
+		}
+		if l.tail == t {
+			l.tail = last
+		}
+		t.next = nil
+		return true
+	}
+	return false
+}
+
+func epIndex(ep uint8) int { return int(ep&0x0f | ep&DirIn>>3) }
+
+// New makes the device that fn is, at this speed.
+//
+// Errors: EINVAL if fn cannot run at that speed or its descriptors break the rules of [Descriptors.Validate].
+func New(fn Function, speed Speed) (*Emulated, error) {
+	desc := fn.Descriptors(speed)
+	if desc == nil {
+		return nil, fail("new device", "", EINVAL, "the function has no descriptors for %s speed", speed)
+	}
+	if err := desc.Validate(speed); err != nil {
+		return nil, err
+	}
+	d := &Emulated{fn: fn, speed: speed, desc: desc, gone: make(chan struct{})}
+	d.ctl.maxPacket = desc.Device.controlPacket()
+	d.queues[0] = &d.ctl
+	if a, ok := fn.(Attacher); ok {
+		a.Attach(&Link{d})
+	}
+	return d, nil
+}
+
+// MustNew is New for descriptors known to be right; it panics otherwise.
+func MustNew(fn Function, speed Speed) *Emulated {
+	d, err := New(fn, speed)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// Function is what the device was made of.
+func (d *Emulated) Function() Function { return d.fn }
+
+// Speed is the one given to New.
+func (d *Emulated) Speed() Speed { return d.speed }
+
+// Gone is closed by Unplug.
+func (d *Emulated) Gone() <-chan struct{} { return d.gone }
+
+// Submit implements [Device]. A transfer that the function is ready for is done before Submit returns.
+func (d *Emulated) Submit(t *Transfer) error {
+	if err := t.Begin(); err != nil {
+		return err
+	}
+	d.lock()
+	if d.detached {
+		d.unlock()
+		return t.Abort(ENODEV)
+	}
+	q := &d.ctl
+	if t.Type != Control {
+		q = d.queues[epIndex(t.Endpoint)]
+		if q == nil || q == &d.ctl {
+			d.unlock()
+			return t.Abort(ENOENT)
+		}
+		if (q.typ == Isochronous) != (t.Type == Isochronous) {
+			d.unlock()
+			return t.Abort(fail(t.Type.String(), epName(t.Endpoint), EINVAL, "it is a %s endpoint", q.typ))
+		}
+	}
+	q.push(t)
+	t.owner = q
+	if q.head == t {
+		d.run(q)
+	}
+	d.unlock()
+	return nil
+}
+
+// Cancel implements [Device].
+func (d *Emulated) Cancel(t *Transfer) {
+	d.lock()
+	if q := t.owner; q != nil && q.remove(t) {
+		if q.begun == t {
+			q.begun = nil
+		}
+		d.finish(t, ECONNRESET)
+		d.run(q)
+	}
+	d.unlock()
+}
+
+// Reset implements [Device].
+func (d *Emulated) Reset() error {
+	d.lock()
+	defer d.unlock()
+	if d.detached {
+		return ENODEV
+	}
+	d.flush(&d.ctl, ESHUTDOWN)
+	d.configure(nil)
+	d.remote = false
+	return nil
+}
+
+// Unplug takes the device away: what waits ends with ESHUTDOWN, later calls with ENODEV.
+func (d *Emulated) Unplug() {
+	d.lock()
+	if d.detached {
+		d.unlock()
+		return
+	}
+	d.detached = true
+	for _, q := range d.queues {
+		if q != nil {
+			d.flush(q, ESHUTDOWN)
+		}
+	}
+	if a, ok := d.fn.(Attacher); ok {
+		a.Detach()
+	}
+	close(d.gone)
+	d.unlock()
+}
+
+// wake is Link.Wake. Whoever holds the lock looks again; if nobody does, a goroutine does.
+func (d *Emulated) wake(ep uint8) {
+	d.pending.Or(1 << epIndex(ep))
+	if d.busy.Load() || !d.spawning.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		d.spawning.Store(false)
+		d.lock()
+		d.unlock()
+	}()
+}
+
+func (d *Emulated) lock() {
+	d.mu.Lock()
+	d.busy.Store(true)
+}
+
+// unlock looks at what was woken meanwhile, gives back what is finished, and releases the lock.
+func (d *Emulated) unlock() {
+	for {
+		for bits := d.pending.Swap(0); bits != 0; bits &= bits - 1 {
+			for i := range d.queues {
+				if bits&-bits == 1<<i && d.queues[i] != nil {
+					d.run(d.queues[i])
+				}
+			}
+		}
+		if d.done.head != nil && !d.draining {
+			d.draining = true
+			for d.done.head != nil {
+				t := d.done.pop()
+				d.busy.Store(false)
+				d.mu.Unlock()
+				t.Complete(t.moved, t.Err)
+				d.lock()
+			}
+			d.draining = false
+			continue
+		}
+		d.busy.Store(false)
+		if d.pending.Load() == 0 {
+			d.mu.Unlock()
+			return
+		}
+		d.busy.Store(true)
+	}
+}
+
+// finish puts a transfer that has left its queue among those to give back.
+func (d *Emulated) finish(t *Transfer, err error) {
+	t.owner = nil
+	t.Err = err
+	d.done.push(t)
+}
+
+func (d *Emulated) flush(q *queue, err error) {
+	for q.head != nil {
+		d.finish(q.pop(), err)
+	}
+	q.begun = nil
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+}
+
+// run goes on with an endpoint's transfers until one has to wait.
+func (d *Emulated) run(q *queue) {
+	for q.head != nil && !d.detached {
+		t := q.head
+		var err error
+		switch {
+		case q == &d.ctl:
+			err = d.control(t)
+		case q.halted:
+			err = Stall
+		case q.typ == Isochronous:
+			err = d.iso(q, t)
+		default:
+			err = d.data(q, t)
+		}
+		if err == NAK {
+			return
+		}
+		if q.head == t { // a control request may have flushed it
+			q.pop()
+			d.finish(t, err)
+		}
+	}
+}
+
+// data moves what the function is ready for.
+func (d *Emulated) data(q *queue, t *Transfer) error {
+	p := t.Data[t.moved:]
+	var n int
+	var err error
+	in := q.ep&DirIn != 0
+	if in {
+		n, err = d.fn.In(q.ep, p)
+	} else {
+		n, err = d.fn.Out(q.ep, p, len(t.Data)%q.maxPacket != 0 || len(t.Data) == 0 || t.Flags&ZeroPacket != 0)
+	}
+	if n < 0 || n > len(p) {
+		return fail(t.Type.String(), epName(q.ep), EIO, "the function says it moved %d of %d bytes", n, len(p))
+	}
+	t.moved += n
+	switch {
+	case err == nil && !in && n < len(p):
+		return NAK // an OUT transfer is done when all was taken
+	case err == NAK && in && t.moved%q.maxPacket != 0, err == nil:
+		if in && t.moved < len(t.Data) && t.Flags&ShortNotOK != 0 {
+			return EREMOTEIO
+		}
+		return nil
+	case err == Stall:
+		q.halted = true
+	}
+	return err
+}
+
+// iso handles the packets of a transfer once their time on the bus is over.
+func (d *Emulated) iso(q *queue, t *Transfer) error {
+	s, ok := d.fn.(Streamer)
+	if !ok {
+		return ENXIO
+	}
+	now := time.Now()
+	if q.begun != t {
+		q.begun = t
+		if q.due.Before(now) {
+			q.due = now
+		}
+	}
+	end := q.due.Add(time.Duration(len(t.Packets)) * q.interval)
+	if now.Before(end) {
+		if q.timer == nil {
+			q.timer = time.AfterFunc(end.Sub(now), func() { d.wake(q.ep) })
+		} else {
+			q.timer.Reset(end.Sub(now))
+		}
+		return NAK
+	}
+	q.due, q.begun = end, nil
+	total := 0
+	for i := range t.Packets {
+		p := &t.Packets[i]
+		p.Actual, p.Err = s.Packet(q.ep, t.Data[p.Offset:p.Offset+p.Length])
+		if p.Actual < 0 || p.Actual > p.Length {
+			p.Actual, p.Err = 0, EOVERFLOW
+		}
+		if p.Err != nil {
+			t.ErrorCount++
+		}
+		total += p.Actual
+	}
+	t.moved = total
+	return nil
+}
+
+// control answers a control transfer: the standard requests here, the others by the function.
+func (d *Emulated) control(t *Transfer) error {
+	n, err, handled := d.standard(t.Setup, t.Data)
+	if !handled {
+		n, err = d.fn.Control(t.Setup, t.Data)
+	}
+	switch {
+	case err != nil:
+		return err
+	case n < 0 || n > len(t.Data):
+		return fail("control", t.Setup.String(), EIO, "the function says it moved %d of %d bytes", n, len(t.Data))
+	case !t.Setup.In():
+		n = len(t.Data)
+	case n < len(t.Data) && t.Flags&ShortNotOK != 0:
+		err = EREMOTEIO
+	}
+	t.moved = n
+	return err
+}
+
+func (d *Emulated) haltLocked(ep uint8) {
+	if q := d.queues[epIndex(ep)]; q != nil && q != &d.ctl {
+		q.halted = true
+	}
+}
+
+// configure makes c the current configuration, with every interface in its setting 0. nil is none.
+func (d *Emulated) configure(c *Configuration) {
+	for i, q := range d.queues {
+		if q != nil && q != &d.ctl {
+			d.flush(q, ESHUTDOWN)
+			d.queues[i] = nil
+		}
+	}
+	d.config, d.alts = c, d.alts[:0]
+	value := uint8(0)
+	if c != nil {
+		value = c.Value
+		for i := range c.Interfaces {
+			if f := &c.Interfaces[i]; f.Alternate == 0 {
+				d.alts = append(d.alts, f.Number, 0)
+				d.open(f)
+			}
+		}
+	}
+	if f, ok := d.fn.(Configurer); ok {
+		f.Configured(value)
+	}
+}
+
+// open makes the queues of an interface setting's endpoints.
+func (d *Emulated) open(f *Interface) {
+	for i := range f.Endpoints {
+		e := &f.Endpoints[i]
+		d.queues[epIndex(e.Address)] = &queue{
+			ep: e.Address, typ: e.Type(), maxPacket: max(1, e.PacketSize()), iface: f.Number, interval: e.period(d.speed),
+		}
+	}
+}
+
+// alternate chooses an interface's setting.
+func (d *Emulated) alternate(iface, alt uint8) bool {
+	f := d.config.Interface(iface, alt)
+	if f == nil {
+		return false
+	}
+	for i, q := range d.queues {
+		if q != nil && q != &d.ctl && q.iface == iface {
+			d.flush(q, ESHUTDOWN)
+			d.queues[i] = nil
+		}
+	}
+	for i := 0; i < len(d.alts); i += 2 {
+		if d.alts[i] == iface {
+			d.alts[i+1] = alt
+		}
+	}
+	d.open(f)
+	if f, ok := d.fn.(Configurer); ok {
+		f.AltSetting(iface, alt)
+	}
+	return true
+}
