@@ -100,6 +100,7 @@ func (s *System) place(module, name string, off uint32) string {
 				size = fn.Size
 			}
 		}
+		name = m.FuncName(name)
 	}
 	text := name
 	if size != 0 {

@@ -3,6 +3,7 @@ package capi
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/ko/machine"
@@ -14,14 +15,21 @@ type Module struct {
 	M    *machine.Module
 	This uint32 // address of its struct module, 0 if it has none
 
-	s    *System
-	held map[*resource]bool
-	seq  uint64
+	s     *System
+	names map[string]string // of init_module and cleanup_module in the source
+	held  map[*resource]bool
+	seq   uint64
 }
 
 // Add enters a module that the machine has loaded.
 func (s *System) Add(k *kernel.Module, m *machine.Module) *Module {
-	mod := &Module{K: k, M: m, s: s}
+	mod := &Module{K: k, M: m, s: s, names: map[string]string{}}
+	text, _ := m.Object().Section("__symbol_names")
+	for _, line := range strings.Split(string(text), "\x00") {
+		if alias, fn, ok := strings.Cut(line, "="); ok {
+			mod.names[alias] = fn
+		}
+	}
 	if sec, ok := m.Section(".gnu.linkonce.this_module"); ok && sec.Size >= SizeofModule {
 		mod.This = sec.Addr
 	}
@@ -78,6 +86,14 @@ func (mod *Module) Free() (left []string) {
 		}
 	})
 	return left
+}
+
+// FuncName is the name that a function has in the source: clang calls a static one that has an alias by the alias.
+func (mod *Module) FuncName(name string) string {
+	if fn := mod.names[name]; fn != "" {
+		return fn
+	}
+	return name
 }
 
 // resource is something that a module has registered and must give back.

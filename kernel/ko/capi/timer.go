@@ -2,6 +2,7 @@ package capi
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ type softirq struct {
 	mu      sync.Mutex // held while something runs
 	c       *Ctx       // +checklocks:mu
 	timers  map[uint32]*timer
+	rcu     int    // calls of call_rcu to come
 	running uint32 // the timer or tasklet whose function runs
 	closed  bool
 }
@@ -70,6 +72,7 @@ const (
 	softTimer softKind = iota
 	softHrtimer
 	softTasklet
+	softRCU
 )
 
 // dispatch is the inside of run, with the big lock held.
@@ -93,6 +96,9 @@ func (c *Ctx) dispatch(addr uint32, kind softKind) {
 		c.fireHrtimer(addr)
 	case softTasklet:
 		c.fireTasklet(addr)
+	case softRCU: // struct callback_head: next, func
+		q.rcu--
+		_, _ = c.Call(m.u32(addr+4), uint64(addr))
 	}
 	q.running = 0
 	if count != 0 {
@@ -324,6 +330,18 @@ func timerFuncs() []Func {
 			clear(m.bytes(addr, SizeofTaskletStruct))
 			m.put8(addr+OffTaskletStructUseCallback, 1)
 			m.put(addr+OffTaskletStructFunc, fn)
+		}),
+		// Nobody reads without the big lock: a grace period is over as soon as everybody else had a turn.
+		V0("synchronize_rcu", func(c *Ctx) { c.mayBlock(); c.Release(func() {}) }),
+		V0("rcu_barrier", func(c *Ctx) {
+			for c.s.soft.rcu > 0 {
+				c.Release(runtime.Gosched)
+			}
+		}),
+		V2("call_rcu", func(c *Ctx, head, fn uint32) {
+			c.mem().put(head+4, fn)
+			c.s.soft.rcu++
+			c.s.after(0, head, softRCU)
 		}),
 		V1("tasklet_kill", func(c *Ctx, addr uint32) {
 			c.waitSoft(addr)
