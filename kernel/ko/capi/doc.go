@@ -14,3 +14,5 @@
 //
 // References: Linux 6.1 include/linux; Documentation/core-api/kernel-api.rst; Documentation/driver-api/basics.rst.
 package capi
+
+//go:generate go test -run TestAPIDoc -update .
