@@ -16,6 +16,7 @@ type fops struct {
 
 	open, release, read, write, llseek, ioctl, poll, fasync, flush, readIter, writeIter uint32
 	proc                                                                                *procEntry
+	names                                                                               map[string]string // by operation, of the dispatch tables
 }
 
 // openFile is a file that C has opened, with its struct file, struct inode and struct dentry in kernel memory.
@@ -62,6 +63,7 @@ func (c *Ctx) fopsAt(addr uint32) *fops {
 
 // build fills in the functions that C has.
 func (o *fops) build() {
+	o.name()
 	k := &kernel.FileOperations{Open: o.doOpen, Release: o.doRelease, Symbol: o.symbol}
 	if o.read != 0 {
 		k.Read = o.doRead
@@ -88,18 +90,18 @@ func (o *fops) build() {
 	o.k = k
 }
 
-// symbol names the C function behind an operation, for the dispatch tables.
-func (o *fops) symbol(op string) (name string) {
-	slot := map[string]uint32{"open": o.open, "release": o.release, "read": o.read, "write": o.write, "llseek": o.llseek,
-		"ioctl": o.ioctl, "poll": o.poll}[op]
-	if slot == 0 && op == "read" {
-		slot = o.readIter
+// symbol names the C function behind an operation, for the dispatch tables. It takes no lock: the kernel asks with its own held.
+func (o *fops) symbol(op string) string { return o.names[op] }
+
+// name looks the names up. Needs the big lock.
+func (o *fops) name() {
+	o.names = map[string]string{}
+	for op, slot := range map[string]uint32{"open": o.open, "release": o.release, "read": max(o.read, o.readIter),
+		"write": max(o.write, o.writeIter), "llseek": o.llseek, "ioctl": o.ioctl, "poll": o.poll} {
+		if slot != 0 {
+			_, o.names[op], _, _ = o.s.M.SlotInfo(slot)
+		}
 	}
-	if slot == 0 && op == "write" {
-		slot = o.writeIter
-	}
-	o.s.M.Do(func() { _, name, _, _ = o.s.M.SlotInfo(slot) })
-	return name
 }
 
 func (o *fops) newFile(c *Ctx, f *kernel.File) (*openFile, error) {
