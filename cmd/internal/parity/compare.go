@@ -60,7 +60,7 @@ func (r *Rules) section(res *Result, real, ours Section) {
 			res.wrong(real.Name, a.Command, fmt.Sprintf("commands differ: the real kernel's is %q, ours %q", a.Command, b.Command))
 			break
 		}
-		if e := r.leftOut(real.Name, a.Command); e != nil {
+		if e := find(r.LeaveOut, real.Name, a.Command); e != nil {
 			e.used = true
 			count.LeftOut++
 			continue
@@ -77,6 +77,12 @@ func (r *Rules) section(res *Result, real, ours Section) {
 			want, n = without(want, diff.real)
 			got, m = without(got, diff.ours)
 			listed = listed || n+m > 0
+		}
+		if e := find(r.Unordered, real.Name, a.Command); e != nil && !slices.Equal(want, got) {
+			e.used = true
+			listed = true
+			slices.Sort(want)
+			slices.Sort(got)
 		}
 		switch {
 		case !slices.Equal(want, got):
@@ -98,9 +104,10 @@ func stepAt(s Section, i int) Step {
 	return s.Steps[i]
 }
 
-func (r *Rules) leftOut(section, command string) *Exception {
-	for i := range r.LeaveOut {
-		if e := &r.LeaveOut[i]; e.matches(section, command) {
+// find returns the first exception that names the step, or nil.
+func find(list []Exception, section, command string) *Exception {
+	for i := range list {
+		if e := &list[i]; e.matches(section, command) {
 			return e
 		}
 	}
@@ -137,8 +144,16 @@ func (r *Rules) unused(res *Result) {
 			stale(e, "is listed as left out, but there is no such command")
 		}
 	}
+	for i := range r.Unordered {
+		if e := &r.Unordered[i]; !e.used {
+			stale(e, "is listed as unordered, but the order is the same, or there is no such command")
+		}
+	}
 	for i := range r.Differences {
 		d := &r.Differences[i]
+		if d.Sometimes {
+			continue
+		}
 		if !d.used {
 			stale(&d.Exception, "is listed as different, but there is no such command")
 			continue

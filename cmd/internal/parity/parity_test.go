@@ -111,7 +111,7 @@ func TestNormalLines(t *testing.T) {
 func TestCompareSeesEveryLine(t *testing.T) {
 	plain := func() *Rules {
 		r := listed(t)
-		r.Differences = nil // they take lines away on purpose
+		r.Differences, r.Unordered = nil, nil // they take lines away, or their order, on purpose
 		return r
 	}
 	real := recorded(t)
@@ -120,7 +120,7 @@ func TestCompareSeesEveryLine(t *testing.T) {
 	checked := 0
 	for i, s := range real {
 		for j, step := range s.Steps {
-			if rules.leftOut(s.Name, step.Command) != nil {
+			if find(rules.LeaveOut, s.Name, step.Command) != nil {
 				continue
 			}
 			for k := range step.Output {
@@ -162,6 +162,11 @@ func TestCompare(t *testing.T) {
 			"differences:\n- {real: [taint], reason: r}", []string{"- tainted", "the real kernel prints no line like"}},
 		{"listed, but it no longer occurs", real,
 			"differences:\n- {command: dmesg, ours: [gone], reason: r}", []string{"kobench prints no line like"}},
+		{"sometimes", real, "differences:\n- {command: dmesg, ours: [gone], sometimes: true, reason: r}", nil},
+		{"another order", strings.Replace(real, "x 1\ntainted\n", "tainted\nx 1\n", 1), "unordered:\n- {command: lsmod, reason: r}", nil},
+		{"another order, and a line more", strings.Replace(real, "x 1\ntainted\n", "tainted\nx 1\nx 1\n", 1),
+			"unordered:\n- {command: lsmod, reason: r}", []string{"+ x 1"}},
+		{"listed as unordered, but it is in order", real, "unordered:\n- {command: lsmod, reason: r}", []string{"the order is the same"}},
 		{"left out", strings.Replace(real, "foo", "bar", 1), "leave-out:\n- {section: ^b$, reason: r}", nil},
 		{"left out, but there is none", real, "leave-out:\n- {section: ^c$, reason: r}", []string{"there is no such command"}},
 	} {

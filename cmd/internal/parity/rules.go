@@ -12,6 +12,7 @@ import (
 type Rules struct {
 	Normalise   []Substitution // both transcripts, every line of output
 	LeaveOut    []Exception    // steps that are not compared
+	Unordered   []Exception    // steps whose lines are compared in sorted order
 	Differences []Difference   // lines that one kernel prints and the other does not
 }
 
@@ -40,6 +41,8 @@ type Difference struct {
 	Exception `yaml:",inline"`
 	Real      []string
 	Ours      []string
+	// Sometimes is for what comes and goes with the load of the machine: its patterns need not find a line.
+	Sometimes bool
 
 	real, ours []*linePattern
 }
@@ -56,12 +59,13 @@ func ReadRules(text []byte) (*Rules, error) {
 	var file struct {
 		Normalise   []Substitution
 		LeaveOut    []Exception `yaml:"leave-out"`
+		Unordered   []Exception
 		Differences []Difference
 	}
 	if err := yaml.UnmarshalWithOptions(text, &file, yaml.Strict()); err != nil {
 		return nil, err
 	}
-	r := &Rules{Normalise: file.Normalise, LeaveOut: file.LeaveOut, Differences: file.Differences}
+	r := &Rules{Normalise: file.Normalise, LeaveOut: file.LeaveOut, Unordered: file.Unordered, Differences: file.Differences}
 	if err := r.compile(); err != nil {
 		return nil, err
 	}
@@ -100,6 +104,9 @@ func (r *Rules) compile() error {
 	}
 	for i := range r.LeaveOut {
 		exception("left-out step", i, &r.LeaveOut[i])
+	}
+	for i := range r.Unordered {
+		exception("unordered step", i, &r.Unordered[i])
 	}
 	for i := range r.Differences {
 		d := &r.Differences[i]
