@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,7 @@ type Kernel struct {
 	irqs    irqs
 	formats []Format
 	catalog map[string]func() *Module
+	builtin []*Module // set up at boot, never changed
 	taint   atomic.Uint32
 	oopses  atomic.Uint32
 
@@ -49,6 +51,9 @@ type Config struct {
 	Formats []func(*Kernel) Format
 	// Catalog holds the drivers that are linked into the program, by module name.
 	Catalog map[string]func() *Module
+	// Builtin are drivers that belong to the kernel itself (obj-y): they are set up at boot, in this order, and have no module's
+	// life: not in /proc/modules, not to be removed. They export nothing.
+	Builtin []*Module
 	// Cmdline is /proc/cmdline.
 	Cmdline string
 	// Console gets the log as it is written; nil: nothing does.
@@ -86,7 +91,24 @@ func Boot(cfg Config) *Kernel {
 	if _, err := k.RegisterChrdev(MiscMajor, "misc", k.miscOps()); err != nil {
 		panic("kernel: misc: " + err.Error())
 	}
+	k.initcalls(cfg.Builtin)
 	return k
+}
+
+// initcalls sets up the built-in drivers. One that fails is logged and left out, as in Linux (do_one_initcall).
+func (k *Kernel) initcalls(drivers []*Module) {
+	for _, m := range drivers {
+		m.k = k
+		m.env = &Env{m: m, Task: k.init}
+		m.refs.Store(1)
+		m.state.Store(int32(ModuleLive))
+		if err := m.env.call(k.init, m.Init); err != nil {
+			k.Log.Printf(LevelErr, "%s: the built-in driver failed: %v", m.Name, err)
+			m.env.unwind()
+			continue
+		}
+		k.builtin = append(k.builtin, m)
+	}
 }
 
 func (k *Kernel) version() string {
@@ -137,6 +159,12 @@ func (k *Kernel) shutdown() error {
 		if !progress {
 			break
 		}
+	}
+	for _, m := range slices.Backward(k.builtin) {
+		if m.Exit != nil {
+			_ = m.env.call(reaper, func(env *Env) error { m.Exit(env); return nil })
+		}
+		m.env.unwind()
 	}
 	for _, m := range k.Modules() {
 		errs = append(errs, fmt.Errorf("module %s is stuck: %s, in use by %d", m.Name, m.State(), m.Refcount()))
