@@ -3,7 +3,8 @@
 //
 //	name: desk
 //	speed: paced                    # honest line time; max takes it out
-//	modules: [mem, "loopback size=64", "8250"]
+//	builtin: [mem]                  # drivers of the kernel itself, which lsmod does not show
+//	modules: ["loopback size=64", "8250"]
 //	uarts:
 //	  - {tty: ttyS0, io: 0x3f8, irq: 4, line: loopback}
 //	  - {tty: ttyS1, io: 0x2f8, irq: 3, line: {null-modem: ttyS2}}
@@ -42,6 +43,7 @@ import (
 type Board struct {
 	Name    string
 	Speed   serial.Speed
+	Builtin []string
 	Modules []Module
 	UARTs   []UART
 }
@@ -89,6 +91,7 @@ func Load(name string) (*Board, error) {
 type file struct {
 	Name    string         `yaml:"name"`
 	Speed   at[string]     `yaml:"speed"`
+	Builtin []at[string]   `yaml:"builtin"`
 	Modules []at[string]   `yaml:"modules"`
 	UARTs   []at[uartNode] `yaml:"uarts"`
 }
@@ -134,6 +137,12 @@ func Parse(name string, text []byte) (*Board, error) {
 		c.b.Speed = serial.Max
 	default:
 		return nil, c.errorf(f.Speed.node, "speed %q: want paced or max", f.Speed.V)
+	}
+	for _, m := range f.Builtin {
+		if m.V == "" || m.V == "8250" {
+			return nil, c.errorf(m.node, "driver %q cannot be built in: want a driver without chips of its own, such as mem", m.V)
+		}
+		c.b.Builtin = append(c.b.Builtin, m.V)
 	}
 	for _, m := range f.Modules {
 		mod, params, _ := strings.Cut(strings.TrimSpace(m.V), " ")

@@ -42,7 +42,18 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 	}
 	all["8250"] = func() *kernel.Module { return serial8250.New(m.sites) }
 	cfg.Catalog = all
+	var missing []string
+	for _, name := range b.Builtin {
+		if build, ok := all[name]; ok {
+			cfg.Builtin = append(cfg.Builtin, build())
+		} else {
+			missing = append(missing, name)
+		}
+	}
 	m.Kernel = kernel.Boot(cfg)
+	for _, name := range missing {
+		m.Kernel.Log.Printf(kernel.LevelErr, "board %s: no driver %s in this program's catalog to build in", b.Name, name)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.wire()
