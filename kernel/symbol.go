@@ -66,6 +66,9 @@ func (k *Kernel) kallsymsText(t *Task) (string, error) {
 		seen := make(map[string]bool)
 		for _, s := range m.Symtab {
 			seen[s.Name] = true
+			if s.Type >= 'a' && slices.ContainsFunc(m.Exports, func(e Symbol) bool { return e.Name == s.Name && !e.GPL }) {
+				s.Type -= 'a' - 'A' // kernel/module/kallsyms.c module_get_kallsym looks at the symbols for all licences only
+			}
 			line(s, m.Name)
 		}
 		for _, s := range m.Exports {

@@ -87,8 +87,8 @@ func (g *image) Link(m *kernel.Module, found map[string]*kernel.Symbol) error {
 		}
 		return kernel.ENOEXEC
 	}
-	g.describe(m, mod)
 	c := sys.Add(m, mod)
+	g.describe(m, mod, c)
 	p := &params{sys: sys, mod: mod}
 	if err := g.fill(m, mod, sys, p); err != nil {
 		g.f.k.Log.Printf(kernel.LevelErr, "%s: %v", m.Name, err)
@@ -104,7 +104,7 @@ func (g *image) Link(m *kernel.Module, found map[string]*kernel.Symbol) error {
 }
 
 // describe fills in sizes, addresses and names.
-func (g *image) describe(m *kernel.Module, mod *machine.Module) {
+func (g *image) describe(m *kernel.Module, mod *machine.Module, c *capi.Module) {
 	core, init := mod.Size()
 	m.CoreSize, m.InitSize = pages(core), pages(init)
 	for _, s := range mod.Sections() {
@@ -114,9 +114,13 @@ func (g *image) describe(m *kernel.Module, mod *machine.Module) {
 		}
 	}
 	for _, fn := range mod.Funcs() {
-		if fn.Name != "" {
-			m.Symtab = append(m.Symtab, kernel.Symbol{Name: fn.Name, Type: 't', Addr: uint64(fn.Slot)})
+		if fn.Name == "" || fn.Init {
+			continue // init's names go with its code
 		}
+		if source := c.FuncName(fn.Name); source != fn.Name {
+			m.Symtab = append(m.Symtab, kernel.Symbol{Name: source, Type: 't', Addr: uint64(fn.Slot)})
+		}
+		m.Symtab = append(m.Symtab, kernel.Symbol{Name: fn.Name, Type: 't', Addr: uint64(fn.Slot)})
 	}
 	for _, s := range mod.Symbols() {
 		if !s.Func {
