@@ -1,0 +1,319 @@
+// Package client talks to a running bench. One Client is one connection, and so one task of the simulated kernel: its descriptors are
+// closed when it is.
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/kobench/kobench/cmd/internal/daemon"
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/kmod"
+)
+
+// Client is a connection to a bench. Calls that wait hold up others of the same Client; New one for each thing that goes on at a time.
+type Client struct {
+	socket string
+	comm   string
+	http   http.Client
+}
+
+var _ kmod.System = (*Client)(nil)
+
+// New prepares a connection to the bench behind a socket; comm is the name of the program, as the kernel's log shows it.
+func New(socket, comm string) *Client {
+	c := &Client{socket: socket, comm: comm}
+	c.http.Transport = &http.Transport{
+		MaxConnsPerHost: 1,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}
+	return c
+}
+
+// Another is a second connection to the same bench.
+func (c *Client) Another() *Client { return New(c.socket, c.comm) }
+
+// Close ends the connection and the task behind it.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// ErrNoBench says that nobody answers on the socket.
+type ErrNoBench struct {
+	Socket string
+	Err    error
+}
+
+func (e *ErrNoBench) Error() string {
+	why := "nothing listens there"
+	if errors.Is(e.Err, fs.ErrNotExist) {
+		why = "there is no such socket"
+	} else if errors.Is(e.Err, fs.ErrPermission) {
+		why = "it belongs to somebody else"
+	}
+	return fmt.Sprintf("no bench at %s: %s; start one with `kobench up -d`, or set KOBENCH_SOCKET", e.Socket, why)
+}
+
+// Unwrap is what the system said.
+func (e *ErrNoBench) Unwrap() error { return e.Err }
+
+// do makes a request. The caller closes the body.
+//
+// Errors: *ErrNoBench; kernel.Errno and kernel.ErrKilled as the kernel answered.
+func (c *Client) do(ctx context.Context, method, path string, q url.Values, body io.Reader) (*http.Response, error) {
+	u := "http://kobench/v1/" + path
+	if len(q) > 0 {
+		u += "?" + q.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Kobench-Comm", c.comm)
+	if uid := os.Getenv("KOBENCH_UID"); uid != "" {
+		req.Header.Set("Kobench-Uid", uid)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && op.Op == "dial" {
+			return nil, &ErrNoBench{c.socket, op.Err}
+		}
+		return nil, err
+	}
+	if res.StatusCode < 300 {
+		return res, nil
+	}
+	defer res.Body.Close()
+	var p struct {
+		Errno  int    `json:"errno"`
+		Error  string `json:"error"`
+		Killed bool   `json:"killed"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<16)).Decode(&p); err != nil || p.Errno == 0 {
+		return nil, fmt.Errorf("the bench answered %s", res.Status)
+	}
+	if p.Killed {
+		return nil, kernel.ErrKilled
+	}
+	return nil, kernel.Errno(p.Errno)
+}
+
+// get makes a request and decodes the answer into v.
+func (c *Client) call(method, path string, q url.Values, body io.Reader, v any) error {
+	res, err := c.do(context.Background(), method, path, q, body)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if v == nil {
+		_, err = io.Copy(io.Discard, res.Body)
+		return err
+	}
+	return json.NewDecoder(res.Body).Decode(v)
+}
+
+func values(kv ...string) url.Values {
+	q := make(url.Values)
+	for i := 0; i+1 < len(kv); i += 2 {
+		q.Set(kv[i], kv[i+1])
+	}
+	return q
+}
+
+// Info tells what runs.
+func (c *Client) Info() (info daemon.Info, err error) {
+	return info, c.call("GET", "info", nil, nil, &info)
+}
+
+// FinitModule loads a module.
+func (c *Client) FinitModule(image []byte, params string, flags int) error {
+	return c.call("POST", "modules", values("params", params, "flags", strconv.Itoa(flags)), bytes.NewReader(image), nil)
+}
+
+// DeleteModule removes one.
+func (c *Client) DeleteModule(name string, flags int) error {
+	return c.call("DELETE", "modules/"+url.PathEscape(name), values("flags", strconv.Itoa(flags)), nil, nil)
+}
+
+// Open streams a file's content as it comes; n limits it to so many bytes, -1 does not.
+func (c *Client) Open(ctx context.Context, path string, n int64) (io.ReadCloser, error) {
+	q := values("path", path)
+	if n >= 0 {
+		q.Set("n", strconv.FormatInt(n, 10))
+	}
+	res, err := c.do(ctx, "GET", "file", q, nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// ReadFile reads a file to its end.
+func (c *Client) ReadFile(path string) ([]byte, error) {
+	r, err := c.Open(context.Background(), path, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// WriteFile writes what r gives to a file, as it comes, and returns how much the kernel took.
+func (c *Client) WriteFile(ctx context.Context, path string, appendTo bool, r io.Reader) (int, error) {
+	q := values("path", path)
+	if appendTo {
+		q.Set("append", "1")
+	}
+	res, err := c.do(ctx, "POST", "file", q, r)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	var a struct {
+		N int `json:"n"`
+	}
+	return a.N, json.NewDecoder(res.Body).Decode(&a)
+}
+
+// ReadDir gives a directory's names.
+func (c *Client) ReadDir(path string) ([]string, error) {
+	list, err := c.List(path)
+	names := make([]string, 0, len(list))
+	for _, s := range list {
+		names = append(names, s.Name)
+	}
+	return names, err
+}
+
+// List describes what is in a directory.
+func (c *Client) List(path string) (list []daemon.Stat, err error) {
+	return list, c.call("GET", "dir", values("path", path), nil, &list)
+}
+
+// Lstat describes a name.
+func (c *Client) Lstat(path string) (s daemon.Stat, err error) {
+	return s, c.call("GET", "stat", values("path", path, "link", "1"), nil, &s)
+}
+
+// Mknod makes a device node, Mkdir a directory, Remove takes a name away.
+func (c *Client) Mknod(path string, mode, major, minor uint32) error {
+	return c.call("POST", "mknod", values("path", path, "mode", utoa(mode), "major", utoa(major), "minor", utoa(minor)), nil, nil)
+}
+
+// Mkdir makes a directory.
+func (c *Client) Mkdir(path string, mode uint32) error {
+	return c.call("POST", "mkdir", values("path", path, "mode", utoa(mode)), nil, nil)
+}
+
+// Remove takes a name away.
+func (c *Client) Remove(path string) error {
+	return c.call("DELETE", "file", values("path", path), nil, nil)
+}
+
+func utoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// DevTables are the dispatch tables.
+func (c *Client) DevTables() (t []kernel.DevTable, err error) {
+	return t, c.call("GET", "devtab", nil, nil, &t)
+}
+
+// ClearLog hides the records so far.
+func (c *Client) ClearLog() error { return c.call("DELETE", "log", nil, nil, nil) }
+
+// Log calls each for every record; with follow it goes on until ctx ends, from what comes next only where onlyNew is set.
+func (c *Client) Log(ctx context.Context, follow, onlyNew bool, each func(daemon.Record) error) error {
+	q := make(url.Values)
+	if follow {
+		q.Set("follow", "1")
+	}
+	if onlyNew {
+		q.Set("new", "1")
+	}
+	res, err := c.do(ctx, "GET", "log", q, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return lines(ctx, res.Body, each)
+}
+
+// Requests calls each for every module that the kernel asks for, until ctx or the bench ends. ready is called once it is known to
+// listen.
+//
+// Errors: EBUSY another process does this.
+func (c *Client) Requests(ctx context.Context, ready func(), each func(daemon.Request) error) error {
+	res, err := c.do(ctx, "GET", "requests", nil, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	ready()
+	return lines(ctx, res.Body, each)
+}
+
+// Answer tells what became of a request; 0 is that the module is there.
+func (c *Client) Answer(id uint64, e kernel.Errno) error {
+	return c.call("POST", "requests/"+strconv.FormatUint(id, 10), values("errno", strconv.Itoa(int(e))), nil, nil)
+}
+
+func lines[T any](ctx context.Context, r io.Reader, each func(T) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		var v T
+		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
+			return err
+		}
+		if err := each(v); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil || errors.Is(sc.Err(), io.ErrUnexpectedEOF) || errors.Is(sc.Err(), syscall.ECONNRESET) {
+		return nil
+	}
+	return sc.Err()
+}
+
+// Mount shows the machine's files at a directory of the host; Unmount ends that.
+func (c *Client) Mount(dir string) error {
+	return c.call("POST", "mount", values("dir", dir), nil, nil)
+}
+
+// Unmount takes them away.
+func (c *Client) Unmount(dir string) error {
+	return c.call("DELETE", "mount", values("dir", dir), nil, nil)
+}
+
+// Shutdown ends the bench and waits until its socket is gone.
+func (c *Client) Shutdown(ctx context.Context) error {
+	if err := c.call("POST", "shutdown", nil, nil, nil); err != nil {
+		return err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Lstat(c.socket); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the bench at %s does not come to its end: %w", c.socket, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,43 @@
+// Package daemon is the running bench: a machine behind a Unix socket that speaks HTTP and JSON.
+//
+//	$ kobench up -d
+//	$ curl -s --unix-socket $KOBENCH_SOCKET http://kobench/v1/info
+//	$ curl -s --unix-socket $KOBENCH_SOCKET --data-binary @hello.ko 'http://kobench/v1/modules?params=count=2'
+//	$ curl -s --unix-socket $KOBENCH_SOCKET 'http://kobench/v1/file?path=/proc/modules'
+//	$ curl -s --unix-socket $KOBENCH_SOCKET --data hello 'http://kobench/v1/file?path=/dev/loop0'
+//	$ curl -s --unix-socket $KOBENCH_SOCKET 'http://kobench/v1/file?path=/dev/loop0&n=5'
+//	$ curl -s --unix-socket $KOBENCH_SOCKET http://kobench/v1/log
+//	$ curl -s --unix-socket $KOBENCH_SOCKET -X DELETE 'http://kobench/v1/modules/hello'
+//
+// # A connection is a task
+//
+// All requests of one connection are the system calls of one task of the simulated kernel, so descriptors live as long as the
+// connection, and a client that goes away has its task killed: a read that blocks ends. The task acts as root when the peer is the
+// daemon's own user or the host's root, and as the peer's user otherwise; root may act for somebody else with the header
+// Kobench-Uid.
+//
+// # Requests
+//
+//	GET    /v1/info                                     what is running
+//	POST   /v1/modules?params=&flags=                   body: a module file; init_module
+//	DELETE /v1/modules/NAME?flags=                      delete_module
+//	GET    /v1/file?path=&n=                            open, read to the end or n bytes, close
+//	POST   /v1/file?path=&append=1                      open, write the body, close
+//	DELETE /v1/file?path=                               unlink, or rmdir
+//	GET    /v1/stat?path=&link=1      GET /v1/dir?path=
+//	POST   /v1/mknod?path=&mode=&major=&minor=          POST /v1/mkdir?path=&mode=    POST /v1/chmod?path=&mode=
+//	POST   /v1/open?path=&flags=                        {"fd": 3}
+//	POST   /v1/fd/N/read?n=   POST /v1/fd/N/write       bytes; {"n": 5}
+//	POST   /v1/fd/N/lseek?off=&whence=                  POST /v1/fd/N/ioctl?cmd=&val=  (body: what the argument points to)
+//	POST   /v1/fd/N/poll?events=&ms=                    POST /v1/fd/N/fcntl?cmd=&arg=
+//	POST   /v1/fd/N/dup       DELETE /v1/fd/N
+//	GET    /v1/log?follow=1&all=1                       records, a JSON object a line;   DELETE: hide what was so far
+//	GET    /v1/devtab                                   the dispatch tables
+//	GET    /v1/uevents                                  a JSON object a line, for ever
+//	GET    /v1/requests                                 modules that the kernel asks for, a line each; POST /v1/requests/ID?errno=
+//	POST   /v1/mount?dir=                               the name space as a file system of the host; DELETE ends it
+//	POST   /v1/shutdown
+//
+// An error is a status of 4xx or 5xx and {"errno": 2, "name": "ENOENT", "error": "No such file or directory"}; "killed": true tells that the
+// task died.
+package daemon

@@ -1,0 +1,231 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/kobench/kobench/kernel"
+)
+
+// Record is a line of the kernel's log as JSON.
+type Record struct {
+	Seq      uint64 `json:"seq"`
+	Usec     int64  `json:"usec"` // since boot
+	Level    uint8  `json:"level"`
+	Facility uint8  `json:"facility"`
+	Text     string `json:"text"`
+	Lost     bool   `json:"lost,omitempty"` // records before this one were overwritten
+}
+
+func recordOf(r kernel.Record) Record {
+	return Record{Seq: r.Seq, Usec: r.Time.Microseconds(), Level: uint8(r.Level), Facility: r.Facility, Text: r.Text}
+}
+
+func (s *Server) streamRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /v1/log", s.log)
+	m.HandleFunc("DELETE /v1/log", s.call(func(t *kernel.Task, _ http.ResponseWriter, _ *http.Request) error {
+		if !t.Capable() {
+			return kernel.EPERM
+		}
+		s.Sim.Kernel.Log.Clear()
+		return nil
+	}))
+	m.HandleFunc("GET /v1/uevents", s.uevents)
+	m.HandleFunc("GET /v1/requests", s.serveRequests)
+	m.HandleFunc("POST /v1/requests/{id}", func(w http.ResponseWriter, r *http.Request) {
+		id, _ := strconv.ParseUint(r.PathValue("id"), 10, 64)
+		if !s.requests.answer(id, kernel.Errno(number(r, "errno"))) {
+			fail(w, kernel.ENOENT)
+			return
+		}
+		answer(w, struct{}{})
+	})
+	m.HandleFunc("POST /v1/mount", s.call(func(t *kernel.Task, _ http.ResponseWriter, r *http.Request) error {
+		if !t.Capable() {
+			return kernel.EPERM
+		}
+		return s.Mount(query(r, "dir"))
+	}))
+	m.HandleFunc("DELETE /v1/mount", s.call(func(t *kernel.Task, _ http.ResponseWriter, r *http.Request) error {
+		if !t.Capable() {
+			return kernel.EPERM
+		}
+		return s.Unmount(query(r, "dir"))
+	}))
+}
+
+// log sends the records since the last clear (all=1: every one that is left), and with follow=1 goes on as they come.
+func (s *Server) log(w http.ResponseWriter, r *http.Request) {
+	log := &s.Sim.Kernel.Log
+	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	seq := max(log.First(), log.ClearSeq())
+	if query(r, "all") != "" {
+		seq = log.First()
+	}
+	if query(r, "new") != "" {
+		seq = log.Next()
+	}
+	follow := query(r, "follow") != ""
+	more := make(chan struct{}, 1)
+	waiter := kernel.Waiter{Func: func(kernel.Events) {
+		select {
+		case more <- struct{}{}:
+		default:
+		}
+	}}
+	log.Queue().Add(&waiter)
+	defer log.Queue().Remove(&waiter)
+	for {
+		rec, err := log.Read(seq)
+		if err == kernel.EAGAIN {
+			if !follow {
+				return
+			}
+			_ = flush.Flush()
+			select {
+			case <-more:
+				continue
+			case <-r.Context().Done():
+				return
+			}
+		}
+		out := recordOf(rec)
+		out.Lost = err == kernel.EPIPE
+		if enc.Encode(out) != nil {
+			return
+		}
+		seq = rec.Seq + 1
+	}
+}
+
+func (s *Server) uevents(w http.ResponseWriter, r *http.Request) {
+	ch := make(chan kernel.Uevent, 256)
+	stop := s.Sim.Kernel.OnUevent(func(u kernel.Uevent) {
+		select {
+		case ch <- u:
+		default: // a reader that is too slow loses events, as on a netlink socket
+		}
+	})
+	defer stop()
+	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
+	w.WriteHeader(http.StatusOK)
+	_ = flush.Flush()
+	for {
+		select {
+		case u := <-ch:
+			if enc.Encode(u) != nil || flush.Flush() != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// Request is a module that the kernel asks for.
+type Request struct {
+	ID   uint64 `json:"id"`
+	Name string `json:"name"`
+}
+
+// broker passes requests on to the process that serves them. Without one they are refused at once.
+type broker struct {
+	mu      sync.Mutex
+	next    uint64                       // +checklocks:mu
+	waiting map[uint64]chan kernel.Errno // +checklocks:mu
+	out     chan Request                 // +checklocks:mu  nil: nobody serves
+}
+
+func (b *broker) connected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.out != nil
+}
+
+func (b *broker) ask(ctx context.Context, name string) error {
+	b.mu.Lock()
+	out := b.out
+	if out == nil {
+		b.mu.Unlock()
+		return kernel.ENOENT
+	}
+	b.next++
+	id, done := b.next, make(chan kernel.Errno, 1)
+	if b.waiting == nil {
+		b.waiting = make(map[uint64]chan kernel.Errno)
+	}
+	b.waiting[id] = done
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		delete(b.waiting, id)
+		b.mu.Unlock()
+	}()
+	select {
+	case out <- Request{id, name}:
+	case <-ctx.Done():
+		return kernel.EINTR
+	default:
+		return kernel.EBUSY // more than its queue holds
+	}
+	select {
+	case e := <-done:
+		if e != 0 {
+			return e
+		}
+		return nil
+	case <-ctx.Done():
+		return kernel.EINTR
+	}
+}
+
+func (b *broker) answer(id uint64, e kernel.Errno) bool {
+	b.mu.Lock()
+	done, ok := b.waiting[id]
+	delete(b.waiting, id)
+	b.mu.Unlock()
+	if ok {
+		done <- e
+	}
+	return ok
+}
+
+// serveRequests makes the client the one that serves requests, until it goes away.
+func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
+	b := &s.requests
+	out := make(chan Request, 64)
+	b.mu.Lock()
+	if b.out != nil {
+		b.mu.Unlock()
+		fail(w, kernel.EBUSY)
+		return
+	}
+	b.out = out
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		b.out = nil
+		for id, done := range b.waiting { // nobody is left to answer
+			done <- kernel.ENOENT
+			delete(b.waiting, id)
+		}
+		b.mu.Unlock()
+	}()
+	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
+	w.WriteHeader(http.StatusOK)
+	_ = flush.Flush()
+	for {
+		select {
+		case q := <-out:
+			if enc.Encode(q) != nil || flush.Flush() != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

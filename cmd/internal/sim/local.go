@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/kmod"
+)
+
+// Local is a kernel of this program as the module tools see one. Each call is made by a task of its own, in the name of Task's user.
+type Local struct{ Task *kernel.Task }
+
+var _ kmod.System = Local{}
+
+func (l Local) task() *kernel.Task {
+	return l.Task.Kernel().NewTask(kernel.WithCred(l.Task.Cred()), kernel.WithComm(l.Task.Comm()))
+}
+
+// FinitModule loads a module from its bytes.
+func (l Local) FinitModule(image []byte, params string, flags int) error {
+	t := l.task()
+	defer t.Exit()
+	return t.InitModule(image, params, flags)
+}
+
+// DeleteModule removes one.
+func (l Local) DeleteModule(name string, flags int) error {
+	t := l.task()
+	defer t.Exit()
+	return t.DeleteModule(name, flags)
+}
+
+// ReadFile reads a file of the kernel's name space to its end.
+func (l Local) ReadFile(path string) ([]byte, error) {
+	t := l.task()
+	defer t.Exit()
+	return ReadFile(t, path)
+}
+
+// ReadDir lists a directory: modules in the kernel's order, everything else by name.
+func (l Local) ReadDir(path string) ([]string, error) {
+	t := l.task()
+	defer t.Exit()
+	list, err := t.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Name)
+	}
+	return names, nil
+}
+
+// ReadFile reads a file to its end in the name of t.
+func ReadFile(t *kernel.Task, path string) ([]byte, error) {
+	h, err := t.OpenFile(path, kernel.O_RDONLY)
+	if err != nil {
+		return nil, kernel.ErrnoOf(err)
+	}
+	defer h.Close()
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, struct{ io.Reader }{h}); err != nil {
+		var e kernel.Errno
+		if errors.As(err, &e) {
+			return nil, e
+		}
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// safeBuffer collects what a tool prints.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.TrimSpace(s.b.String())
+}

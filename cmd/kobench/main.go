@@ -1,0 +1,140 @@
+// Command kobench is an emulated test bench for character devices: a simulated kernel, the tools that load modules into it, and
+// the hardware behind its drivers. Called by the name of one of its tools (insmod, rmmod, …) it is that tool.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/kobench/kobench/cmd/internal/client"
+	"github.com/kobench/kobench/cmd/internal/daemon"
+	"github.com/kobench/kobench/cmd/internal/modtools"
+	"github.com/kobench/kobench/kernel"
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program: its arguments with its own name first, its streams, its exit status.
+func run(args []string, in io.Reader, out, errw io.Writer) int {
+	io := streams{in, out, errw}
+	name := filepath.Base(args[0])
+	if tool, ok := modtools.ByName(name); ok {
+		return io.module(tool, args[0], args[1:])
+	}
+	root := commands(io)
+	if sub, _, err := root.Find([]string{name}); err == nil && sub != root {
+		root.SetArgs(args)
+		root.SetArgs(append([]string{name}, args[1:]...))
+	} else {
+		if len(args) > 1 {
+			if tool, ok := modtools.ByName(args[1]); ok {
+				return io.module(tool, args[1], args[2:])
+			}
+		}
+		root.SetArgs(args[1:])
+	}
+	err := root.Execute()
+	var status exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	}
+	fmt.Fprintf(errw, "%s: %v\n", name, err)
+	return 1
+}
+
+// exitStatus is an error that has been told already.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// bench is the connection to the running bench.
+func (s streams) bench(comm string) *client.Client { return client.New(daemon.DefaultSocket(), comm) }
+
+// module runs one of the module tools against the running bench.
+func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
+	c := s.bench(tool.Name)
+	defer c.Close()
+	env := &modtools.Env{
+		Argv0: argv0, Stdin: s.in, Stdout: s.out, Stderr: s.err, System: &killable{System: c, errw: s.err},
+		Root: os.Getenv("KOBENCH_ROOT"), Release: kernel.Release, Environ: os.Environ(),
+	}
+	if os.Getenv("KOBENCH_ROOT") == "" {
+		if info, err := c.Info(); err == nil {
+			env.Root = info.Root
+		} else if needsBench(tool.Name, args) {
+			fmt.Fprintf(s.err, "%s: %v\n", tool.Name, err)
+			return 1
+		}
+	}
+	if tool.Name == "kerneld" {
+		env.Requests = &requests{c: c.Another()}
+	}
+	return tool.Run(env, args)
+}
+
+// needsBench tells the tools that cannot do without a kernel from those that also work on files and other machines' module trees.
+func needsBench(tool string, args []string) bool {
+	switch tool {
+	case "modinfo", "depmod", "modprobe", "kmod":
+		return false
+	}
+	for _, a := range args {
+		if a == "-h" || a == "--help" || a == "-V" || a == "--version" {
+			return false
+		}
+	}
+	return len(args) > 0 || tool == "lsmod" || tool == "ksyms" || tool == "kerneld"
+}
+
+func commands(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kobench",
+		Short: "An emulated test bench for character devices",
+		Long: `kobench runs a simulated kernel that loads drivers (.ko files built from C, or drivers written in Go) and connects them to
+emulated hardware. No root, no virtual machine.
+
+  kobench demo                    boot, load drivers, loop back every device, show what happened
+  kobench up -d                   a bench in the background; insmod, rmmod, lsmod, dmesg, cat … talk to it
+  kobench run -- make test        a fresh bench for the length of one command
+
+The module tools insmod, rmmod, lsmod, modprobe, modinfo, depmod, kmod, ksyms, kerneld and kdstat are sub-commands too, with the options
+of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool, the program is that tool.`,
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.demoCommand(),
+		s.dmesgCommand(), s.devtabCommand(), s.catCommand(), s.lsCommand(), s.writeCommand(), s.mknodCommand(), s.mkdirCommand(), s.rmCommand(),
+		s.mountCommand(), s.kdirCommand(), s.modpostCommand(), s.linksCommand(), s.versionCommand())
+	for _, t := range modtools.Tools() { // for the list of commands; run() takes them before
+		root.AddCommand(&cobra.Command{Use: t.Name, Short: toolShort(t.Name), DisableFlagParsing: true,
+			RunE: func(*cobra.Command, []string) error { return nil }})
+	}
+	return root
+}
+
+func toolShort(name string) string {
+	return map[string]string{
+		"insmod": "Insert a module", "rmmod": "Remove modules", "lsmod": "List the modules that are loaded",
+		"modprobe": "Insert or remove a module with what it depends on", "modinfo": "Show what a module file says of itself",
+		"depmod": "Work out which module needs which", "kmod": "The module tools under one name",
+		"ksyms": "Show exported symbols", "kerneld": "Load modules that the kernel asks for", "kdstat": "Show and control kerneld",
+	}[name]
+}

@@ -1,0 +1,8 @@
+package main
+
+import "syscall"
+
+const newProcessGroup = 0x200 // CREATE_NEW_PROCESS_GROUP
+
+func ownGroup() *syscall.SysProcAttr   { return &syscall.SysProcAttr{CreationFlags: newProcessGroup} }
+func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{CreationFlags: newProcessGroup} }

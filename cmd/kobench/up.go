@@ -1,0 +1,360 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kobench/kobench/cmd/internal/client"
+	"github.com/kobench/kobench/cmd/internal/daemon"
+	"github.com/kobench/kobench/cmd/internal/modtools"
+	"github.com/kobench/kobench/cmd/internal/sim"
+	"github.com/spf13/cobra"
+)
+
+// upOptions are the flags of up and run.
+type upOptions struct {
+	sim.Options
+	socket, mount       string
+	background, kerneld bool
+	console             bool
+}
+
+func (s streams) upCommand() *cobra.Command {
+	var o upOptions
+	var noKerneld bool
+	cmd := &cobra.Command{
+		Use: "up [-b BOARD] [-d]", Short: "Boot a bench and serve it on a Unix socket", Args: cobra.NoArgs,
+		Long: `up boots a machine and serves it on a Unix socket (mode 0600, HTTP and JSON: go doc ./cmd/internal/daemon) until "kobench down",
+SIGINT or SIGTERM. The tools find it at $KOBENCH_SOCKET, or at the same default place.
+
+A kerneld is started beside it, which loads modules that the kernel asks for (open of a node whose driver is not loaded).`,
+		RunE: func(*cobra.Command, []string) error {
+			o.kerneld = !noKerneld
+			if o.background {
+				return s.upInBackground(o)
+			}
+			return s.up(o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.Board, "board", "b", "", "the machine: a board's name, or a .yaml file (default \"default\")")
+	f.BoolVarP(&o.background, "detach", "d", false, "go to the background once the bench is ready")
+	f.StringVar(&o.socket, "socket", "", "where to listen (default $KOBENCH_SOCKET, or kobench.sock in the runtime folder)")
+	f.StringVar(&o.Root, "root", "", "the host directory that stands for the machine's / (default a temporary one)")
+	f.StringVar(&o.mount, "mount", "", "also show the machine's files at this directory (FUSE)")
+	f.BoolVar(&noKerneld, "no-kerneld", false, "start no kerneld")
+	f.BoolVar(&o.console, "console", false, "print the kernel's log as it is written")
+	return cmd
+}
+
+// up runs until it is told to stop.
+func (s streams) up(o upOptions) error {
+	if o.socket == "" {
+		o.socket = daemon.DefaultSocket()
+	}
+	if o.console {
+		o.Console = s.err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b, err := start(o)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, b.server.Shutdown)
+	fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", b.sim.Board.Name, os.Getpid(), o.socket)
+	return b.wait()
+}
+
+// bench is a machine that is served.
+type bench struct {
+	sim     *sim.Sim
+	server  *daemon.Server
+	socket  string
+	kerneld *exec.Cmd
+	done    chan error
+}
+
+// start boots a machine and serves it; on return it answers, and kerneld listens.
+func start(o upOptions) (_ *bench, err error) {
+	l, err := daemon.Listen(o.socket)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.Close()
+			_ = os.Remove(o.socket)
+		}
+	}()
+	m, err := sim.Start(o.Options)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, done: make(chan error, 1)}
+	go func() { b.done <- b.server.Serve(l) }()
+	if o.mount != "" {
+		var dir string
+		if dir, err = filepath.Abs(o.mount); err == nil {
+			err = b.server.Mount(dir)
+		}
+		if err != nil {
+			b.server.Shutdown()
+			_ = b.wait()
+			return nil, fmt.Errorf("mount at %s: %w", o.mount, err)
+		}
+	}
+	if o.kerneld {
+		if err = b.startKerneld(); err != nil {
+			b.server.Shutdown()
+			_ = b.wait()
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// startKerneld starts the process that loads modules for the kernel and waits until it listens.
+func (b *bench) startKerneld() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b.kerneld = exec.Command(self, "kerneld")
+	b.kerneld.Env = append(os.Environ(), "KOBENCH_SOCKET="+b.socket, "KOBENCH_ROOT="+b.sim.Root)
+	b.kerneld.SysProcAttr = ownGroup()
+	if err := b.kerneld.Start(); err != nil {
+		return fmt.Errorf("kerneld: %w", err)
+	}
+	c := client.New(b.socket, "kobench")
+	defer c.Close()
+	for range 500 {
+		if info, err := c.Info(); err != nil || info.Kerneld {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return errors.New("kerneld does not answer after 5 s")
+}
+
+// wait waits for the end and takes everything down. Errors: what was stuck.
+func (b *bench) wait() error {
+	err := <-b.done
+	if b.kerneld != nil && b.kerneld.Process != nil {
+		_ = b.kerneld.Process.Signal(os.Interrupt)
+		gone := make(chan struct{})
+		go func() { _ = b.kerneld.Wait(); close(gone) }()
+		select {
+		case <-gone:
+		case <-time.After(2 * time.Second):
+			_ = b.kerneld.Process.Kill()
+			<-gone
+		}
+	}
+	err = errors.Join(err, b.sim.Close())
+	_ = os.Remove(b.socket)
+	return err
+}
+
+// upInBackground starts the program again, on its own, and waits until its bench answers.
+func (s streams) upInBackground(o upOptions) error {
+	if o.socket == "" {
+		o.socket = daemon.DefaultSocket()
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c := client.New(o.socket, "kobench")
+	defer c.Close()
+	if info, err := c.Info(); err == nil {
+		return fmt.Errorf("socket %s: %w: board %s, pid %d (kobench down ends it)", o.socket, daemon.ErrRunning, info.Board, info.PID)
+	}
+	args := []string{"up", "--socket", o.socket}
+	for flag, v := range map[string]string{"--board": o.Board, "--root": o.Root, "--mount": o.mount} {
+		if v != "" {
+			args = append(args, flag, v)
+		}
+	}
+	if !o.kerneld {
+		args = append(args, "--no-kerneld")
+	}
+	if err := os.MkdirAll(filepath.Dir(o.socket), 0o700); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(o.socket+".log", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(self, args...)
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, ownSession()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	died := make(chan error, 1)
+	go func() { died <- cmd.Wait() }()
+	for range 3000 {
+		select {
+		case <-died:
+			text, _ := os.ReadFile(log.Name())
+			return errors.New(strings.TrimPrefix(strings.TrimSpace(string(text)), "kobench: "))
+		case <-time.After(10 * time.Millisecond):
+		}
+		if info, err := c.Info(); err == nil && (info.Kerneld || !o.kerneld) {
+			fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", info.Board, info.PID, o.socket)
+			return nil
+		}
+	}
+	return fmt.Errorf("the bench does not answer after 30 s; its log is %s", log.Name())
+}
+
+func (s streams) downCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "down", Short: "End the running bench", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c := s.bench("kobench")
+			defer c.Close()
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			return c.Shutdown(ctx)
+		},
+	}
+}
+
+func (s streams) runCommand() *cobra.Command {
+	o := upOptions{kerneld: true}
+	cmd := &cobra.Command{
+		Use: "run [-b BOARD] -- COMMAND [ARGUMENT]…", Short: "Run a command with a fresh bench of its own",
+		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set, ends the machine and returns the command's
+status (128 + n where signal n ended it).`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return s.runBench(o, args) },
+	}
+	f := cmd.Flags()
+	f.SetInterspersed(false)
+	f.StringVarP(&o.Board, "board", "b", "", "the machine: a board's name, or a .yaml file (default \"default\")")
+	f.BoolVar(&o.console, "console", false, "print the kernel's log as it is written")
+	f.StringVar(&o.mount, "mount", "", "also show the machine's files at this directory (FUSE)")
+	return cmd
+}
+
+func (s streams) runBench(o upOptions, args []string) error {
+	dir, err := os.MkdirTemp("", "kobench-run-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	bin := filepath.Join(dir, "bin")
+	if err := writeLinks(bin); err != nil {
+		return err
+	}
+	o.socket, o.Root = filepath.Join(dir, "sock"), filepath.Join(dir, "root")
+	if o.console {
+		o.Console = s.err
+	}
+	b, err := start(o)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	path := bin + string(os.PathListSeparator) + os.Getenv("PATH")
+	cmd.Env = append(os.Environ(), "KOBENCH_SOCKET="+o.socket, "KOBENCH_ROOT="+o.Root, "PATH="+path)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
+	if found, err := lookPath(args[0], path); err == nil {
+		cmd.Path, cmd.Err = found, nil
+	}
+	status := runStatus(cmd, s)
+	b.server.Shutdown()
+	if err := b.wait(); err != nil {
+		fmt.Fprintf(s.err, "kobench: at the end: %v\n", err)
+	}
+	if status != 0 {
+		return exitStatus(status)
+	}
+	return nil
+}
+
+// lookPath is exec.LookPath with another PATH.
+func lookPath(name, path string) (string, error) {
+	if strings.ContainsRune(name, os.PathSeparator) {
+		return name, nil
+	}
+	for _, dir := range filepath.SplitList(path) {
+		full := filepath.Join(dir, name)
+		if st, err := os.Stat(full); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+			return full, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+// runStatus runs a command and gives its status as a shell does.
+func runStatus(cmd *exec.Cmd, s streams) int {
+	ignore := make(chan os.Signal, 1)
+	signal.Notify(ignore, os.Interrupt) // it is the command's
+	defer signal.Stop(ignore)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			return 128 + int(ws.Signal())
+		}
+		return exit.ExitCode()
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
+		fmt.Fprintf(s.err, "kobench: %s: command not found\n", cmd.Args[0])
+		return 127
+	}
+	fmt.Fprintf(s.err, "kobench: %v\n", err)
+	return 126
+}
+
+func (s streams) linksCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "links DIRECTORY", Short: "Make links to the program under its tools' names", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return writeLinks(args[0]) },
+	}
+}
+
+// writeLinks makes a directory that holds the tools by name, and kobench itself.
+func writeLinks(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	names := []string{"kobench", "dmesg", "devtab", "mknod"}
+	for _, t := range modtools.Tools() {
+		names = append(names, t.Name)
+	}
+	for _, name := range names {
+		link := filepath.Join(dir, name)
+		if same(link, self) {
+			continue
+		}
+		_ = os.Remove(link)
+		if err := os.Symlink(self, link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func same(a, b string) bool {
+	sa, errA := os.Lstat(a)
+	sb, errB := os.Lstat(b)
+	return errA == nil && errB == nil && os.SameFile(sa, sb)
+}
