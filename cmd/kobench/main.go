@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/kobench/kobench/cmd/internal/client"
 	"github.com/kobench/kobench/cmd/internal/daemon"
@@ -71,9 +72,11 @@ func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
 	defer c.Close()
 	env := &modtools.Env{
 		Argv0: argv0, Stdin: s.in, Stdout: s.out, Stderr: s.err, System: &killable{System: c, errw: s.err},
-		Root: os.Getenv("KOBENCH_ROOT"), Release: kernel.Release, Environ: os.Environ(),
+		Release: kernel.Release, Environ: os.Environ(),
 	}
-	if os.Getenv("KOBENCH_ROOT") == "" {
+	if root, set := os.LookupEnv("KOBENCH_ROOT"); set {
+		env.Root = strings.TrimRight(root, "/") // "/" is the host's own, and paths begin with one slash
+	} else {
 		if info, err := c.Info(); err == nil {
 			env.Root = info.Root
 		} else if needsBench(tool.Name, args) {

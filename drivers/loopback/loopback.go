@@ -26,7 +26,6 @@ func New() *kernel.Module {
 		Name:        "loopback",
 		License:     "GPL",
 		Description: "gives back what is written to it",
-		Aliases:     []string{"devname:loop0"},
 		Params: []kernel.Param{
 			{Name: "devices", Desc: "how many devices (1 to 256)", Perm: 0o444, Value: &d.devices},
 			{Name: "size", Desc: "bytes in each FIFO (1 to 1048576)", Perm: 0o444, Value: &d.size},

@@ -80,10 +80,11 @@ func errno(err error) syscall.Errno {
 // fill turns a stat into FUSE's attributes.
 func fill(st kernel.Stat, a *fuse.Attr) {
 	a.Ino, a.Mode, a.Nlink, a.Size = st.Ino, st.Mode, uint32(st.Nlink), uint64(st.Size)
-	a.Uid, a.Gid = st.UID, st.GID
+	a.Uid, a.Gid, a.Blksize = st.UID, st.GID, 4096 // and no blocks: nothing lies on a disk
 	if st.Mode&kernel.S_IFMT == kernel.S_IFCHR {
 		a.Mode = st.Mode&^kernel.S_IFMT | kernel.S_IFREG
 	}
+	a.Blksize, a.Blocks = 4096, 0 // nothing here takes room; go-fuse fills in Blocks where Blksize is 0
 	a.SetTimes(nil, &st.Mtime, &st.Mtime)
 }
 
@@ -106,7 +107,7 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (in 
 func (n *node) Readdir(ctx context.Context) (list fs.DirStream, e syscall.Errno) {
 	e = n.as(ctx, func(t *kernel.Task) error {
 		all, err := t.ReadDir(n.path)
-		var entries []fuse.DirEntry
+		entries := []fuse.DirEntry{{Name: ".", Mode: syscall.S_IFDIR}, {Name: "..", Mode: syscall.S_IFDIR}}
 		for _, st := range all {
 			var a fuse.Attr
 			fill(st, &a)
