@@ -21,14 +21,14 @@ import (
 type Guest struct {
 	Root    string // an empty folder, made by the caller
 	Kobench string // the binary, statically linked
-	Raw     string // the program that stands for guest/raw.c, statically linked
+	Helper  string // the program of ./guest, statically linked
 	Modules string // a folder with the built .ko files
 	Script  []byte
 }
 
-// tools are what kobench is by name in the guest. Its cat, ls and mknod are busybox's: what they meet are files.
+// tools are what kobench is by name in the guest; ls, dd and the rest meet files, and are busybox's.
 func tools() []string {
-	return []string{"insmod", "rmmod", "lsmod", "modprobe", "modinfo", "depmod", "kmod", "dmesg", "mknod", "kerneld"}
+	return []string{"insmod", "rmmod", "lsmod", "modprobe", "modinfo", "depmod", "kmod", "dmesg", "mknod"}
 }
 
 //go:embed guest.sh
@@ -101,8 +101,11 @@ func (g *Guest) layOut() error {
 			return err
 		}
 	}
-	if err := g.copyIn(g.Raw, "root/raw"); err != nil {
-		return err
+	for _, name := range []string{"root/raw", "bin/cat"} {
+		os.Remove(filepath.Join(g.Root, name)) // busybox's
+		if err := g.copyIn(g.Helper, name); err != nil {
+			return err
+		}
 	}
 	modules, err := filepath.Glob(filepath.Join(g.Modules, "*.ko"))
 	if err != nil || len(modules) == 0 {
