@@ -1,0 +1,340 @@
+package usbip
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/kobench/kobench/hw/usb"
+)
+
+// export is a connection that carries a device's transfers.
+//
+//	reader: CMD_SUBMIT ──► device ──► done ──► queue ──► writer: RET_SUBMIT
+//	        CMD_UNLINK ──► Cancel ──────────────┘            or RET_UNLINK
+type export struct {
+	c    net.Conn
+	dev  usb.Device
+	kind [32]usb.TransferType // of each endpoint, by number and direction
+	hub  bool
+
+	mu     sync.Mutex
+	wake   *sync.Cond
+	flight map[uint32]*urb // submitted and not done, by sequence number
+	bytes  int
+	ready  []*urb // to be answered
+	free   []*urb
+	closed bool
+}
+
+// urb is one transfer of an import.
+type urb struct {
+	t        usb.Transfer
+	x        *export
+	seq      uint32
+	unlink   uint32 // sequence number of the CMD_UNLINK that asked for its end
+	unlinked bool
+	reply    bool // no transfer at all: the answer to an unlink that came too late
+	buf      []byte
+	packets  []usb.IsoPacket
+}
+
+func newExport(c net.Conn, dev usb.Device, d *usb.Descriptors) *export {
+	x := &export{c: c, dev: dev, flight: map[uint32]*urb{}, hub: d.Device.Class == usb.ClassHub}
+	x.wake = sync.NewCond(&x.mu)
+	for i := range d.Configs {
+		for k := range d.Configs[i].Interfaces {
+			for _, e := range d.Configs[i].Interfaces[k].Endpoints {
+				x.kind[index(e.Address)] = e.Type()
+			}
+		}
+	}
+	return x
+}
+
+func index(ep uint8) int { return int(ep&0x0f | ep&usb.DirIn>>3) }
+
+// run carries transfers until the connection or the device ends. The device is then reset.
+func (x *export) run() error {
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(x.write)
+	wg.Go(func() {
+		select {
+		case <-x.dev.Gone():
+		case <-stop:
+		}
+		x.c.Close()
+	})
+	err := x.read()
+	close(stop)
+	x.mu.Lock()
+	x.closed = true
+	var pending []*urb
+	for _, u := range x.flight {
+		pending = append(pending, u)
+	}
+	x.mu.Unlock()
+	for _, u := range pending {
+		x.dev.Cancel(&u.t)
+	}
+	x.mu.Lock()
+	for len(x.flight) > 0 {
+		x.wake.Wait()
+	}
+	x.wake.Broadcast()
+	x.mu.Unlock()
+	wg.Wait()
+	x.dev.Reset()
+	return err
+}
+
+func (x *export) read() error {
+	r := bufio.NewReaderSize(x.c, 64<<10)
+	var b [headerSize]byte
+	var h header
+	for {
+		if _, err := io.ReadFull(r, b[:]); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return protocol("the connection ended within a header")
+			}
+			return err
+		}
+		h.parse(&b)
+		var err error
+		switch h.command {
+		case cmdSubmit:
+			err = x.submit(r, &h)
+		case cmdUnlink:
+			err = x.cancel(&h)
+		default:
+			err = protocol("command %d; 1 submits and 2 unlinks", h.command)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// submit passes a transfer to the device.
+func (x *export) submit(r io.Reader, h *header) error {
+	switch {
+	case h.length < 0 || h.length > maxTransfer:
+		return protocol("a transfer of %d bytes; this end takes up to %d", h.length, maxTransfer)
+	case h.ep > 15:
+		return protocol("endpoint %d; there are 0 to 15", h.ep)
+	}
+	u := x.take()
+	t := &u.t
+	u.seq, u.unlinked, u.reply = h.seq, false, false
+	if cap(u.buf) < int(h.length) {
+		u.buf = make([]byte, h.length)
+	}
+	t.Data = u.buf[:h.length]
+	t.Endpoint, t.Flags, t.Setup, t.Packets = h.ep, 0, usb.Setup{}, nil
+	if h.in {
+		t.Endpoint |= usb.DirIn
+	}
+	t.Type = x.kind[index(t.Endpoint)]
+	if h.flags&urbShortNotOK != 0 {
+		t.Flags |= usb.ShortNotOK
+	}
+	if h.flags&urbZeroPacket != 0 {
+		t.Flags |= usb.ZeroPacket
+	}
+	if h.ep == 0 {
+		t.Type, t.Setup, t.Endpoint = usb.Control, h.setup, 0
+		if h.setup.In() != h.in && h.setup.Length > 0 {
+			return protocol("the direction of the control request %s and that of its message differ", h.setup)
+		}
+	}
+	if !h.in {
+		if _, err := io.ReadFull(r, t.Data); err != nil {
+			return protocol("the connection ended within the data: %v", err)
+		}
+	} else {
+		clear(t.Data)
+	}
+	if t.Type == usb.Isochronous && t.Endpoint&0x0f != 0 {
+		if h.packets < 1 || h.packets > maxPackets {
+			return protocol("%d isochronous packets; 1 to %d are possible", h.packets, maxPackets)
+		}
+		d := make([]byte, int(h.packets)*isoSize)
+		if _, err := io.ReadFull(r, d); err != nil {
+			return protocol("the connection ended within the packet descriptors: %v", err)
+		}
+		if cap(u.packets) < int(h.packets) {
+			u.packets = make([]usb.IsoPacket, h.packets)
+		}
+		t.Packets = u.packets[:h.packets]
+		parseIso(d, t.Packets)
+		for i := range t.Packets {
+			t.Packets[i].Actual, t.Packets[i].Err = 0, nil
+		}
+	}
+	if t.Type == usb.Control {
+		t.Data = t.Data[:min(len(t.Data), int(h.setup.Length))]
+		t.Setup.Length = uint16(len(t.Data))
+	}
+
+	x.mu.Lock()
+	switch {
+	case x.flight[h.seq] != nil:
+		x.mu.Unlock()
+		return protocol("sequence number %d is used twice", h.seq)
+	case len(x.flight)+len(x.ready) >= maxInFlight || x.bytes+len(t.Data) > maxBytes:
+		x.mu.Unlock()
+		return protocol("%d transfers of %d bytes in flight; that is too much", len(x.flight), x.bytes)
+	}
+	x.flight[h.seq] = u
+	x.bytes += len(t.Data)
+	x.mu.Unlock()
+	if t.Type == usb.Control && !x.hub && t.Setup.Is(0x23, usb.SetFeature) && t.Setup.Value == 4 {
+		// A port reset sent to the device itself means: reset it [stub] tweak_reset_device_cmd.
+		t.Actual, t.Err = 0, x.dev.Reset()
+		x.done(u)
+		return nil
+	}
+	if err := x.dev.Submit(t); err != nil {
+		t.Actual, t.Err = 0, err
+		if usb.ErrnoOf(err) == usb.ENOENT { // the number that a vhci would take for an unlink
+			t.Err = usb.EPIPE
+		}
+		x.done(u)
+	}
+	return nil
+}
+
+// take gives a used urb, or a new one.
+func (x *export) take() *urb {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := len(x.free); n > 0 {
+		u := x.free[n-1]
+		x.free = x.free[:n-1]
+		return u
+	}
+	u := &urb{x: x}
+	u.t.Done = func(*usb.Transfer) { u.x.done(u) }
+	return u
+}
+
+// done queues the answer.
+func (x *export) done(u *urb) {
+	x.mu.Lock()
+	delete(x.flight, u.seq)
+	if !x.closed {
+		x.ready = append(x.ready, u)
+	}
+	x.wake.Broadcast()
+	x.mu.Unlock()
+}
+
+// cancel answers an unlink: with the transfer's end if it is still under way, at once if not [stub] stub_recv_cmd_unlink.
+func (x *export) cancel(h *header) error {
+	x.mu.Lock()
+	if len(x.ready) >= maxInFlight {
+		x.mu.Unlock()
+		return protocol("%d answers wait to be read; that is too much", len(x.ready))
+	}
+	u := x.flight[h.unlink]
+	if u == nil {
+		x.ready = append(x.ready, &urb{x: x, seq: h.seq, reply: true})
+		x.wake.Broadcast()
+		x.mu.Unlock()
+		return nil
+	}
+	u.unlinked, u.unlink = true, h.seq
+	x.mu.Unlock()
+	x.dev.Cancel(&u.t)
+	return nil
+}
+
+// write sends the answers, as many at once as there are.
+func (x *export) write() {
+	w := bufio.NewWriterSize(x.c, 64<<10)
+	var batch []*urb
+	var b []byte
+	for {
+		x.mu.Lock()
+		for _, u := range batch {
+			if !u.reply {
+				x.bytes -= len(u.t.Data)
+			}
+		}
+		x.free = recycle(x.free, batch)
+		for len(x.ready) == 0 && !x.closed {
+			x.wake.Wait()
+		}
+		if x.closed {
+			x.mu.Unlock()
+			return
+		}
+		batch, x.ready = x.ready, batch[:0]
+		x.mu.Unlock()
+		var err error
+		for _, u := range batch {
+			b = u.header(b[:0])
+			_, err = w.Write(b)
+			if err == nil && !u.unlinked && !u.reply {
+				err = u.data(w)
+			}
+		}
+		if err == nil {
+			err = w.Flush()
+		}
+		if err != nil {
+			x.c.Close() // the reader ends
+		}
+	}
+}
+
+// recycle keeps the urbs whose buffers are small.
+func recycle(free, used []*urb) []*urb {
+	for _, u := range used {
+		if !u.reply && cap(u.buf) <= 1<<20 && len(free) < 256 {
+			free = append(free, u)
+		}
+	}
+	return free
+}
+
+func (u *urb) header(b []byte) []byte {
+	h := header{command: retSubmit, seq: u.seq, status: -int32(usb.ErrnoOf(u.t.Err))}
+	switch {
+	case u.reply:
+		h.command, h.status = retUnlink, 0
+	case u.unlinked:
+		h.command, h.seq = retUnlink, u.unlink
+	default:
+		h.length = int32(u.t.Actual)
+		h.start = int32(u.t.StartFrame)
+		h.packets = int32(len(u.t.Packets))
+		h.interval = int32(u.t.ErrorCount)
+	}
+	return h.append(b)
+}
+
+// data is what follows a RET_SUBMIT: the bytes of an IN transfer, those of isochronous packets without the gaps between them.
+func (u *urb) data(w *bufio.Writer) error {
+	t := &u.t
+	if t.Type != usb.Isochronous {
+		if !t.In() {
+			return nil
+		}
+		_, err := w.Write(t.Data[:t.Actual])
+		return err
+	}
+	if t.In() {
+		for i := range t.Packets {
+			p := &t.Packets[i]
+			if _, err := w.Write(t.Data[p.Offset : p.Offset+p.Actual]); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := w.Write(appendIso(nil, t.Packets))
+	return err
+}
