@@ -23,8 +23,8 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// Mode is what NMEA 0183 asks for.
-var mode = serial.Format8N1(4800)
+// mode is what NMEA 0183 asks for.
+func mode() serial.Mode { return serial.Format8N1(4800) }
 
 // Receiver is a GPS receiver that moves on a straight course. Set the fields before Run; the methods work at any time.
 type Receiver struct {
@@ -48,7 +48,7 @@ func (r *Receiver) SetFix(on bool) { r.mu.Lock(); r.lost = !on; r.mu.Unlock() }
 func (r *Receiver) Run(ctx context.Context, p serial.Conn) error {
 	m := r.Mode
 	if m.Baud == 0 {
-		m = mode
+		m = mode()
 	}
 	if err := p.SetMode(m); err != nil {
 		return err

@@ -226,8 +226,7 @@ var tree = []struct {
 
 func (s *Supply) do(head, arg string) string {
 	name, query := strings.CutSuffix(head, "?")
-	for i := range tree {
-		t := &tree[i]
+	for _, t := range tree {
 		if !matches(t.header, name) {
 			continue
 		}
