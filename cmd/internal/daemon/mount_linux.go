@@ -80,11 +80,10 @@ func errno(err error) syscall.Errno {
 // fill turns a stat into FUSE's attributes.
 func fill(st kernel.Stat, a *fuse.Attr) {
 	a.Ino, a.Mode, a.Nlink, a.Size = st.Ino, st.Mode, uint32(st.Nlink), uint64(st.Size)
-	a.Uid, a.Gid, a.Blksize = st.UID, st.GID, 4096 // and no blocks: nothing lies on a disk
+	a.Uid, a.Gid, a.Blksize = st.UID, st.GID, 4096 // and no blocks: nothing lies on a disk; with a Blksize go-fuse leaves that so
 	if st.Mode&kernel.S_IFMT == kernel.S_IFCHR {
 		a.Mode = st.Mode&^kernel.S_IFMT | kernel.S_IFREG
 	}
-	a.Blksize, a.Blocks = 4096, 0 // nothing here takes room; go-fuse fills in Blocks where Blksize is 0
 	a.SetTimes(nil, &st.Mtime, &st.Mtime)
 }
 
