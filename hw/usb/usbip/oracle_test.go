@@ -1,18 +1,23 @@
 package usbip_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/fixtures/oracle"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/usbip"
 )
 
 const guest = "../../../fixtures/oracle/"
@@ -30,7 +35,9 @@ func boot(t *testing.T, script string, env []string, args ...string) string {
 	cmd.Env = append(os.Environ(), env...)
 	out, err = cmd.CombinedOutput()
 	t.Logf("%s", out)
-	require.NoError(t, err)
+	if err != nil {
+		t.Errorf("the guest: %v", err)
+	}
 	return string(out)
 }
 
@@ -58,10 +65,14 @@ func TestOracleAttach(t *testing.T) {
 		"KOBENCH,PSU1,0,1.0", "5.0000", "FTDI USB Serial Device converter now attached to ttyUSB0", "Detected FT232R",
 		"ttyACM0: USB ACM device", "# end",
 	} {
-		require.Contains(t, out, want)
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q", want)
+		}
 	}
 	for _, bad := range []string{"vhci_hcd: cannot find", "Oops", "BUG", "no module"} {
-		require.NotContains(t, out, bad)
+		if strings.Contains(out, bad) {
+			t.Errorf("%q is there", bad)
+		}
 	}
 	cases := 0
 	for line := range strings.SplitSeq(out, "\n") {
@@ -71,4 +82,73 @@ func TestOracleAttach(t *testing.T) {
 		}
 	}
 	require.Equal(t, 31, cases)
+}
+
+// TestOracleImport: our client drives a real gadget that a real usbipd exports.
+func TestOracleImport(t *testing.T) {
+	oracle.Need(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a free port for the guest's
+	require.NoError(t, err)
+	addr := l.Addr().String()
+	l.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	share := t.TempDir()
+	done := make(chan string, 1)
+	go func() {
+		done <- boot(t, script(t, "serve.sh", port), []string{"HOSTFWD=tcp:127.0.0.1:" + port + "-:3240"}, "-S", share)
+	}()
+	stop := sync.OnceFunc(func() {
+		os.WriteFile(filepath.Join(share, "stop"), nil, 0o644)
+		t.Log(strings.Count(<-done, "\n"), "lines from the guest")
+	})
+	defer stop()
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(share, "up")); return err == nil }, 60*time.Second, 50*time.Millisecond)
+
+	infos, err := usbip.List(bg, addr)
+	require.NoError(t, err)
+	require.Len(t, infos, 1)
+	require.EqualValues(t, 0xa4a7, infos[0].Device.Product)
+	_, err = usbip.Import(bg, addr, "7-7")
+	require.ErrorIs(t, err, usb.ENODEV)
+	d, err := usbip.Import(bg, addr, infos[0].BusID)
+	require.NoError(t, err)
+	require.Equal(t, usb.HighSpeed, d.Speed())
+	desc, err := usb.ReadDescriptors(bg, d)
+	require.NoError(t, err)
+	require.NoError(t, desc.Validate(usb.HighSpeed))
+	require.Contains(t, desc.String(desc.Device.ProductS), "Gadget Serial")
+	configure(t, d, uint16(desc.Configs[0].Value))
+	_, err = usb.Request(bg, d, 0x21, 0x22, 3, 0, nil) // DTR and RTS
+	require.NoError(t, err)
+	_, err = usb.Request(bg, d, usb.DirIn|usb.TypeVendor, 99, 0, 0, make([]byte, 4))
+	require.ErrorIs(t, err, usb.EPIPE)
+	out, in := usb.NewPipe(d, 0x02, usb.Bulk), usb.NewPipe(d, 0x81, usb.Bulk)
+	ctx, cancel := context.WithTimeout(bg, 20*time.Second)
+	defer cancel()
+	for _, want := range []string{"hello", strings.Repeat("0123456789", 1000)} {
+		_, err = out.Transfer(ctx, []byte(want))
+		require.NoError(t, err)
+		got := ""
+		for len(got) < len(want) {
+			b := make([]byte, 4096)
+			n, err := in.Transfer(ctx, b)
+			require.NoError(t, err)
+			got += string(b[:n])
+		}
+		require.Equal(t, want, got)
+	}
+	short, cancel2 := context.WithTimeout(bg, 50*time.Millisecond)
+	defer cancel2()
+	_, err = in.Transfer(short, make([]byte, 512)) // an unlink that the kernel answers
+	require.ErrorIs(t, err, usb.ETIMEDOUT)
+	_, err = out.Transfer(ctx, []byte("again"))
+	require.NoError(t, err)
+	b := make([]byte, 512)
+	n, err := in.Transfer(ctx, b)
+	require.NoError(t, err)
+	require.Equal(t, "again", string(b[:n]))
+	d.Unplug()
+	<-d.Gone()
+	require.NoError(t, d.Err())
+	stop()
 }
