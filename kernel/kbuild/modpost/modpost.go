@@ -142,7 +142,6 @@ type export struct {
 	module          string // path without .ko; "vmlinux"
 	gpl             bool
 	local           bool // of a module that is built now
-	order           int
 }
 
 // log writes a warning, or an error that fails the run.
