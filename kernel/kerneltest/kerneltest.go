@@ -29,6 +29,11 @@ func WithCatalog(all map[string]func() *kernel.Module) Option {
 	return func(o *options) { o.Catalog = all }
 }
 
+// WithFormat adds a kind of module file, such as ko.New(ko.Config{}), so that Task.InitModule can load it.
+func WithFormat(f func(*kernel.Kernel) kernel.Format) Option {
+	return func(o *options) { o.Formats = append(o.Formats, f) }
+}
+
 // Parallel leaves out the check for goroutines, which cannot tell one test's from another's that runs at the same time.
 func Parallel() Option { return func(o *options) { o.parallel = true } }
 
