@@ -76,13 +76,13 @@ func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
 	}
 	if root, set := os.LookupEnv("KOBENCH_ROOT"); set {
 		env.Root = strings.TrimRight(root, "/") // "/" is the host's own, and paths begin with one slash
-	} else {
-		if info, err := c.Info(); err == nil {
-			env.Root = info.Root
-		} else if needsBench(tool.Name, args) {
-			fmt.Fprintf(s.err, "%s: %v\n", tool.Name, err)
-			return 1
-		}
+	} else if info, err := c.Info(); err == nil {
+		env.Root = info.Root
+	} else if needsBench(tool.Name, args) {
+		fmt.Fprintf(s.err, "%s: %v\n", tool.Name, err)
+		return 1
+	} else if release := hostRelease(); release != "" { // no bench: the tools are about the host's own modules
+		env.Release = release
 	}
 	if tool.Name == "kerneld" {
 		env.Requests = &requests{c: c.Another()}
