@@ -222,24 +222,7 @@ func (t *Task) schedule(timeout <-chan time.Time) bool {
 // Errors:
 //   - ERESTARTSYS: a signal is pending.
 func (t *Task) WaitEvent(q *WaitQueue, cond func() bool) error {
-	if cond() {
-		return nil
-	}
-	w := Waiter{task: t}
-	q.Add(&w)
-	defer q.Remove(&w)
-	for {
-		t.SetState(TaskInterruptible)
-		if cond() {
-			t.SetState(TaskRunning)
-			return nil
-		}
-		if t.SignalPending() {
-			t.SetState(TaskRunning)
-			return ERESTARTSYS
-		}
-		t.Schedule()
-	}
+	return t.waitEvent(q, time.Time{}, cond)
 }
 
 // WaitEventTimeout is WaitEvent with a limit (wait_event_interruptible_timeout).
@@ -248,23 +231,31 @@ func (t *Task) WaitEvent(q *WaitQueue, cond func() bool) error {
 //   - ERESTARTSYS: a signal is pending.
 //   - ETIMEDOUT: the time ran out and cond is still false.
 func (t *Task) WaitEventTimeout(q *WaitQueue, d time.Duration, cond func() bool) error {
-	deadline := time.Now().Add(d)
+	return t.waitEvent(q, time.Now().Add(d), cond)
+}
+
+// waitEvent is the wait loop; a zero deadline is none.
+func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) error {
+	if cond() {
+		return nil
+	}
 	w := Waiter{task: t}
 	q.Add(&w)
 	defer q.Remove(&w)
+	defer t.SetState(TaskRunning)
 	for {
 		t.SetState(TaskInterruptible)
-		if cond() {
-			t.SetState(TaskRunning)
+		switch {
+		case cond():
 			return nil
-		}
-		if t.SignalPending() {
-			t.SetState(TaskRunning)
+		case t.SignalPending():
 			return ERESTARTSYS
+		case deadline.IsZero():
+			t.Schedule()
+			continue
 		}
 		left := time.Until(deadline)
 		if left <= 0 {
-			t.SetState(TaskRunning)
 			return ETIMEDOUT
 		}
 		t.ScheduleTimeout(left)
