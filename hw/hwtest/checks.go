@@ -364,7 +364,8 @@ func (r *run) parityError() error {
 func (r *run) held(what string, release func() error) error {
 	msg := []byte("held back")
 	werr := make(chan error, 1)
-	go func() { _, err := r.near.Write(msg); werr <- err }()
+	near := r.near
+	go func() { _, err := near.Write(msg); werr <- err }()
 	var buf [64]byte
 	r.far.SetReadDeadline(time.Now().Add(r.Wait))
 	n, err := r.far.Read(buf[:])
@@ -504,12 +505,13 @@ func (r *run) throughput() error {
 	}
 	var stop atomic.Bool
 	done := make(chan end, 1)
+	near := r.near // the writer may outlive a check that fails
 	start := time.Now()
 	go func() {
 		e := end{}
 		for e.sent < size && e.err == nil && !stop.Load() {
 			var k int
-			k, e.err = r.near.Write(data[:min(len(data), size-e.sent)])
+			k, e.err = near.Write(data[:min(len(data), size-e.sent)])
 			e.sent += k
 		}
 		done <- e
@@ -534,10 +536,12 @@ func (r *run) throughput() error {
 		r.far.SetReadDeadline(time.Now().Add(r.Wait))
 		k, err := r.far.Read(buf)
 		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && time.Since(last) < stall+r.Mode.CharTime(16)) {
+			stop.Store(true)
 			return fmt.Errorf("after %d bytes: %w", n, err)
 		}
 		for i := range k {
 			if want := data[(n+i)%len(data)]; buf[i] != want {
+				stop.Store(true)
 				return fmt.Errorf("byte %d is %#02x, sent was %#02x", n+i, buf[i], want)
 			}
 		}

@@ -15,7 +15,6 @@ import (
 type driver struct {
 	c     *Chip
 	wake  chan struct{}
-	level chan bool
 	out   []byte
 	in    []byte
 	want  int
@@ -133,18 +132,4 @@ func TestInterruptDrivenStream(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { stream(t, serial.Paced, batch, 60_000) })
 		})
 	}
-	t.Run("paced, in real time", func(t *testing.T) {
-		p, q := serial.NullModem(serial.Paced)
-		a, b := newDriver(p, true), newDriver(q, true)
-		a.out = bytes.Repeat([]byte("real time "), 100)
-		b.want = len(a.out)
-		start := time.Now()
-		done := make(chan struct{})
-		go func() { a.run(t); close(done) }()
-		b.run(t)
-		<-done
-		line := serial.Format8N1(115200).CharTime(1000)
-		require.GreaterOrEqual(t, time.Since(start), line, "never faster than the line")
-		t.Logf("1000 characters: %v of line time in %v", line, time.Since(start))
-	})
 }

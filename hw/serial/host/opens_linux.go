@@ -1,22 +1,18 @@
 package host
 
 import (
-	"encoding/binary"
 	"os"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// opens counts how many programs have a device open, from inotify's events on it.
+// opens tells when a device has been opened or closed, by inotify. It does not count: the kernel merges equal events.
 type opens struct {
 	f       *os.File
-	n       atomic.Int64
 	changed chan struct{}
 	done    chan struct{}
 }
 
-// watchOpens begins to count; what is open by now does not count.
 func watchOpens(path string) (*opens, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -35,20 +31,8 @@ func (o *opens) run() {
 	defer close(o.done)
 	buf := make([]byte, 4096)
 	for {
-		n, err := o.f.Read(buf)
-		if err != nil {
+		if _, err := o.f.Read(buf); err != nil {
 			return
-		}
-		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
-			mask := binary.NativeEndian.Uint32(b[4:])
-			size := binary.NativeEndian.Uint32(b[12:])
-			switch {
-			case mask&unix.IN_OPEN != 0:
-				o.n.Add(1)
-			case mask&unix.IN_CLOSE != 0:
-				o.n.Add(-1)
-			}
-			b = b[min(len(b), unix.SizeofInotifyEvent+int(size)):]
 		}
 		select {
 		case o.changed <- struct{}{}:
@@ -56,9 +40,6 @@ func (o *opens) run() {
 		}
 	}
 }
-
-// Poll reports whether somebody has it open.
-func (o *opens) Poll() bool { return o.n.Load() > 0 }
 
 func (o *opens) Close() error {
 	err := o.f.Close()

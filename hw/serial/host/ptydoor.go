@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kobench/kobench/hw/serial"
@@ -15,7 +16,7 @@ import (
 // PTY is a way in for other programs: a pseudo terminal whose slave has a stable path.
 type PTY struct {
 	master *TTY
-	slave  *TTY // kept open: the terminal stays raw while no client is there
+	slave  string // its path; its modes last as long as the master is open
 	link   string
 	opens  *opens
 }
@@ -28,12 +29,13 @@ func OpenPTY(link string) (*PTY, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &PTY{master: m, slave: s, link: link}
+	p := &PTY{master: m, slave: s.Name(), link: link}
+	s.Close() // raw by now; nobody but clients has it open, so that the master's hang-up says whether one is there
 	if link != "" {
-		err = Symlink(s.Name(), link)
+		err = Symlink(p.slave, link)
 	}
 	if err == nil {
-		p.opens, err = watchOpens(s.Name())
+		p.opens, err = watchOpens(p.slave)
 	}
 	if err != nil {
 		p.Close()
@@ -47,11 +49,28 @@ func (p *PTY) Path() string {
 	if p.link != "" {
 		return p.link
 	}
-	return p.slave.Name()
+	return p.slave
 }
 
 // Device is the slave's own path.
-func (p *PTY) Device() string { return p.slave.Name() }
+func (p *PTY) Device() string { return p.slave }
+
+// inUse reports whether somebody has the slave open.
+func (p *PTY) inUse() bool {
+	hup := true
+	err := p.master.control("poll", func(fd int) error { _, hup = ready(fd, 0); return nil })
+	return err == nil && !hup
+}
+
+// forget throws away what a client that has left did not read.
+func (p *PTY) forget() {
+	f, err := openControl(p.slave)
+	if err != nil {
+		return // the terminal is being closed
+	}
+	_ = purge(int(f.Fd()), true, false)
+	f.Close()
+}
 
 // Close takes the terminal and its link away; a client sees a hang-up.
 func (p *PTY) Close() error {
@@ -59,7 +78,7 @@ func (p *PTY) Close() error {
 	if p.opens != nil {
 		err = p.opens.Close()
 	}
-	return errors.Join(err, removeLink(p.slave.Name(), p.link), p.slave.Close(), p.master.Close())
+	return errors.Join(err, removeLink(p.slave, p.link), p.master.Close())
 }
 
 // Serve joins the terminal's clients to conn until ctx ends or conn fails. A client's open raises DTR and RTS, its close drops them; its
@@ -70,7 +89,7 @@ func (p *PTY) Close() error {
 func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	d := &door{p: p, conn: conn, present: p.opens == nil}
+	d := &door{p: p, conn: conn}
 	wr, _ := conn.(interface{ SetWriteDeadline(time.Time) error })
 	deadlines := func(t time.Time) {
 		conn.SetReadDeadline(t)
@@ -98,6 +117,9 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 	return context.Cause(ctx)
 }
 
+// pollClient is how often a client's presence and mode are looked at when nothing else says that they changed.
+const pollClient = 20 * time.Millisecond
+
 // door is one Serve.
 type door struct {
 	p    *PTY
@@ -120,7 +142,7 @@ func (d *door) setPresent(on bool) {
 		_ = l.SetSignals(serial.DTEOutputs, lineIf(on)) // an end without modem lines has nothing to raise
 	}
 	if !on {
-		_ = d.p.slave.Purge(true, false)
+		d.p.forget()
 	}
 }
 
@@ -132,7 +154,7 @@ func (d *door) isPresent() bool {
 
 // look carries a change of the client's mode to conn.
 func (d *door) look() {
-	m, err := d.p.slave.Mode()
+	m, err := d.p.master.Mode() // the slave's
 	if err != nil || m.Validate() != nil {
 		return
 	}
@@ -166,7 +188,7 @@ func (d *door) toClient(ctx context.Context) error {
 
 // arrived looks whether a client has come in the meantime.
 func (d *door) arrived() bool {
-	if d.p.opens == nil || !d.p.opens.Poll() {
+	if !d.p.inUse() {
 		return false
 	}
 	d.setPresent(true)
@@ -180,12 +202,20 @@ func (d *door) fromClient(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, syscall.ENODEV) { // no client: Linux says EIO
+			if !d.p.master.open.Load() {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(pollClient / 4):
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if !d.isPresent() {
-			d.setPresent(true)
-		}
+		d.setPresent(true)
 		d.look()
 		if _, err := d.conn.Write(buf[:n]); err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
@@ -195,14 +225,14 @@ func (d *door) fromClient(ctx context.Context) error {
 
 // watch follows the clients' coming and going, and their mode while one is there.
 func (d *door) watch(ctx context.Context) error {
-	t := time.NewTicker(20 * time.Millisecond)
+	t := time.NewTicker(pollClient)
 	defer t.Stop()
+	var changed <-chan struct{}
+	if d.p.opens != nil {
+		changed = d.p.opens.changed
+	}
 	for ctx.Err() == nil {
-		var changed <-chan struct{}
-		if d.p.opens != nil {
-			changed = d.p.opens.changed
-			d.setPresent(d.p.opens.Poll())
-		}
+		d.setPresent(d.p.inUse())
 		if d.isPresent() {
 			d.look()
 		}
