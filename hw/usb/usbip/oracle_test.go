@@ -81,7 +81,7 @@ func TestOracleAttach(t *testing.T) {
 			cases++
 		}
 	}
-	require.Equal(t, 31, cases)
+	require.Equal(t, 30, cases)
 }
 
 // TestOracleImport: our client drives a real gadget that a real usbipd exports.
