@@ -14,6 +14,7 @@ import (
 
 	"github.com/kobench/kobench/cmd/internal/client"
 	"github.com/kobench/kobench/cmd/internal/daemon"
+	"github.com/kobench/kobench/cmd/internal/doors"
 	"github.com/kobench/kobench/cmd/internal/modtools"
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/spf13/cobra"
@@ -25,6 +26,16 @@ type upOptions struct {
 	socket, mount       string
 	background, kerneld bool
 	console             bool
+	doors               string // the directory of the terminals' links
+	noDoors             bool
+}
+
+// doorsDir is where the links are: where the flag says, or beside the socket.
+func (o upOptions) doorsDir() string {
+	if o.doors != "" {
+		return o.doors
+	}
+	return strings.TrimSuffix(o.socket, ".sock") + ".tty"
 }
 
 func (s streams) upCommand() *cobra.Command {
@@ -34,6 +45,9 @@ func (s streams) upCommand() *cobra.Command {
 		Use: "up [-b BOARD] [-d]", Short: "Boot a bench and serve it on a Unix socket", Args: cobra.NoArgs,
 		Long: `up boots a machine and serves it on a Unix socket (mode 0600, HTTP and JSON: go doc ./cmd/internal/daemon) until "kobench down",
 SIGINT or SIGTERM. The tools find it at $KOBENCH_SOCKET, or at the same default place.
+
+Other programs (minicom, pyserial, …) reach the machine's serial terminals by ptys, one for each under the terminal's name, in a directory
+beside the socket, and by RFC 2217 where the board asks for it.
 
 A kerneld is started beside it, which loads modules that the kernel asks for (open of a node whose driver is not loaded).`,
 		RunE: func(*cobra.Command, []string) error {
@@ -50,6 +64,8 @@ A kerneld is started beside it, which loads modules that the kernel asks for (op
 	f.StringVar(&o.socket, "socket", "", "where to listen (default $KOBENCH_SOCKET, or kobench.sock in the runtime folder)")
 	f.StringVar(&o.Root, "root", "", "the host directory that stands for the machine's / (default a temporary one)")
 	f.StringVar(&o.mount, "mount", "", "also show the machine's files at this directory (FUSE)")
+	f.StringVar(&o.doors, "doors", "", "the directory that gets a pty for each serial terminal (default beside the socket, with .tty in place of .sock)")
+	f.BoolVar(&o.noDoors, "no-doors", false, "open no ptys and no network ports for the serial terminals")
 	f.BoolVar(&noKerneld, "no-kerneld", false, "start no kerneld")
 	f.BoolVar(&o.console, "console", false, "print the kernel's log as it is written")
 	return cmd
@@ -71,16 +87,23 @@ func (s streams) up(o upOptions) error {
 	}
 	context.AfterFunc(ctx, b.server.Shutdown)
 	fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", b.sim.Board.Name, os.Getpid(), o.socket)
-	return b.wait()
+	if b.doors != nil && len(b.doors.List) > 0 {
+		_, _ = b.doors.WriteTo(s.out)
+	}
+	err = b.wait()
+	fmt.Fprint(s.out, b.sim.FaultReport())
+	return err
 }
 
 // bench is a machine that is served.
 type bench struct {
-	sim     *sim.Sim
-	server  *daemon.Server
-	socket  string
-	kerneld *exec.Cmd
-	done    chan error
+	sim      *sim.Sim
+	server   *daemon.Server
+	socket   string
+	kerneld  *exec.Cmd
+	doors    *doors.Doors // nil: none
+	doorsDir string
+	done     chan error
 }
 
 // start boots a machine and serves it; on return it answers, and kerneld listens.
@@ -99,7 +122,7 @@ func start(o upOptions) (_ *bench, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, done: make(chan error, 1)}
+	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, doorsDir: o.doorsDir(), done: make(chan error, 1)}
 	go func() { b.done <- b.server.Serve(l) }()
 	if o.mount != "" {
 		var dir string
@@ -110,6 +133,14 @@ func start(o upOptions) (_ *bench, err error) {
 			b.server.Shutdown()
 			_ = b.wait()
 			return nil, fmt.Errorf("mount at %s: %w", o.mount, err)
+		}
+	}
+	if !o.noDoors {
+		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir())
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			b.server.Shutdown()
+			_ = b.wait()
+			return nil, fmt.Errorf("%w (--no-doors does without)", err)
 		}
 	}
 	if o.kerneld {
@@ -159,6 +190,10 @@ func (b *bench) wait() error {
 			<-gone
 		}
 	}
+	if b.doors != nil {
+		err = errors.Join(err, b.doors.Close())
+		_ = os.Remove(b.doorsDir) // unless there is something else in it
+	}
 	err = errors.Join(err, b.sim.Close())
 	_ = os.Remove(b.socket)
 	return err
@@ -179,13 +214,16 @@ func (s streams) upInBackground(o upOptions) error {
 		return fmt.Errorf("socket %s: %w: board %s, pid %d (kobench down ends it)", o.socket, daemon.ErrRunning, info.Board, info.PID)
 	}
 	args := []string{"up", "--socket", o.socket}
-	for flag, v := range map[string]string{"--board": o.Board, "--root": o.Root, "--mount": o.mount} {
+	for flag, v := range map[string]string{"--board": o.Board, "--root": o.Root, "--mount": o.mount, "--doors": o.doors} {
 		if v != "" {
 			args = append(args, flag, v)
 		}
 	}
 	if !o.kerneld {
 		args = append(args, "--no-kerneld")
+	}
+	if o.noDoors {
+		args = append(args, "--no-doors")
 	}
 	if err := os.MkdirAll(filepath.Dir(o.socket), 0o700); err != nil {
 		return err
@@ -234,7 +272,7 @@ func (s streams) runCommand() *cobra.Command {
 	o := upOptions{kerneld: true}
 	cmd := &cobra.Command{
 		Use: "run [-b BOARD] -- COMMAND [ARGUMENT]…", Short: "Run a command with a fresh bench of its own",
-		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set, ends the machine and returns the command's
+		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set (KOBENCH_TTY is the directory of the serial terminals' ptys), ends the machine and returns the command's
 status (128 + n where signal n ended it).`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return s.runBench(o, args) },
@@ -244,6 +282,7 @@ status (128 + n where signal n ended it).`,
 	f.StringVarP(&o.Board, "board", "b", "", "the machine: a board's name, or a .yaml file (default \"default\")")
 	f.BoolVar(&o.console, "console", false, "print the kernel's log as it is written")
 	f.StringVar(&o.mount, "mount", "", "also show the machine's files at this directory (FUSE)")
+	f.BoolVar(&o.noDoors, "no-doors", false, "open no ptys and no network ports for the serial terminals")
 	return cmd
 }
 
@@ -267,7 +306,7 @@ func (s streams) runBench(o upOptions, args []string) error {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	path := bin + string(os.PathListSeparator) + os.Getenv("PATH")
-	cmd.Env = append(os.Environ(), "KOBENCH_SOCKET="+o.socket, "KOBENCH_ROOT="+o.Root, "PATH="+path)
+	cmd.Env = append(os.Environ(), "KOBENCH_SOCKET="+o.socket, "KOBENCH_ROOT="+o.Root, "KOBENCH_TTY="+o.doorsDir(), "PATH="+path)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
 	if found, err := lookPath(args[0], path); err == nil {
 		cmd.Path, cmd.Err = found, nil

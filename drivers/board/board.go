@@ -24,17 +24,26 @@
 //	rfc2217: host:port              a port over the network
 //	open                            nothing at the end (also when line is missing)
 //
+// # Beside a line
+//
+//	door: {rfc2217: 127.0.0.1:2217}             kobench up serves the terminal there, besides its pty
+//	faults: {out: "drop=1e-3", in: "break@2s=250ms", seed: 42}   what the chip sends, what it receives ([fault.Parse])
+//	record: ttyS0.vcd                           written when the machine ends: .script, .pcapng or .vcd ([record])
+//
 // An error names the line and column of what is wrong.
 package board
 
 import (
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/kobench/kobench/fixtures"
+	"github.com/kobench/kobench/hw/fault"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/uart16550"
 )
@@ -58,6 +67,22 @@ type UART struct {
 	IO   uint32 // I/O port
 	IRQ  int
 	Line Line
+	Door Door
+	// Faults are injected into the line; Record is the file that gets what happened on it, or "".
+	Faults Faults
+	Record string
+}
+
+// Door is a way in for other programs, besides the pty that each terminal gets.
+type Door struct {
+	RFC2217 string `yaml:"rfc2217"` // the TCP address to serve, or ""
+}
+
+// Faults are the rules of a line's two directions, as [fault.Parse] reads them, and the seed of their rates.
+type Faults struct {
+	Out  string `yaml:"out"` // of what the chip sends
+	In   string `yaml:"in"`  // of what it receives; a loop-back plug has only out
+	Seed uint64 `yaml:"seed"`
 }
 
 // Error says what is wrong with a board, and where.
@@ -102,6 +127,10 @@ type uartNode struct {
 	IO   at[uint32] `yaml:"io"`
 	IRQ  at[int]    `yaml:"irq"`
 	Line at[any]    `yaml:"line"`
+
+	Door   at[Door]   `yaml:"door"`
+	Faults at[Faults] `yaml:"faults"`
+	Record at[string] `yaml:"record"`
 }
 
 // at is a value that knows where it stood.
@@ -175,6 +204,32 @@ func convert(name string, err error) error {
 	return &Error{name, 1, 1, err.Error()}
 }
 
+// beside checks what a uart has beside its line.
+func (c *checker) beside(u *UART, n uartNode) error {
+	u.Door, u.Faults, u.Record = n.Door.V, n.Faults.V, n.Record.V
+	if n.Door.node != nil {
+		if _, port, err := net.SplitHostPort(u.Door.RFC2217); err != nil || port == "" {
+			return c.errorf(n.Door.node, "%s: door: rfc2217 %q: want host:port, such as 127.0.0.1:2217", u.TTY, u.Door.RFC2217)
+		}
+	}
+	for _, dir := range []struct{ name, rules string }{{"out", u.Faults.Out}, {"in", u.Faults.In}} {
+		if _, err := fault.Parse(u.Faults.Seed, dir.rules); dir.rules != "" && err != nil {
+			return c.errorf(n.Faults.node, "%s: faults: %s: %v", u.TTY, dir.name, err)
+		}
+	}
+	if _, loop := u.Line.(Loopback); loop && u.Faults.In != "" {
+		return c.errorf(n.Faults.node, "%s: faults: in: a loop-back plug has one direction; give its faults as out", u.TTY)
+	}
+	if n.Record.node != nil {
+		switch filepath.Ext(u.Record) {
+		case ".script", ".pcapng", ".vcd":
+		default:
+			return c.errorf(n.Record.node, "%s: record %q: want a file that ends in .script, .pcapng or .vcd", u.TTY, u.Record)
+		}
+	}
+	return nil
+}
+
 // checker turns the YAML's values into a board.
 type checker struct {
 	file  string
@@ -226,6 +281,9 @@ func (c *checker) uart(i int, n at[uartNode]) error {
 		return err
 	}
 	u.Line = line
+	if err := c.beside(&u, n.V); err != nil {
+		return err
+	}
 	c.b.UARTs = append(c.b.UARTs, u)
 	c.lines = append(c.lines, orNode(n.V.Line.node, n.node))
 	return nil

@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/kobench/kobench/drivers/serial8250"
+	"github.com/kobench/kobench/hw/fault"
+	"github.com/kobench/kobench/hw/record"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/uart16550"
 	"github.com/kobench/kobench/kernel"
@@ -30,6 +36,12 @@ type Port struct {
 	Near *serial.Port // the chip's
 	Far  *serial.Port // the device's; nil for a loop-back
 	Line Line
+	Door Door
+	// Out and In inject the line's faults, or are nil.
+	Out, In *fault.Injector
+
+	record   string
+	recorder *record.Recorder
 }
 
 // Power boots a kernel on the board and starts the devices. The modules are not loaded yet: LoadModules does that, or a modprobe.
@@ -57,6 +69,7 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.wire()
+	m.instrument()
 	for i := range m.Ports {
 		p := &m.Ports[i]
 		u := b.UARTs[i]
@@ -107,6 +120,68 @@ func (m *Machine) wire() {
 	}
 }
 
+// instrument puts faults and recorders on the lines.
+func (m *Machine) instrument() {
+	for i, u := range m.Board.UARTs {
+		p := &m.Ports[i]
+		p.Door, p.record = u.Door, u.Record
+		install := func(rules string, end *serial.Port) *fault.Injector {
+			if rules == "" {
+				return nil
+			}
+			in, err := fault.Parse(u.Faults.Seed, rules)
+			if err != nil { // a board that was not made by Parse
+				m.Kernel.Log.Printf(kernel.LevelErr, "%s: faults %q: %v", u.TTY, rules, err)
+				return nil
+			}
+			in.Install(end)
+			return in
+		}
+		p.Out = install(u.Faults.Out, p.Near)
+		if p.Far != nil {
+			p.In = install(u.Faults.In, p.Far)
+		}
+		if p.record != "" {
+			p.recorder = record.Start(p.Near)
+		}
+	}
+}
+
+// FaultReport says what was injected where, "" if the board asks for no faults.
+func (m *Machine) FaultReport() string {
+	var b strings.Builder
+	for _, p := range m.Ports {
+		for _, dir := range []struct {
+			name string
+			in   *fault.Injector
+		}{{"out", p.Out}, {"in", p.In}} {
+			if dir.in != nil {
+				fmt.Fprintf(&b, "%s %s:\n%s", p.TTY, dir.name, dir.in.Report())
+			}
+		}
+	}
+	return b.String()
+}
+
+// save writes what was recorded. Errors: those of the file.
+func (p *Port) save() error {
+	if p.recorder == nil {
+		return nil
+	}
+	p.recorder.Stop()
+	f, err := os.Create(p.record)
+	if err != nil {
+		return err
+	}
+	trace := p.recorder.Trace()
+	write := map[string]func(io.Writer) error{".script": trace.WriteScript, ".pcapng": trace.WritePcapng, ".vcd": trace.WriteVCD}
+	err = write[filepath.Ext(p.record)](f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("record %s: %w", p.record, err)
+	}
+	return nil
+}
+
 // LoadModules loads the board's modules out of the kernel's catalog.
 //
 // Errors: the first module that cannot be loaded, by name.
@@ -119,12 +194,14 @@ func (m *Machine) LoadModules() error {
 	return nil
 }
 
-// Close shuts the kernel down, then the hardware. Errors: as kernel.Shutdown.
+// Close shuts the kernel down, then the hardware, and writes what was recorded. Errors: as kernel.Shutdown; those of the files.
 func (m *Machine) Close() error {
 	err := m.Kernel.Shutdown()
 	m.stop()
 	var errs []error
-	for _, p := range m.Ports {
+	for i := range m.Ports {
+		p := &m.Ports[i]
+		errs = append(errs, p.save())
 		if p.Far != nil {
 			if _, isPeer := p.Line.(NullModem); !isPeer {
 				_ = p.Far.Close()

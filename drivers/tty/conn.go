@@ -19,7 +19,8 @@ type Conn struct {
 	fd       int
 	deadline atomic.Pointer[time.Time]
 	closed   atomic.Bool
-	marks    []byte // received, not yet decoded: guarded by rdMu
+	marks    []byte      // received, not yet decoded: guarded by rdMu
+	purged   atomic.Bool // marks are to be forgotten: a reader that waits holds rdMu
 
 	rdMu  sync.Mutex
 	wrMu  sync.Mutex
@@ -72,12 +73,19 @@ func (c *Conn) Receive(p []byte) (int, serial.Flags, error) {
 	c.rdMu.Lock()
 	defer c.rdMu.Unlock()
 	for {
+		c.forget()
 		if n, f := c.decode(p); n > 0 {
 			return n, f, nil
 		}
 		if err := c.fill(); err != nil {
 			return 0, 0, err
 		}
+	}
+}
+
+func (c *Conn) forget() {
+	if c.purged.Swap(false) {
+		c.marks = c.marks[:0]
 	}
 }
 
@@ -150,6 +158,7 @@ func (c *Conn) fill() error {
 		case n == 0:
 			return serial.Unplugged("read", c.path)
 		}
+		c.forget()
 		c.marks = append(c.marks, buf[:n]...)
 		return nil
 	}
@@ -345,9 +354,7 @@ func (c *Conn) Drain() error { return c.ioctl("drain", TCSBRK, kernel.Arg{Val: 1
 // Purge throws away what was received and not read, and what was written and not sent.
 func (c *Conn) Purge(rx, tx bool) error {
 	if rx {
-		c.rdMu.Lock()
-		c.marks = c.marks[:0]
-		c.rdMu.Unlock()
+		c.purged.Store(true)
 		if err := c.ioctl("purge", TCFLSH, kernel.Arg{Val: TCIFLUSH}); err != nil {
 			return err
 		}

@@ -1,0 +1,172 @@
+package doors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/kobench/kobench/drivers/board"
+	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/kernel"
+)
+
+// Doors are the open doors of a machine.
+type Doors struct {
+	List []Door
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// Door is one terminal's ways in.
+type Door struct {
+	TTY     string
+	Path    string // of the pty's link
+	RFC2217 string // the address that is served, or ""
+}
+
+// Open gives each terminal of the machine's board its doors, the links in dir, until Close or the end of ctx.
+//
+// Errors: a pty, link or address that cannot be had; then no door is left open.
+func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	d := &Doors{stop: stop}
+	defer func() {
+		if err != nil {
+			_ = d.Close()
+		}
+	}()
+	for _, p := range m.Ports {
+		door := Door{TTY: p.TTY, Path: filepath.Join(dir, p.TTY)}
+		pty, err := host.OpenPTY(door.Path)
+		if err != nil {
+			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
+		}
+		d.wg.Go(func() { servePTY(ctx, m.Kernel, door, pty, device(p)) })
+		if p.Door.RFC2217 != "" {
+			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Door.RFC2217)
+			if err != nil {
+				return nil, fmt.Errorf("a door for %s: rfc2217: %w", p.TTY, err)
+			}
+			door.RFC2217 = l.Addr().String()
+			d.wg.Go(func() { serveNet(ctx, m.Kernel, door, l) })
+		}
+		d.List = append(d.List, door)
+	}
+	return d, nil
+}
+
+// WriteTo lists the doors, a line each.
+func (d *Doors) WriteTo(w io.Writer) (n int64, err error) {
+	for _, x := range d.List {
+		more := ""
+		if x.RFC2217 != "" {
+			more = "  rfc2217://" + x.RFC2217
+		}
+		k, err := fmt.Fprintf(w, "/dev/%s  %s%s\n", x.TTY, x.Path, more)
+		if n += int64(k); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Close shuts the doors and waits until nothing of them is left. Clients see a hang-up.
+func (d *Doors) Close() error {
+	d.stop()
+	d.wg.Wait()
+	return nil
+}
+
+// again is the pause before a door that failed opens anew.
+const again = 50 * time.Millisecond
+
+// servePTY serves one pty after another under the door's link: a terminal that fails hangs its client up.
+func servePTY(ctx context.Context, k *kernel.Kernel, door Door, pty *host.PTY, far *serial.Port) {
+	e := newEnd(k, "/dev/"+door.TTY)
+	for {
+		err := pty.Serve(ctx, ptySession{session{e}, far})
+		e.leave()
+		_ = pty.Close()
+		if ctx.Err() != nil {
+			return
+		}
+		k.Log.Printf(kernel.LevelWarning, "%s: the door %s hangs up: %v", door.TTY, door.Path, err)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(again):
+			}
+			if pty, err = host.OpenPTY(door.Path); err == nil {
+				break
+			}
+		}
+	}
+}
+
+// session is an end whose client's coming and going are DTR and RTS together, as host.PTY and host.Serve2217 tell them.
+type session struct{ *end }
+
+func (s session) SetSignals(mask, value serial.Signals) error {
+	if mask == serial.DTEOutputs && value == 0 {
+		s.leave()
+		return nil
+	}
+	return s.end.SetSignals(mask, value)
+}
+
+// ptySession is a session through a pty, which cannot show what parity and data size its client asks for: those are taken from the device
+// at the other end of the line, as if the client had asked for the right ones.
+type ptySession struct {
+	session
+	far *serial.Port // nil: no device
+}
+
+func (p ptySession) SetMode(m serial.Mode) error {
+	if p.far != nil {
+		peer := p.far.Mode()
+		m.Data, m.Parity = peer.Data, peer.Parity
+	}
+	return p.session.SetMode(m)
+}
+
+// device is the far end of a line that leads to a device, nil for other lines.
+func device(p board.Port) *serial.Port {
+	switch p.Line.(type) {
+	case board.Loopback, board.NullModem, board.Open:
+		return nil
+	}
+	return p.Far
+}
+
+func serveNet(ctx context.Context, k *kernel.Kernel, door Door, l net.Listener) {
+	e := newEnd(k, "/dev/"+door.TTY)
+	defer e.leave()
+	for {
+		err := host.Serve2217(ctx, l, session{e}, "kobench "+door.TTY)
+		e.leave()
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			l.Close()
+			return
+		}
+		k.Log.Printf(kernel.LevelWarning, "%s: the door rfc2217://%s hangs up: %v", door.TTY, door.RFC2217, err)
+		for {
+			l.Close()
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(again):
+			}
+			if l, err = (&net.ListenConfig{}).Listen(ctx, "tcp", door.RFC2217); err == nil {
+				break
+			}
+		}
+	}
+}

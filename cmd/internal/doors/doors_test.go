@@ -1,0 +1,242 @@
+//go:build linux
+
+package doors
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kobench/kobench/drivers/board"
+	"github.com/kobench/kobench/kernel"
+	"github.com/stretchr/testify/require"
+	tarm "github.com/tarm/serial"
+)
+
+const desk = `
+name: desk
+speed: max
+modules: ["8250"]
+uarts:
+  - {tty: ttyS0, io: 0x3f8, irq: 4, line: loopback, door: {rfc2217: "127.0.0.1:0"}}
+  - {tty: ttyS1, io: 0x2f8, irq: 3, line: modbus}
+  - {tty: ttyS2, io: 0x3e8, irq: 5, line: {gps: {lat: 52.52, lon: 13.405}}}
+  - {tty: ttyS3, io: 0x2e8, irq: 6, line: {scpi: {id: "ACME,PSU,1,2"}}}
+`
+
+// open boots the desk with its doors open; at the end everything must go.
+func open(t *testing.T) (*board.Machine, *Doors) {
+	t.Helper()
+	b, err := board.Parse("desk.yaml", []byte(desk))
+	require.NoError(t, err)
+	m := b.Power(kernel.Config{})
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	require.NoError(t, m.LoadModules())
+	d, err := Open(t.Context(), m, t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	return m, d
+}
+
+func python(t *testing.T) string {
+	t.Helper()
+	for _, p := range []string{"/usr/bin/python3", "python3"} {
+		if exec.Command(p, "-c", "import serial").Run() == nil {
+			return p
+		}
+	}
+	t.Skip("pyserial is not installed (Debian package python3-serial)")
+	return ""
+}
+
+func client(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+func tarmPort(t *testing.T, path string, baud int) *tarm.Port {
+	t.Helper()
+	p, err := tarm.OpenPort(&tarm.Config{Name: path, Baud: baud, ReadTimeout: 5 * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func TestTarm(t *testing.T) {
+	_, d := open(t)
+	p := tarmPort(t, d.List[0].Path, 115200)
+	msg := make([]byte, 40000)
+	for i := range msg {
+		msg[i] = byte(i * 7)
+	}
+	go p.Write(msg)
+	got := make([]byte, len(msg))
+	_, err := io.ReadFull(p, got)
+	require.NoError(t, err)
+	require.Equal(t, msg, got)
+}
+
+// What a client has written arrives although it closes at once.
+func TestNothingIsLostAtClose(t *testing.T) {
+	b, err := board.Parse("pair.yaml", []byte("speed: max\nmodules: [\"8250\"]\nuarts:\n"+
+		"  - {io: 0x3f8, irq: 4, line: {null-modem: ttyS1}}\n  - {io: 0x2f8, irq: 3}\n"))
+	require.NoError(t, err)
+	m := b.Power(kernel.Config{})
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	require.NoError(t, m.LoadModules())
+	d, err := Open(t.Context(), m, t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	rx := tarmPort(t, d.List[1].Path, 9600)
+	_, err = rx.Write([]byte("?")) // the door has its terminal open from here on
+	require.NoError(t, err)
+	for i := range 20 {
+		tx, err := tarm.OpenPort(&tarm.Config{Name: d.List[0].Path, Baud: 9600})
+		require.NoError(t, err)
+		msg := fmt.Sprintf("message %02d", i)
+		_, err = tx.Write([]byte(msg))
+		require.NoError(t, err)
+		require.NoError(t, tx.Close())
+		got := make([]byte, len(msg))
+		_, err = io.ReadFull(rx, got)
+		require.NoError(t, err)
+		require.Equal(t, msg, string(got))
+	}
+}
+
+// A GPS through its door: sentences whose checksums are right.
+func TestNMEA(t *testing.T) {
+	_, d := open(t)
+	p := tarmPort(t, d.List[2].Path, 4800)
+	sentence := regexp.MustCompile(`\$(GP[A-Z]{3},[^*\r\n]*)\*([0-9A-F]{2})\r\n`)
+	var text []byte
+	buf := make([]byte, 512)
+	var found [][][]byte
+	for len(found) < 2 {
+		n, err := p.Read(buf)
+		require.NoError(t, err)
+		text = append(text, buf[:n]...)
+		found = sentence.FindAllSubmatch(text, -1)
+	}
+	for _, s := range found {
+		sum := byte(0)
+		for _, c := range s[1] {
+			sum ^= c
+		}
+		require.Equal(t, fmt.Sprintf("%02X", sum), string(s[2]), "%s", s[0])
+	}
+}
+
+func TestMbpoll(t *testing.T) {
+	mbpoll, err := exec.LookPath("mbpoll")
+	if err != nil {
+		t.Skip("mbpoll is not installed (Debian package mbpoll)")
+	}
+	_, d := open(t)
+	path := d.List[1].Path
+	client(t, mbpoll, "-m", "rtu", "-b", "19200", "-P", "even", "-a", "1", "-r", "5", "-t", "4", path, "1234", "777")
+	out := client(t, mbpoll, "-m", "rtu", "-b", "19200", "-P", "even", "-a", "1", "-r", "5", "-c", "2", "-1", "-t", "4", path)
+	require.Regexp(t, `\[5\]:\s+1234`, out)
+	require.Regexp(t, `\[6\]:\s+777`, out)
+}
+
+func TestPyserial(t *testing.T) {
+	py := python(t)
+	_, d := open(t)
+	out := client(t, py, "-c", `
+import serial, sys
+s = serial.Serial(sys.argv[1], 9600, timeout=5)
+s.write(b"*IDN?\n")
+print(s.read_until(b"\n"))
+`, d.List[3].Path)
+	require.Contains(t, out, "ACME,PSU,1,2")
+	out = client(t, py, "-c", `
+import serial, sys, time
+s = serial.serial_for_url(sys.argv[1], 115200, timeout=5)
+def check(what, want, f):
+    for _ in range(300):
+        if f() == want: return
+        time.sleep(0.01)
+    raise SystemExit("%s: expected %r" % (what, want))
+data = bytes(range(256)) * 8
+s.write(data)
+got = s.read(len(data)); assert got == data, len(got)
+s.parity = serial.PARITY_EVEN; s.write(b"even"); assert s.read(4) == b"even"
+s.parity = serial.PARITY_NONE
+s.rts = False; check("cts", False, lambda: s.cts)
+s.rts = True; check("cts", True, lambda: s.cts)
+s.dtr = False; check("dsr", False, lambda: s.dsr); check("cd", False, lambda: s.cd)
+s.dtr = True; check("dsr", True, lambda: s.dsr)
+s.break_condition = True; time.sleep(0.02); s.break_condition = False
+s.reset_input_buffer()
+s.write(b"after the break"); assert s.read_until(b"break")[-15:] == b"after the break"
+s.close()
+print("ok")
+`, "rfc2217://"+d.List[0].RFC2217)
+	require.Contains(t, out, "ok")
+}
+
+func TestPicocom(t *testing.T) {
+	pico, err := exec.LookPath("picocom")
+	if err != nil {
+		t.Skip("picocom is not installed (Debian package picocom)")
+	}
+	_, d := open(t)
+	out := client(t, pico, "-q", "-b", "38400", "--initstring", "hello picocom", "--exit-after", "400", d.List[0].Path)
+	require.Contains(t, out, "hello picocom")
+}
+
+// The module can go while no client is there; a client that comes then is hung up; the door works again with the next module.
+func TestDoorOutlivesItsDriver(t *testing.T) {
+	m, d := open(t)
+	p := tarmPort(t, d.List[0].Path, 9600)
+	_, err := p.Write([]byte("x"))
+	require.NoError(t, err)
+	_, err = io.ReadFull(p, make([]byte, 1))
+	require.NoError(t, err)
+	require.ErrorIs(t, m.Kernel.Init().DeleteModule("8250", kernel.O_NONBLOCK), kernel.EWOULDBLOCK)
+	p.Close()
+	require.Eventually(t, func() bool { return m.Kernel.Init().DeleteModule("8250", kernel.O_NONBLOCK) == nil }, 10*time.Second, 5*time.Millisecond)
+
+	q, err := tarm.OpenPort(&tarm.Config{Name: d.List[0].Path, Baud: 9600, ReadTimeout: 5 * time.Second})
+	require.NoError(t, err)
+	_, _ = q.Write([]byte("x"))
+	_, err = q.Read(make([]byte, 1))
+	require.Error(t, err)
+	q.Close()
+	require.Eventually(t, func() bool { return strings.Contains(m.Kernel.Log.Text(), "hangs up") }, 5*time.Second, 5*time.Millisecond)
+
+	require.NoError(t, m.LoadModules())
+	require.Eventually(t, func() bool { _, err := os.Stat(d.List[0].Path); return err == nil }, 5*time.Second, 5*time.Millisecond)
+	p = tarmPort(t, d.List[0].Path, 9600)
+	_, err = p.Write([]byte("y"))
+	require.NoError(t, err)
+	_, err = io.ReadFull(p, make([]byte, 1))
+	require.NoError(t, err)
+}
+
+func TestOpenErrors(t *testing.T) {
+	b, err := board.Parse("desk.yaml", []byte(desk))
+	require.NoError(t, err)
+	m := b.Power(kernel.Config{})
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ttyS2"), nil, 0o600))
+	_, err = Open(t.Context(), m, dir)
+	require.ErrorContains(t, err, "a door for ttyS2:")
+	require.ErrorContains(t, err, "not a symbolic link")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "the doors before it are closed")
+}
