@@ -123,7 +123,7 @@ of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool, th
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.demoCommand(),
+	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.smokeCommand(), s.demoCommand(),
 		s.dmesgCommand(), s.devtabCommand(), s.catCommand(), s.lsCommand(), s.writeCommand(), s.mknodCommand(), s.mkdirCommand(), s.rmCommand(),
 		s.mountCommand(), s.kdirCommand(), s.modpostCommand(), s.linksCommand(), s.versionCommand())
 	for _, t := range modtools.Tools() { // for the list of commands; run() takes them before

@@ -137,13 +137,13 @@ func (p ptySession) SetMode(m serial.Mode) error {
 	return p.session.SetMode(m)
 }
 
-// device is the far end of a line that leads to a device, nil for other lines.
+// device is the far end of a line that leads to a device with a format of its own, nil for other lines: a modem follows its terminal.
 func device(p board.Port) *serial.Port {
 	switch p.Line.(type) {
-	case board.Loopback, board.NullModem, board.Open:
-		return nil
+	case *board.GPS, *board.Modbus, *board.SCPI:
+		return p.Far
 	}
-	return p.Far
+	return nil
 }
 
 func serveNet(ctx context.Context, k *kernel.Kernel, door Door, l net.Listener) {

@@ -29,6 +29,7 @@ uarts:
   - {tty: ttyS1, io: 0x2f8, irq: 3, line: modbus}
   - {tty: ttyS2, io: 0x3e8, irq: 5, line: {gps: {lat: 52.52, lon: 13.405}}}
   - {tty: ttyS3, io: 0x2e8, irq: 6, line: {scpi: {id: "ACME,PSU,1,2"}}}
+  - {tty: ttyS4, io: 0x4f8, irq: 7, line: modem}
 `
 
 // open boots the desk with its doors open; at the end everything must go.
@@ -85,6 +86,20 @@ func TestTarm(t *testing.T) {
 	_, err := io.ReadFull(p, got)
 	require.NoError(t, err)
 	require.Equal(t, msg, got)
+}
+
+func TestModem(t *testing.T) {
+	_, d := open(t)
+	p := tarmPort(t, d.List[4].Path, 19200)
+	_, err := p.Write([]byte("ATI\r"))
+	require.NoError(t, err)
+	var got []byte
+	buf := make([]byte, 64)
+	for !strings.Contains(string(got), "\nOK\r\n") {
+		n, err := p.Read(buf)
+		require.NoError(t, err, "after %q", got)
+		got = append(got, buf[:n]...)
+	}
 }
 
 // What a client has written arrives although it closes at once.

@@ -1,0 +1,188 @@
+package smoke
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/kobench/kobench/cmd/internal/sim"
+	"github.com/kobench/kobench/drivers/board"
+	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/hw/hwtest"
+	"github.com/kobench/kobench/hw/serial"
+)
+
+// boardPorts tests every port of a board by what is at the end of its line.
+func boardPorts(ctx context.Context, o Options, rep *Report, bar *progress) (err error) {
+	m, err := sim.Start(sim.Options{Board: o.Board})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	if len(m.Ports) == 0 {
+		return fmt.Errorf("board %s has no serial ports", m.Board.Name)
+	}
+	for i := range m.Ports {
+		r, err := port(ctx, o, m, i, bar)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		rep.Ports = append(rep.Ports, r)
+	}
+	return nil
+}
+
+// port tests one port.
+func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*hwtest.Report, error) {
+	p := &m.Ports[i]
+	name := p.TTY + ": " + p.Line.String()
+	conn := func(name string, mode serial.Mode) (serial.Conn, error) {
+		return tty.OpenConn(m.Kernel, "/dev/"+name, mode)
+	}
+	s := hwtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: o.Skip, NoSettle: m.Board.Speed == serial.Max}
+	if p.Out != nil || p.In != nil {
+		return skipped(name, "the board injects faults into this line"), nil
+	}
+	switch line := p.Line.(type) {
+	case board.Loopback:
+		s.Open = func(context.Context) (near, far serial.Conn, err error) {
+			near, err = conn(p.TTY, s.Mode)
+			return near, nil, err
+		}
+	case board.NullModem:
+		for j := range m.Ports[:i] {
+			if m.Ports[j].TTY == line.To {
+				return skipped(name, "was tested from "+line.To), nil
+			}
+		}
+		s.Open = func(context.Context) (near, far serial.Conn, err error) {
+			if near, err = conn(p.TTY, s.Mode); err != nil {
+				return nil, nil, err
+			}
+			if far, err = conn(line.To, s.Mode); err != nil {
+				_ = near.Close()
+			}
+			return near, far, err
+		}
+	case *board.GPS, *board.Modem, *board.Modbus, *board.SCPI:
+		return probe(m, p, name, bar), nil
+	case board.Open:
+		return skipped(name, "nothing is at the end of the line"), nil
+	default:
+		return skipped(name, "what is at its end is not part of the board; kobench smoke --device tests a port of the host"), nil
+	}
+	return hwtest.Run(ctx, s, bar.of(p.TTY))
+}
+
+func skipped(name, why string) *hwtest.Report {
+	return &hwtest.Report{Line: name, Results: []hwtest.Result{{Check: "line", Status: hwtest.Skip, Reason: why}}}
+}
+
+// probe asks a device something and looks at the answer.
+func probe(m *sim.Sim, p *board.Port, name string, bar *progress) *hwtest.Report {
+	start := time.Now()
+	r := hwtest.Result{Check: "answer", Status: hwtest.Pass}
+	n, err := ask(m, p)
+	r.Bytes, r.Duration = int64(n), time.Since(start)
+	if err != nil {
+		r.Status, r.Reason = hwtest.Fail, err.Error()
+	}
+	bar.of(p.TTY)(r)
+	return &hwtest.Report{Line: name, Results: []hwtest.Result{r}}
+}
+
+// patience is how long a device may take to answer.
+const patience = 5 * time.Second
+
+// ask returns how many bytes the answer took.
+func ask(m *sim.Sim, p *board.Port) (int, error) {
+	mode := p.Far.Mode()
+	if _, follows := p.Line.(*board.Modem); follows { // it does as its terminal
+		mode = serial.DefaultMode
+	}
+	c, err := tty.OpenConn(m.Kernel, "/dev/"+p.TTY, mode)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	request, good, want := question(p.Line)
+	if _, err := c.Write(request); err != nil {
+		return 0, err
+	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	var got []byte
+	buf := make([]byte, 512)
+	for !good(got) {
+		n, err := c.Read(buf)
+		got = append(got, buf[:n]...)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return len(got), fmt.Errorf("asked %q, want %s within %v, got %q", request, want, patience, got)
+		case err != nil:
+			return len(got), err
+		}
+	}
+	return len(got), nil
+}
+
+// question is what to ask a device and how to know its answer.
+func question(line board.Line) (request []byte, good func([]byte) bool, want string) {
+	switch d := line.(type) {
+	case *board.GPS:
+		return nil, hasSentence, "an NMEA sentence with its checksum"
+	case *board.Modem:
+		return []byte("ATI\r"), func(b []byte) bool { return bytes.Contains(b, []byte("\nOK\r\n")) }, "OK"
+	case *board.Modbus:
+		q := appendCRC([]byte{byte(d.Address), 3, 0, 0, 0, 1}) // read one holding register
+		return q, func(b []byte) bool {
+			return len(b) == 7 && b[0] == byte(d.Address) && b[1] == 3 && bytes.Equal(appendCRC(b[:5:5]), b)
+		}, "a holding register with its CRC"
+	default:
+		return []byte("*IDN?\n"), func(b []byte) bool { return bytes.Count(b, []byte(",")) >= 3 && bytes.HasSuffix(b, []byte("\n")) },
+			"four fields of identification"
+	}
+}
+
+// hasSentence looks for $…*hh with the right checksum [NMEA].
+func hasSentence(b []byte) bool {
+	for {
+		at := bytes.IndexByte(b, '$')
+		if at < 0 {
+			return false
+		}
+		b = b[at+1:]
+		star := bytes.IndexByte(b, '*')
+		if star < 0 || len(b) < star+3 {
+			return false
+		}
+		sum := byte(0)
+		for _, c := range b[:star] {
+			sum ^= c
+		}
+		if fmt.Sprintf("%02X", sum) == string(b[star+1:star+3]) {
+			return true
+		}
+	}
+}
+
+// appendCRC appends the CRC-16 of Modbus RTU [modbus].
+func appendCRC(p []byte) []byte {
+	crc := uint16(0xffff)
+	for _, b := range p {
+		crc ^= uint16(b)
+		for range 8 {
+			low := crc & 1
+			crc >>= 1
+			if low != 0 {
+				crc ^= 0xa001
+			}
+		}
+	}
+	return append(p, byte(crc), byte(crc>>8))
+}

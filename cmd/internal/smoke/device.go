@@ -1,0 +1,105 @@
+package smoke
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kobench/kobench/drivers/serial8250"
+	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/hw/hwtest"
+	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/kernel"
+)
+
+// device tests a port of the host behind an emulated UART.
+func device(ctx context.Context, o Options, rep *Report, bar *progress) (err error) {
+	var sites []serial8250.Site
+	k := kernel.Boot(kernel.Config{Catalog: map[string]func() *kernel.Module{"8250": func() *kernel.Module { return serial8250.New(sites) }}})
+	ctx, stop := context.WithCancel(ctx)
+	var ends []func()
+	defer func() {
+		if e := k.Shutdown(); e != nil && err == nil {
+			err = e
+		}
+		stop()
+		for _, end := range ends {
+			end()
+		}
+	}()
+	names := []string{o.Device}
+	if o.Far != "" {
+		names = append(names, o.Far)
+	}
+	for i, name := range names {
+		dev, err := host.OpenPort(name, o.mode())
+		if err != nil {
+			return err
+		}
+		dte, dce := serial.Straight(serial.Max)
+		attached := make(chan error, 1)
+		go func() { attached <- host.Attach(ctx, dce, dev, nil) }()
+		ends = append(ends, func() {
+			<-attached
+			_ = dce.Close()
+			_ = dte.Close()
+			_ = dev.Close()
+		})
+		irq := 4 + i
+		chip := uart16550.New(dte, uart16550.Options{IRQ: k.IRQ(irq).Set})
+		sites = append(sites, serial8250.Site{Chip: chip, Base: uint32(0x3f8 + 8*i), IRQ: irq})
+	}
+	if err := k.Init().LoadByName("8250", ""); err != nil {
+		return fmt.Errorf("the driver of the emulated UART: %w", err)
+	}
+	s := hwtest.Setup{
+		Name: o.Device, Mode: o.mode(), MaxSize: o.MaxSize, Skip: o.Skip, Echo: o.Echo, Wait: 300 * time.Millisecond,
+		Open: func(context.Context) (near, far serial.Conn, err error) {
+			if near, err = attachedConn(k, "/dev/ttyS0", o.mode()); err != nil || o.Far == "" {
+				return near, nil, err
+			}
+			if far, err = attachedConn(k, "/dev/ttyS1", o.mode()); err != nil {
+				_ = near.Close()
+			}
+			return near, far, err
+		},
+	}
+	if o.Far != "" {
+		s.Name += " to " + o.Far
+	}
+	r, err := hwtest.Run(ctx, s, bar.of(s.Name))
+	if err != nil {
+		return err
+	}
+	rep.Ports = append(rep.Ports, r)
+	return nil
+}
+
+// follows is how long the host's port may take until it has done as the chip was told.
+const follows = 60 * time.Millisecond
+
+// attached is a terminal whose line goes on beyond the emulated chip: a change takes a moment.
+type attached struct{ *tty.Conn }
+
+func attachedConn(k *kernel.Kernel, path string, m serial.Mode) (serial.Conn, error) {
+	c, err := tty.OpenConn(k, path, m)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(follows)
+	return attached{c}, nil
+}
+
+func (a attached) SetMode(m serial.Mode) error {
+	err := a.Conn.SetMode(m)
+	time.Sleep(follows)
+	return err
+}
+
+func (a attached) SetSignals(mask, value serial.Signals) error {
+	err := a.Conn.SetSignals(mask, value)
+	time.Sleep(follows)
+	return err
+}

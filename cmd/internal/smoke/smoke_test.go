@@ -1,0 +1,115 @@
+package smoke
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kobench/kobench/hw/hwtest"
+	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/stretchr/testify/require"
+)
+
+func boardFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "b.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("speed: max\nmodules: [\"8250\"]\nuarts:\n"+text), 0o600))
+	return path
+}
+
+// Every port of the default board does what its line promises.
+func TestDefaultBoard(t *testing.T) {
+	var out, errw bytes.Buffer
+	err := Run(t.Context(), Options{JSON: true, MaxSize: 4096}, &out, &errw)
+	require.NoError(t, err, "%s", out.String())
+	var rep Report
+	require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
+	require.True(t, rep.OK)
+	require.Len(t, rep.Ports, 7)
+	require.Greater(t, rep.Ports[0].Count(hwtest.Pass), 40, "the loop-back plug")
+	require.Greater(t, rep.Ports[1].Count(hwtest.Pass), 40, "the null modem")
+	require.Equal(t, "was tested from ttyS1", rep.Ports[2].Results[0].Reason)
+	for _, p := range rep.Ports[3:] {
+		require.Equal(t, 1, p.Count(hwtest.Pass), "%s", p.Line)
+	}
+	require.Empty(t, errw.String(), "no bar without a terminal")
+}
+
+// A suite that cannot fail proves nothing: here the lines carry faults that it is not told of.
+func TestFailuresAreSeen(t *testing.T) {
+	var out bytes.Buffer
+	path := boardFile(t, "  - {io: 0x3f8, irq: 4, line: open}\n")
+	require.ErrorIs(t, Run(t.Context(), Options{Board: path}, &out, &out), ErrFailed, "nothing passed")
+	require.Contains(t, out.String(), "nothing is at the end of the line")
+
+	out.Reset()
+	path = boardFile(t, "  - {io: 0x3f8, irq: 4, line: loopback, faults: {out: drop=0.1}}\n")
+	require.ErrorIs(t, Run(t.Context(), Options{Board: path}, &out, &out), ErrFailed)
+	require.Contains(t, out.String(), "injects faults")
+}
+
+func TestOptions(t *testing.T) {
+	for _, c := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{Loopback: true}, "give --device too"},
+		{Options{Device: "x", Board: "default"}, "--device and --board"},
+		{Options{Device: "x", Loopback: true, Echo: true}, "one of them"},
+		{Options{Device: "x", Far: "y", Echo: true}, "one of them"},
+		{Options{Baud: -1}, "--baud -1"},
+		{Options{Board: "nosuch"}, "nosuch"},
+	} {
+		var out bytes.Buffer
+		require.ErrorContains(t, Run(t.Context(), c.o, &out, &out), c.want)
+		require.Empty(t, out.String())
+	}
+	var out bytes.Buffer
+	err := Run(t.Context(), Options{Device: "/dev/no-such-port"}, &out, &out)
+	require.True(t, errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported), "%v", err)
+}
+
+// A port of the host that echoes, behind the emulated UART.
+func TestDevice(t *testing.T) {
+	m, s, err := host.PTYPair()
+	if err != nil {
+		t.Skipf("no pty here: %v", err)
+	}
+	defer s.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := m.Read(buf)
+			if err != nil {
+				return
+			}
+			if _, err := m.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	var out bytes.Buffer
+	err = Run(t.Context(), Options{Device: s.Name(), Echo: true, MaxSize: 1024, JSON: true}, &out, &out)
+	m.Close()
+	<-done
+	require.NoError(t, err, "%s", out.String())
+	var rep Report
+	require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
+	require.Len(t, rep.Ports, 1)
+	require.Greater(t, rep.Ports[0].Count(hwtest.Pass), 20)
+}
+
+func TestQuestions(t *testing.T) {
+	require.Equal(t, []byte{1, 3, 0, 0, 0, 1, 0x84, 0x0a}, appendCRC([]byte{1, 3, 0, 0, 0, 1}))
+	require.True(t, hasSentence([]byte("CGA,x*00\r\n$GPGLL,4916.45,N,12311.12,W,225444,A*31\r\n")))
+	require.False(t, hasSentence([]byte("$GPGLL,4916.45,N,12311.12,W,225444,A*32\r\n")))
+	require.False(t, hasSentence([]byte("$GPGLL,4916.45")))
+	require.NoError(t, serial.Format8N1(115200).Validate())
+}
