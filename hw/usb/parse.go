@@ -45,7 +45,6 @@ func ParseConfiguration(b []byte) (*Configuration, error) {
 	switch {
 	case total < int(b[0]):
 		complain("wTotalLength is %d, less than the descriptor", total)
-		total = len(b)
 	case total > len(b):
 		complain("wTotalLength is %d but %d bytes came", total, len(b))
 	default:
@@ -240,14 +239,14 @@ func ReadDescriptors(ctx context.Context, d Device) (*Descriptors, error) {
 }
 
 // readStrings reads the strings that the descriptors name, in the device's first language. One that fails stays empty.
-func (r *Descriptors) readStrings(ctx context.Context, d Device) {
+func (d *Descriptors) readStrings(ctx context.Context, dev Device) {
 	lang := uint16(USEnglish)
-	if b, err := Descriptor(ctx, d, DescString, 0, 0, 255); err == nil && len(b) >= 4 {
+	if b, err := Descriptor(ctx, dev, DescString, 0, 0, 255); err == nil && len(b) >= 4 {
 		lang = binary.LittleEndian.Uint16(b[2:])
 	}
-	want := []uint8{r.Device.ManufacturerS, r.Device.ProductS, r.Device.SerialS}
-	for i := range r.Configs {
-		c := &r.Configs[i]
+	want := []uint8{d.Device.ManufacturerS, d.Device.ProductS, d.Device.SerialS}
+	for i := range d.Configs {
+		c := &d.Configs[i]
 		want = append(want, c.NameS)
 		for k := range c.Interfaces {
 			want = append(want, c.Interfaces[k].NameS)
@@ -262,13 +261,13 @@ func (r *Descriptors) readStrings(ctx context.Context, d Device) {
 			continue
 		}
 		got[i] = true
-		b, err := Descriptor(ctx, d, DescString, i, lang, 255)
+		b, err := Descriptor(ctx, dev, DescString, i, lang, 255)
 		if err != nil {
 			continue
 		}
-		for len(r.Strings) < int(i) {
-			r.Strings = append(r.Strings, "")
+		for len(d.Strings) < int(i) {
+			d.Strings = append(d.Strings, "")
 		}
-		r.Strings[i-1], _ = ParseString(b)
+		d.Strings[i-1], _ = ParseString(b)
 	}
 }

@@ -14,7 +14,6 @@ type kthread struct {
 	data   uint32
 	stop   atomic.Bool
 	park   atomic.Bool
-	begun  bool
 	result int32
 	done   chan struct{}
 	res    *resource

@@ -21,6 +21,12 @@ type softirq struct {
 	closed  bool
 }
 
+// quiet waits until nothing runs.
+func (q *softirq) quiet() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+}
+
 // timer is a pending struct timer_list or struct hrtimer.
 type timer struct {
 	addr uint32
@@ -193,8 +199,7 @@ func (c *Ctx) start(addr uint32, d time.Duration, high bool) {
 	t.res = s.own(owner, func() string { return fmt.Sprintf("%s at %08x, still pending", what, addr) }, func() {
 		t.t.Stop()
 		s.M.Do(func() { delete(s.soft.timers, addr) })
-		s.soft.mu.Lock()   // one that fires now comes to its end first
-		s.soft.mu.Unlock() //nolint:staticcheck
+		s.soft.quiet() // one that fires now comes to its end first
 	})
 	s.soft.timers[addr] = t
 	t.t = s.after(d, addr, kind)
@@ -220,10 +225,7 @@ func (c *Ctx) waitSoft(addr uint32) {
 	q := &c.s.soft
 	for q.running == addr && q.c != c {
 		c.mayBlock()
-		c.Release(func() {
-			q.mu.Lock()
-			q.mu.Unlock() //nolint:staticcheck
-		})
+		c.Release(q.quiet)
 	}
 }
 
