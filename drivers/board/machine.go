@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -164,7 +163,7 @@ func (m *Machine) FaultReport() string {
 }
 
 // save writes what was recorded. Errors: those of the file.
-func (p *Port) save() error {
+func (p *Port) save(k *kernel.Kernel) error {
 	if p.recorder == nil {
 		return nil
 	}
@@ -174,8 +173,17 @@ func (p *Port) save() error {
 		return err
 	}
 	trace := p.recorder.Trace()
-	write := map[string]func(io.Writer) error{".script": trace.WriteScript, ".pcapng": trace.WritePcapng, ".vcd": trace.WriteVCD}
-	err = write[filepath.Ext(p.record)](f)
+	switch filepath.Ext(p.record) {
+	case ".pcapng":
+		err = trace.WritePcapng(f)
+	case ".vcd":
+		err = trace.WriteVCD(f)
+	default:
+		script, without := trace.Script()
+		if err = script.Write(f); without > 0 {
+			k.Log.Printf(kernel.LevelNotice, "%s: %s holds the bytes alone, not %d breaks, modem-line changes and damaged characters", p.TTY, p.record, without)
+		}
+	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("record %s: %w", p.record, err)
 	}
@@ -201,7 +209,7 @@ func (m *Machine) Close() error {
 	var errs []error
 	for i := range m.Ports {
 		p := &m.Ports[i]
-		errs = append(errs, p.save())
+		errs = append(errs, p.save(m.Kernel))
 		if p.Far != nil {
 			if _, isPeer := p.Line.(NullModem); !isPeer {
 				_ = p.Far.Close()
