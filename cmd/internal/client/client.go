@@ -52,6 +52,8 @@ func (c *Client) Another() *Client { return New(c.socket, c.comm) }
 // Close ends the connection and the task behind it.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+var errGone = errors.New("it went away in the middle of a request")
+
 // ErrNoBench says that nobody answers on the socket.
 type ErrNoBench struct {
 	Socket string
@@ -64,6 +66,8 @@ func (e *ErrNoBench) Error() string {
 		why = "there is no such socket"
 	} else if errors.Is(e.Err, fs.ErrPermission) {
 		why = "it belongs to somebody else"
+	} else if errors.Is(e.Err, errGone) {
+		why = e.Err.Error()
 	}
 	return fmt.Sprintf("no bench at %s: %s; start one with `kobench up -d`, or set KOBENCH_SOCKET", e.Socket, why)
 }
@@ -92,6 +96,9 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, body
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
 			return nil, &ErrNoBench{c.socket, op.Err}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			return nil, &ErrNoBench{c.socket, errGone}
 		}
 		return nil, err
 	}

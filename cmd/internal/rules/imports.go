@@ -23,7 +23,7 @@ func floors() map[string][]string {
 func edges() map[string][]string {
 	return map[string][]string{
 		"github.com/tetratelabs/wazero":  {"kernel/ko"},
-		"github.com/tarm/serial":         {"hw/serial/host"},
+		"github.com/tarm/serial":         {"hw/serial/host", "cmd/internal/doors"},
 		"github.com/google/gousb":        {"hw/usb/host"},
 		"github.com/creack/pty":          {"hw/serial", "cmd"},
 		"github.com/gopacket/gopacket":   {"hw", "cmd"},
