@@ -48,7 +48,8 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 		if err != nil {
 			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
 		}
-		d.wg.Go(func() { servePTY(ctx, m.Kernel, door, pty, device(p)) })
+		local := door
+		d.wg.Go(func() { servePTY(ctx, m.Kernel, local, pty, device(p)) })
 		if p.Door.RFC2217 != "" {
 			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Door.RFC2217)
 			if err != nil {
