@@ -33,7 +33,7 @@ func (t *TTY) finishErasing() {
 // flushEcho hands to the port what it has room for.
 func (t *TTY) flushEcho() {
 	l := &t.ld
-	if len(l.echo) == 0 || l.stopped {
+	if len(l.echo) == 0 || t.heldLocked() {
 		return
 	}
 	n := t.port.Write(l.echo)
@@ -82,8 +82,8 @@ func (t *TTY) opost(out []byte, c byte) []byte {
 		if control(c) {
 			break
 		}
-		if tm.Oflag&OLCUC != 0 && c >= 'a' && c <= 'z' {
-			c &^= 0x20
+		if tm.Oflag&OLCUC != 0 && lower(c) {
+			c -= 0x20
 		}
 		if tm.Iflag&IUTF8 == 0 || c&0xc0 != 0x80 {
 			l.column++

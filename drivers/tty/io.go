@@ -142,11 +142,17 @@ func write(task *kernel.Task, f *kernel.File, p []byte) (int, error) {
 }
 
 func (t *TTY) roomLocked() int {
-	if t.ld.stopped || len(t.ld.echo) > 0 {
+	if t.heldLocked() || len(t.ld.echo) > 0 {
 		return 0
 	}
 	room, _ := t.port.Queue()
 	return room
+}
+
+// heldLocked is whether output stays in the tty: a port that can be stopped takes it and holds it itself.
+func (t *TTY) heldLocked() bool {
+	_, ok := t.port.(Stopper)
+	return t.ld.stopped && !ok
 }
 
 // outputLocked hands as much of p to the port as it has room for, processed where OPOST says so.
@@ -191,7 +197,7 @@ func poll(_ *kernel.Task, f *kernel.File, w *kernel.PollTable) (ev kernel.Events
 	if t.ld.available(&t.termios, true) {
 		ev |= kernel.PollIn | kernel.PollRdnorm
 	}
-	if room, pending := t.port.Queue(); !t.ld.stopped && room > 0 && pending < wakeChars {
+	if room, pending := t.port.Queue(); !t.heldLocked() && room > 0 && pending < wakeChars {
 		ev |= kernel.PollOut | kernel.PollWrnorm
 	}
 	return ev

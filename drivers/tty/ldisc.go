@@ -159,7 +159,7 @@ func (t *TTY) receiveOne(c byte, f serial.Flags) {
 	if tm.Iflag&ISTRIP != 0 {
 		c &= 0x7f
 	}
-	if tm.Iflag&IUCLC != 0 && tm.Lflag&IEXTEN != 0 && c >= 'A' && c <= 'Z' {
+	if tm.Iflag&IUCLC != 0 && tm.Lflag&IEXTEN != 0 && upper(c) {
 		c |= 0x20
 	}
 	if tm.Lflag&EXTPROC != 0 {
@@ -241,11 +241,12 @@ func (t *TTY) special(c byte) {
 		}
 	}
 	t.resumeOnAny()
+	made := false // out of a carriage return
 	switch {
 	case c == '\r' && tm.Iflag&IGNCR != 0:
 		return
 	case c == '\r' && tm.Iflag&ICRNL != 0:
-		c = '\n'
+		c, made = '\n', true
 	case c == '\n' && tm.Iflag&INLCR != 0:
 		c = '\r'
 	}
@@ -254,7 +255,7 @@ func (t *TTY) special(c byte) {
 	}
 	if tm.Lflag&ECHO != 0 {
 		t.finishErasing()
-		if c == '\n' {
+		if c == '\n' && made { // one that was typed shows as ^J here, outside of canonical mode
 			t.echoRaw('\n')
 		} else {
 			if l.canonHead == l.head {
@@ -380,3 +381,8 @@ func (t *TTY) take(p []byte) (n int, more bool) {
 	}
 	return n, false
 }
+
+// upper and lower are letters of Latin-1, as in the kernel's tables.
+func upper(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 0xc0 && c <= 0xde && c != 0xd7 }
+
+func lower(c byte) bool { return c >= 'a' && c <= 'z' || c >= 0xdf && c != 0xf7 }
