@@ -1,6 +1,7 @@
 package tty
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"sync"
@@ -93,11 +94,12 @@ func (c *Conn) forget() {
 func (c *Conn) decode(p []byte) (n int, f serial.Flags) {
 	used := 0
 	for n < len(p) && used < len(c.marks) {
-		b := c.marks[used]
-		if b != 0o377 {
-			p[n] = b
-			n++
-			used++
+		if run := bytes.IndexByte(c.marks[used:], 0o377); run != 0 {
+			if run < 0 {
+				run = len(c.marks) - used
+			}
+			k := copy(p[n:], c.marks[used:used+run])
+			n, used = n+k, used+k
 			continue
 		}
 		rest := c.marks[used:]

@@ -1,6 +1,8 @@
 package tty
 
 import (
+	"bytes"
+
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 )
@@ -80,9 +82,9 @@ func (l *ldisc) available(tm *Termios, poll bool) bool {
 	return l.head-l.tail >= min
 }
 
-// raw is whether input goes into the buffer as it is.
+// raw is whether input goes into the buffer as it is, but for what PARMRK doubles.
 func raw(tm *Termios) bool {
-	return tm.Iflag&(ISTRIP|IUCLC|IGNCR|ICRNL|INLCR|IXON|PARMRK) == 0 && tm.Lflag&(ICANON|ISIG|ECHO) == 0
+	return tm.Iflag&(ISTRIP|IUCLC|IGNCR|ICRNL|INLCR|IXON) == 0 && tm.Lflag&(ICANON|ISIG|ECHO) == 0
 }
 
 // receiveLocked takes characters, with flags beside them or nil, as far as there is room, and returns how many it took. One place is
@@ -106,7 +108,7 @@ func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
 			room = 1
 		}
 		chunk := p[n:min(len(p), n+room)]
-		if plain {
+		if plain && (tm.Iflag&PARMRK == 0 || bytes.IndexByte(chunk, 0o377) < 0) {
 			at := l.head % bufSize
 			k := copy(l.buf[at:], chunk)
 			copy(l.buf[:], chunk[k:])
