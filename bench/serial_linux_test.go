@@ -75,7 +75,8 @@ func BenchmarkSerial(b *testing.B) {
 		b.Cleanup(func() { _ = s.Close(); _ = m.Close() })
 		return m, s
 	}
-	b.Run("stream/host-pty", func(b *testing.B) { m, s := pair(b); stream(b, m, s) })
+	b.Run("stream/host-pty-out", func(b *testing.B) { m, s := pair(b); stream(b, m, s) })
+	b.Run("stream/host-pty-in", func(b *testing.B) { m, s := pair(b); stream(b, s, m) })
 	b.Run("roundtrip/host-pty", func(b *testing.B) { m, s := pair(b); roundTrip(b, m, s) })
 
 	loop := func(b *testing.B) serial.Conn {

@@ -19,6 +19,7 @@
 //	modem: {id}                     Hayes; dialling "host:port" or digits reaches TCP where dial: tcp is given
 //	modbus: {address, size}         RTU slave, 19200 8E1
 //	scpi: {id, load}                power supply, 9600 8N1
+//	replay: device.script           a recorded device (umockdev's format); what was not as recorded is in the kernel's log at the end
 //	port: /dev/ttyUSB0              the port on the desk
 //	tcp: host:port                  raw bytes
 //	rfc2217: host:port              a port over the network

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -13,6 +14,7 @@ import (
 	"github.com/kobench/kobench/hw/device/modbus"
 	"github.com/kobench/kobench/hw/device/modem"
 	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/record"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
 )
@@ -104,6 +106,29 @@ func (s *SCPI) run(ctx context.Context, far *serial.Port) error {
 	return (&scpi.Supply{ID: s.ID, Load: s.Load}).Run(ctx, far)
 }
 
+// Replay is a device that was recorded (umockdev's .script): it says what it said then, and expects to be told what it was told.
+type Replay struct{ File string }
+
+func (r *Replay) String() string { return "replay " + r.File }
+
+func (r *Replay) run(ctx context.Context, far *serial.Port) error {
+	f, err := os.Open(r.File)
+	if err != nil {
+		return err
+	}
+	script, err := record.ParseScript(f)
+	f.Close()
+	if err != nil {
+		return err
+	}
+	far.SetAuto(true)
+	dev := record.NewReplay(script)
+	if err = dev.Run(ctx, far); ctx.Err() != nil {
+		err = nil // it was told to end
+	}
+	return errors.Join(err, dev.Close())
+}
+
 // Host is an end on the machine that the program runs on.
 type Host struct {
 	Kind string // "port", "tcp", "rfc2217"
@@ -131,7 +156,7 @@ func (h *Host) run(ctx context.Context, far *serial.Port) error {
 	return host.Attach(ctx, far, c, nil)
 }
 
-const lineKinds = "loopback, open, null-modem, gps, modem, modbus, scpi, port, tcp or rfc2217"
+const lineKinds = "loopback, open, null-modem, gps, modem, modbus, scpi, replay, port, tcp or rfc2217"
 
 // line reads a line: a word, or a mapping of one kind to its options.
 func (c *checker) line(tty string, n ast.Node) (Line, error) {
@@ -159,25 +184,21 @@ func (c *checker) line(tty string, n ast.Node) (Line, error) {
 		return Open{}, nil
 	case "loopback":
 		return Loopback{}, nil
-	case "null-modem", "port", "tcp", "rfc2217":
+	case "null-modem", "port", "tcp", "rfc2217", "replay":
 		s, ok := options.(*ast.StringNode)
 		if !ok || strings.TrimSpace(s.Value) == "" {
 			return nil, c.errorf(orNode(options, n), "%s: %s: want a name, such as {%s: %s}", tty, kind, kind,
-				map[string]string{"null-modem": "ttyS2", "port": "/dev/ttyUSB0"}[kind]+strings.Repeat("host:port", btoi(kind == "tcp" || kind == "rfc2217")))
+				map[string]string{"null-modem": "ttyS2", "port": "/dev/ttyUSB0", "replay": "device.script", "tcp": "host:port", "rfc2217": "host:port"}[kind])
 		}
-		if kind == "null-modem" {
+		switch kind {
+		case "null-modem":
 			return NullModem{To: s.Value}, nil
+		case "replay":
+			return &Replay{File: s.Value}, nil
 		}
 		return &Host{Kind: kind, Addr: s.Value}, nil
 	}
 	return c.device(tty, kind, n, options)
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (c *checker) device(tty, kind string, n, options ast.Node) (Line, error) {

@@ -39,8 +39,10 @@ type Port struct {
 	// Out and In inject the line's faults, or are nil.
 	Out, In *fault.Injector
 
-	record   string
-	recorder *record.Recorder
+	record string
+	// uncovered is what a replayed device was not asked as it was recorded; set before Close returns.
+	uncovered error
+	recorder  *record.Recorder
 }
 
 // Power boots a kernel on the board and starts the devices. The modules are not loaded yet: LoadModules does that, or a modprobe.
@@ -76,8 +78,12 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 		m.sites = append(m.sites, serial8250.Site{Chip: chip, Base: u.IO, IRQ: u.IRQ})
 		if d, ok := p.Line.(device); ok {
 			m.alive.Go(func() {
-				if err := d.run(ctx, p.Far); err != nil && ctx.Err() == nil {
+				err := d.run(ctx, p.Far)
+				if err != nil && ctx.Err() == nil {
 					m.Kernel.Log.Printf(kernel.LevelErr, "%s: %s at the end of the line has failed: %v", p.TTY, d, err)
+				}
+				if _, recorded := d.(*Replay); recorded && err != nil {
+					p.uncovered = fmt.Errorf("%s: %s: %w", p.TTY, d, err)
 				}
 			})
 		}
@@ -218,5 +224,8 @@ func (m *Machine) Close() error {
 		_ = p.Near.Close()
 	}
 	m.alive.Wait()
+	for i := range m.Ports {
+		errs = append(errs, m.Ports[i].uncovered)
+	}
 	return errors.Join(append(errs, err)...)
 }
