@@ -217,7 +217,7 @@ func (t *Task) load(m *Module, img Image, args string) error {
 	if err := k.parseArgs(m, args); err != nil {
 		m.refs.Store(0)
 		k.modules.setState(m, ModuleGoing)
-		return fail(err)
+		return fail(t.sysError(err))
 	}
 	k.sysModuleAdd(m)
 	return t.runInit(m)

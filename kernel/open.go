@@ -36,8 +36,13 @@ func (t *Task) openFile(path string, flags, perm uint32) (*File, error) {
 	case S_IFCHR:
 		err = t.k.chrdevOpen(t, f)
 	case S_IFREG:
+		if !i.ops.Owner.get() { // a file of /proc whose module is going
+			return nil, ENOENT
+		}
 		f.setOps(i.ops)
-		err = f.callOpen(t)
+		if err = f.callOpen(t); err != nil {
+			f.owner.put()
+		}
 	default:
 		err = ENXIO
 	}

@@ -222,9 +222,12 @@ func (k *Kernel) setParam(m *Module, name, val string, given bool) error {
 		}
 		err := p.Value.Set(val, given)
 		var many *TooMany
+		var fault *Fault
 		switch {
 		case err == nil:
 			return nil
+		case errors.As(err, &fault): // the module's own code has set it, and failed
+			return err
 		case errors.As(err, &many):
 			k.Log.Printf(LevelErr, "%s: can only take %d arguments", p.Name, many.Max)
 			val = many.First
