@@ -143,9 +143,9 @@ func (c *Ctx) procFile(name, mode, parent, data uint32, o *fops) uint32 {
 	e.ops, o.proc = o, e
 	o.build()
 	if o.mod != nil {
+		// Linux takes open files away from their users when the entry goes (proc_entry_rundown); here they hold the module.
 		o.k.Owner = o.mod.K
 	}
-	o.k.Owner = nil // an open file of /proc does not hold the module; removal waits for its users
 	remove, err := c.s.K.ProcFileOps(e.path, mode&0o7777, o.k, e)
 	if err != nil {
 		c.warn("fs/proc/generic.c", 377, 9, fmt.Sprintf("proc_dir_entry '/proc/%s' already registered\n", e.path))
