@@ -84,6 +84,7 @@ func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
 	} else if release := hostRelease(); release != "" { // no bench: the tools are about the host's own modules
 		env.Release = release
 	}
+	env.Control = c.Control
 	if tool.Name == "kerneld" {
 		env.Requests = &requests{c: c.Another()}
 	}

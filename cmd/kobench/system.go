@@ -48,12 +48,16 @@ func (r *requests) Requests(ctx context.Context) (<-chan modtools.Request, error
 		answer := r.c.Another()
 		defer answer.Close()
 		err := r.c.Requests(ctx, func() { listening <- nil }, func(q daemon.Request) error {
-			request := modtools.Request{Type: modtools.RequestModule, Name: q.Name, Done: func(_ string, err error) {
+			kind := modtools.RequestModule
+			if q.Control {
+				kind = modtools.ControlRequest
+			}
+			request := modtools.Request{Type: kind, Name: q.Name, Done: func(text string, err error) {
 				e := kernel.Errno(0)
 				if err != nil {
 					e = kernel.ErrnoOf(err)
 				}
-				_ = answer.Answer(q.ID, e)
+				_ = answer.Answer(q.ID, e, text)
 			}}
 			select {
 			case ch <- request:

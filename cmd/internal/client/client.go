@@ -273,9 +273,18 @@ func (c *Client) Requests(ctx context.Context, ready func(), each func(daemon.Re
 	return lines(ctx, res.Body, each)
 }
 
-// Answer tells what became of a request; 0 is that the module is there.
-func (c *Client) Answer(id uint64, e kernel.Errno) error {
-	return c.call("POST", "requests/"+strconv.FormatUint(id, 10), values("errno", strconv.Itoa(int(e))), nil, nil)
+// Answer tells what became of a request; 0 is that the module is there. text answers a control word.
+func (c *Client) Answer(id uint64, e kernel.Errno, text string) error {
+	return c.call("POST", "requests/"+strconv.FormatUint(id, 10), values("errno", strconv.Itoa(int(e)), "text", text), nil, nil)
+}
+
+// Control hands a word to the running kerneld and gives its answer. Errors: ENOENT no kerneld runs.
+func (c *Client) Control(word string) (string, error) {
+	var a struct {
+		Text string `json:"text"`
+	}
+	err := c.call("POST", "kerneld", values("word", word), nil, &a)
+	return a.Text, err
 }
 
 func lines[T any](ctx context.Context, r io.Reader, each func(T) error) error {

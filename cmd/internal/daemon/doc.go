@@ -34,7 +34,8 @@
 //	GET    /v1/log?follow=1&all=1                       records, a JSON object a line;   DELETE: hide what was so far
 //	GET    /v1/devtab                                   the dispatch tables
 //	GET    /v1/uevents                                  a JSON object a line, for ever
-//	GET    /v1/requests                                 modules that the kernel asks for, a line each; POST /v1/requests/ID?errno=
+//	GET    /v1/requests                                 modules that the kernel asks for, a line each; POST /v1/requests/ID?errno=&text=
+//	POST   /v1/kerneld?word=                            a word of kdstat for kerneld: {"text": "…"}
 //	POST   /v1/mount?dir=                               the name space as a file system of the host; DELETE ends it
 //	POST   /v1/shutdown
 //

@@ -37,11 +37,19 @@ func (s *Server) streamRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET /v1/requests", s.serveRequests)
 	m.HandleFunc("POST /v1/requests/{id}", func(w http.ResponseWriter, r *http.Request) {
 		id, _ := strconv.ParseUint(r.PathValue("id"), 10, 64)
-		if !s.requests.answer(id, kernel.Errno(number(r, "errno"))) {
+		if !s.requests.answer(id, reply{kernel.Errno(number(r, "errno")), query(r, "text")}) {
 			fail(w, kernel.ENOENT)
 			return
 		}
 		answer(w, struct{}{})
+	})
+	m.HandleFunc("POST /v1/kerneld", func(w http.ResponseWriter, r *http.Request) {
+		text, err := s.requests.request(r.Context(), Request{Name: query(r, "word"), Control: true})
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, map[string]string{"text": text})
 	})
 	m.HandleFunc("POST /v1/mount", s.call(func(t *kernel.Task, _ http.ResponseWriter, r *http.Request) error {
 		if !t.Capable() {
@@ -130,14 +138,16 @@ func (s *Server) uevents(w http.ResponseWriter, r *http.Request) {
 type Request struct {
 	ID   uint64 `json:"id"`
 	Name string `json:"name"`
+	// Control marks a word of kdstat for kerneld itself; its answer is text.
+	Control bool `json:"control,omitempty"`
 }
 
 // broker passes requests on to the process that serves them. Without one they are refused at once.
 type broker struct {
 	mu      sync.Mutex
-	next    uint64                       // +checklocks:mu
-	waiting map[uint64]chan kernel.Errno // +checklocks:mu
-	out     chan Request                 // +checklocks:mu  nil: nobody serves
+	next    uint64                // +checklocks:mu
+	waiting map[uint64]chan reply // +checklocks:mu
+	out     chan Request          // +checklocks:mu  nil: nobody serves
 }
 
 func (b *broker) connected() bool {
@@ -146,50 +156,62 @@ func (b *broker) connected() bool {
 	return b.out != nil
 }
 
+// reply is what kerneld made of a request.
+type reply struct {
+	errno kernel.Errno
+	text  string
+}
+
 func (b *broker) ask(ctx context.Context, name string) error {
+	_, err := b.request(ctx, Request{Name: name})
+	return err
+}
+
+func (b *broker) request(ctx context.Context, q Request) (text string, err error) {
 	b.mu.Lock()
 	out := b.out
 	if out == nil {
 		b.mu.Unlock()
-		return kernel.ENOENT
+		return "", kernel.ENOENT
 	}
 	b.next++
-	id, done := b.next, make(chan kernel.Errno, 1)
+	done := make(chan reply, 1)
+	q.ID = b.next
 	if b.waiting == nil {
-		b.waiting = make(map[uint64]chan kernel.Errno)
+		b.waiting = make(map[uint64]chan reply)
 	}
-	b.waiting[id] = done
+	b.waiting[q.ID] = done
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
-		delete(b.waiting, id)
+		delete(b.waiting, q.ID)
 		b.mu.Unlock()
 	}()
 	select {
-	case out <- Request{id, name}:
+	case out <- q:
 	case <-ctx.Done():
-		return kernel.EINTR
+		return "", kernel.EINTR
 	default:
-		return kernel.EBUSY // more than its queue holds
+		return "", kernel.EBUSY // more than its queue holds
 	}
 	select {
-	case e := <-done:
-		if e != 0 {
-			return e
+	case r := <-done:
+		if r.errno != 0 {
+			return "", r.errno
 		}
-		return nil
+		return r.text, nil
 	case <-ctx.Done():
-		return kernel.EINTR
+		return "", kernel.EINTR
 	}
 }
 
-func (b *broker) answer(id uint64, e kernel.Errno) bool {
+func (b *broker) answer(id uint64, r reply) bool {
 	b.mu.Lock()
 	done, ok := b.waiting[id]
 	delete(b.waiting, id)
 	b.mu.Unlock()
 	if ok {
-		done <- e
+		done <- r
 	}
 	return ok
 }
@@ -210,7 +232,7 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		b.out = nil
 		for id, done := range b.waiting { // nobody is left to answer
-			done <- kernel.ENOENT
+			done <- reply{errno: kernel.ENOENT}
 			delete(b.waiting, id)
 		}
 		b.mu.Unlock()
