@@ -103,7 +103,7 @@ oracle:
 	@.ci/install test oracle
 	@fixtures/oracle/setup
 	$(call say,kobench beside the real kernel)
-	@KOBENCH_ORACLE=live $(GO) test -count=1 -v -timeout 20m -run '^TestOracle' \
+	@KOBENCH_ORACLE=live $(GO) test -p 1 -count=1 -v -timeout 20m -run '^TestOracle' \
 	  $$(grep -rl --include='*_test.go' '^func TestOracle' . | xargs -n1 dirname | sort -u)
 
 ##  transcript   record what the real kernel answers to fixtures/oracle/conformance.sh again (after make oracle)

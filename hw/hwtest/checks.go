@@ -518,9 +518,10 @@ func (r *run) throughput() error {
 	}()
 	buf := make([]byte, 64<<10)
 	total, n := size, 0
+	said := false // what the writer has sent
 	last := start
 	for n < total {
-		if !stop.Load() && time.Since(start) > r.Budget/4 { // it is slower than it looked: enough
+		if !said && !stop.Load() && time.Since(start) > r.Budget/4 { // it is slower than it looked: enough
 			stop.Store(true)
 			total = 1 << 62 // until the writer has said
 		}
@@ -529,7 +530,7 @@ func (r *run) throughput() error {
 			if e.err != nil {
 				return e.err
 			}
-			total = e.sent
+			total, said = e.sent, true
 			continue
 		default:
 		}

@@ -262,3 +262,34 @@ func TestTable(t *testing.T) {
 	require.NoError(t, r.WriteTable(&b))
 	require.Equal(t, "ttyS0\npass  sizes       2 checks\nfail  sizes/3     lost\nskip  break       none\npass  throughput  0.012 MB/s\n3 passed, 1 failed, 1 skipped\n", b.String())
 }
+
+// slow is an end that gives a byte a read, and not at once: its sender has long finished when the last one comes.
+type slow struct{ serial.Conn }
+
+func (s slow) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p[:min(len(p), 16)])
+	time.Sleep(time.Duration(n) * 3 * time.Millisecond)
+	return n, err
+}
+
+// A reader that is still busy when the budget of the sender is over gets all that was sent.
+func TestThroughputSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		skip := map[string]string{}
+		for _, c := range []string{"patterns", "sizes", "duplex", "modes", "lines", "break", "errors", "flow", "deadline", "latency", "close"} {
+			skip[c] = "not what this test is about"
+		}
+		r, err := hwtest.Run(t.Context(), hwtest.Setup{Budget: time.Second, Skip: skip, Open: opens(func() (serial.Conn, serial.Conn, error) {
+			a, b := serial.NullModem(serial.Paced)
+			return a, slow{b}, nil
+		})}, nil)
+		require.NoError(t, err)
+		for _, c := range r.Results {
+			if c.Check == "throughput" {
+				require.Equal(t, hwtest.Pass, c.Status, c.Reason)
+				return
+			}
+		}
+		t.Fatal("no throughput in the report")
+	})
+}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/kobench/kobench/fixtures/oracle"
@@ -23,14 +22,16 @@ func TestOracleSmoke(t *testing.T) {
 	require.NoError(t, err, "%s", text)
 	const smoke = "/root/kobench smoke --max-size 1024 --skip lines,break,flow,errors --device "
 	for _, c := range []struct{ name, hardware, command string }{
-		{"ttyS", "-serial chardev:a -chardev socket,id=b,path=SOCK,reconnect=1 -serial chardev:b", "sleep 2; " + smoke + "/dev/ttyS2 --far /dev/ttyS3"},
-		{"ttyUSB", "-device qemu-xhci,id=x -device usb-serial,bus=x.0,chardev=a,always-plugged=on -chardev socket,id=b,path=SOCK,reconnect=1 -serial chardev:b",
+		{"ttyS", "-serial chardev:a -serial chardev:b", "sleep 2; " + smoke + "/dev/ttyS2 --far /dev/ttyS3"},
+		{"ttyUSB", "-device qemu-xhci,id=x -device usb-serial,bus=x.0,chardev=a,always-plugged=on -serial chardev:b",
 			"modprobe xhci_pci; modprobe ftdi_sio; sleep 3; " + smoke + "/dev/ttyUSB0 --far /dev/ttyS2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sock := filepath.Join(t.TempDir(), "s")
-			hardware := "-chardev socket,id=a,path=SOCK,server=on,wait=off " + c.hardware
-			run := exec.CommandContext(t.Context(), "../../../fixtures/oracle/run", "-t", "150", "-o", layer, "-q", strings.ReplaceAll(hardware, "SOCK", sock), "--", c.command+" 2>/dev/null")
+			a, b, stop, err := oracle.NullModem(t.TempDir())
+			require.NoError(t, err)
+			defer stop()
+			hardware := "-chardev socket,id=a,path=" + a + " -chardev socket,id=b,path=" + b + " " + c.hardware
+			run := exec.CommandContext(t.Context(), "../../../fixtures/oracle/run", "-t", "150", "-o", layer, "-q", hardware, "--", c.command+" 2>/dev/null")
 			out, err := run.CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			require.Contains(t, string(out), " passed, 0 failed")
