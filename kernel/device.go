@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Class is a kind of device: a directory of /sys/class (struct class).
@@ -25,6 +26,7 @@ type DeviceInfo struct {
 	Dev    Dev               // 0: no node
 	Mode   uint32            // permission bits of the node; 0 is 0600
 	Parent *Device           // nil: a virtual device
+	Bus    string            // of a device without a class: what it sits on, a directory of /sys/bus
 	Env    map[string]string // more variables of its uevents
 	Attrs  map[string]*Attr  // files of its directory in /sys; nil Store: mode 0444, else 0644
 	// Private is the driver's.
@@ -36,9 +38,10 @@ type Device struct {
 	DeviceInfo
 	Class *Class
 
-	path string // below /sys, "devices/virtual/misc/psaux"
-	dir  *Inode
-	node *Inode
+	path   string // below /sys, "devices/virtual/misc/psaux"
+	dir    *Inode
+	node   *Inode
+	driver atomic.Pointer[string]
 }
 
 // Path is the device's place below /sys, with a leading slash: the DEVPATH of its uevents.
@@ -150,7 +153,30 @@ func (k *Kernel) sysDevice(d *Device) {
 	if d.Class != nil {
 		_ = k.SysLink(d.dir, "subsystem", "/sys/class/"+d.Class.Name)
 		_ = k.SysLink(d.Class.dir, name, "/sys/"+d.path)
+	} else if d.Bus != "" {
+		k.SysDir("bus/" + d.Bus + "/drivers")
+		_ = k.SysLink(d.dir, "subsystem", "/sys/bus/"+d.Bus)
+		_ = k.SysLink(k.SysDir("bus/"+d.Bus+"/devices"), name, "/sys/"+d.path)
 	}
+}
+
+// DeviceBind says that the driver of that name has taken the device, and announces it (driver_bound); "" that it has let go
+// (device_unbind_cleanup).
+func (k *Kernel) DeviceBind(d *Device, driver string) {
+	name := strings.ReplaceAll(d.Name, "/", "!")
+	if old := d.driver.Load(); old != nil {
+		k.ns.detach(d.dir, "driver")
+		k.ns.detach(k.SysDir("bus/"+d.Bus+"/drivers/"+*old), name)
+		d.driver.Store(nil)
+		k.uevent("unbind", d)
+	}
+	if driver == "" {
+		return
+	}
+	d.driver.Store(&driver)
+	_ = k.SysLink(d.dir, "driver", "/sys/bus/"+d.Bus+"/drivers/"+driver)
+	_ = k.SysLink(k.SysDir("bus/"+d.Bus+"/drivers/"+driver), name, "/sys/"+d.path)
+	k.uevent("bind", d)
 }
 
 func (k *Kernel) devNode(d *Device) {
@@ -192,6 +218,8 @@ func (k *Kernel) DeviceDestroy(d *Device) {
 	}
 	if d.Class != nil {
 		k.ns.detach(d.Class.dir, strings.ReplaceAll(d.Name, "/", "!"))
+	} else if d.Bus != "" {
+		k.ns.detach(k.SysDir("bus/"+d.Bus+"/devices"), strings.ReplaceAll(d.Name, "/", "!"))
 	}
 	k.SysRemove(d.path)
 }
@@ -204,6 +232,9 @@ func (d *Device) vars() []string {
 		if d.Mode != 0 {
 			v = append(v, fmt.Sprintf("DEVMODE=%#o", d.Mode))
 		}
+	}
+	if driver := d.driver.Load(); driver != nil {
+		v = append(v, "DRIVER="+*driver)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Env)) {
 		v = append(v, name+"="+d.Env[name])
@@ -242,7 +273,7 @@ func (k *Kernel) uevent(action string, d *Device) {
 	if d.Class != nil {
 		u.Subsystem = d.Class.Name
 	} else {
-		u.Subsystem = d.Env["SUBSYSTEM"]
+		u.Subsystem = d.Bus
 	}
 	if list := k.ueventSubs.Load(); list != nil {
 		for _, s := range *list {

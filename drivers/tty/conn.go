@@ -3,6 +3,7 @@ package tty
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -253,13 +254,28 @@ func (c *Conn) ioctl(op string, cmd uint32, arg kernel.Arg) error {
 
 // SetMode sets the line raw, in mode m.
 //
-// Errors: EINVAL for a mode that cannot be; ENODEV; os.ErrClosed.
+// Errors: EINVAL for a mode that cannot be; EOPNOTSUPP for one that the hardware does not do; ENODEV; os.ErrClosed.
 func (c *Conn) SetMode(m serial.Mode) error {
 	if err := m.Validate(); err != nil {
 		return err
 	}
 	t := TermiosOf(m)
-	return c.ioctl("mode", TCSETS2, kernel.Arg{Buf: t.Bytes()})
+	if err := c.ioctl("mode", TCSETS2, kernel.Arg{Buf: t.Bytes()}); err != nil {
+		return err
+	}
+	const format = CSIZE | CSTOPB | PARENB | PARODD | CMSPAR | CRTSCTS
+	buf := t.Bytes() // a driver takes what it can and does not complain: look
+	if err := c.ioctl("mode", TCGETS2, kernel.Arg{Buf: buf}); err != nil {
+		return err
+	}
+	var now Termios
+	if err := now.decode(buf, sizeTermios2); err != nil {
+		return err
+	}
+	if (now.Cflag^t.Cflag)&format != 0 {
+		return serial.Unsupported("mode", c.path, fmt.Sprintf("%v was asked for, the driver set %d data bits, c_cflag %#o", m, 5+now.Cflag&CSIZE>>4, now.Cflag), nil)
+	}
+	return nil
 }
 
 // TermiosOf is a raw termios for mode m, with bad characters marked by PARMRK and the modem lines ignored.

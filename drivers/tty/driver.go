@@ -104,7 +104,19 @@ func (d *Driver) ops(owner *kernel.Module) *kernel.FileOperations {
 			if t == nil {
 				return kernel.ENXIO
 			}
-			return t.open(task, f)
+			o, owned := t.port.(Owned)
+			if !owned {
+				return t.open(task, f, nil)
+			}
+			owner := o.Owner()
+			if !owner.Get() {
+				return kernel.ENODEV
+			}
+			err := t.open(task, f, owner)
+			if err != nil {
+				owner.Put()
+			}
+			return err
 		},
 		Release: release, Read: read, Write: write, Poll: poll, Ioctl: ioctl, Fasync: fasync,
 	}
@@ -146,7 +158,8 @@ const maxBacklog = 65536 // bytes
 type file struct {
 	t    *TTY
 	task *kernel.Task
-	hung bool // guarded by TTY.mu
+	mod  *kernel.Module // held, see Owned
+	hung bool           // guarded by TTY.mu
 }
 
 // Name is the line's name, "ttyS0"; Index its number; Device its device.
@@ -166,7 +179,7 @@ func (t *TTY) Termios() Termios {
 }
 
 // open is tty_open with tty_port_open and tty_port_block_til_ready.
-func (t *TTY) open(task *kernel.Task, f *kernel.File) error {
+func (t *TTY) open(task *kernel.Task, f *kernel.File, owner *kernel.Module) error {
 	t.mu.Lock()
 	switch {
 	case t.gone:
@@ -182,7 +195,22 @@ func (t *TTY) open(task *kernel.Task, f *kernel.File) error {
 			return err
 		}
 	}
-	tf := &file{t: t, task: task}
+	tf := &file{t: t, task: task, mod: owner}
+	if _, slow := t.port.(Settler); slow { // before the carrier is looked at
+		t.opening++
+		t.mu.Unlock()
+		err := t.settle()
+		t.mu.Lock()
+		t.opening--
+		if err == nil && t.gone {
+			err = kernel.EIO
+		}
+		if err != nil {
+			t.stopIfUnusedLocked()
+			t.mu.Unlock()
+			return err
+		}
+	}
 	if !f.Nonblock() && !t.readyLocked() {
 		t.opening++
 		t.mu.Unlock()
@@ -250,6 +278,9 @@ func release(task *kernel.Task, f *kernel.File) {
 	defer t.mu.Unlock()
 	delete(t.files, tf)
 	t.stopIfUnusedLocked()
+	if tf.mod != nil {
+		tf.mod.Put()
+	}
 }
 
 func (t *TTY) stopIfUnusedLocked() {

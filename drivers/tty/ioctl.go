@@ -65,6 +65,25 @@ func ioctl(task *kernel.Task, f *kernel.File, cmd uint32, arg kernel.Arg) (int, 
 	if hung {
 		return 0, kernel.EIO
 	}
+	n, err := t.dispatch(task, tf, cmd, arg)
+	switch cmd {
+	case TCSETS, TCSETSW, TCSETSF, TCSETA, TCSETAW, TCSETAF, TCSETS2, TCSETSW2, TCSETSF2, TCSBRK, TCSBRKP, TIOCSBRK, TIOCCBRK, TIOCMSET, TIOCMBIS, TIOCMBIC:
+		if err == nil {
+			err = t.settle()
+		}
+	}
+	return n, err
+}
+
+// settle waits for a port whose hardware takes its time.
+func (t *TTY) settle() error {
+	if s, ok := t.port.(Settler); ok {
+		return s.Settle()
+	}
+	return nil
+}
+
+func (t *TTY) dispatch(task *kernel.Task, tf *file, cmd uint32, arg kernel.Arg) (int, error) {
 	switch cmd {
 	case TCGETS:
 		return 0, t.getTermios(arg, sizeTermios)

@@ -2,6 +2,7 @@ package tty
 
 import (
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/kernel"
 )
 
 // Port is the hardware half of a terminal, which a driver supplies. None of its methods blocks. They are called with the tty's
@@ -23,6 +24,14 @@ type Modem interface {
 	ModemBits() (uint32, error)
 	SetModemBits(set, clear uint32) error
 }
+
+// Owned is a Port of another module than the driver's, which is held while the terminal is open. Absence: the driver's module alone is.
+type Owned interface{ Owner() *kernel.Module }
+
+// Settler is a Port whose hardware is told in the background, since that takes time: Settle waits until all that Startup, SetTermios,
+// SetModemBits, SetBreak and Throttle asked for has been done. It is called without the tty's lock, before open and the ioctls that set
+// something return. Absence: the methods have done all. Errors: what the hardware answered.
+type Settler interface{ Settle() error }
 
 // Breaker is a Port that can send a break. Absence: TCSBRK only waits.
 type Breaker interface{ SetBreak(on bool) error }

@@ -52,7 +52,7 @@ func testOnly() []string {
 
 // sharedCores are the packages below drivers that any driver may import, and the ones that may import any driver.
 func sharedCores() (cores, gatherers []string) {
-	return []string{"drivers/tty", "drivers/usb"}, []string{"drivers/catalog", "drivers/board"}
+	return []string{"drivers/tty", "drivers/usb", "drivers/usb/usbserial"}, []string{"drivers/catalog", "drivers/board"}
 }
 
 // within reports whether dir is one of folders or lies below it.
@@ -115,7 +115,7 @@ func (m *module) forbidden(dir, imported string, test bool) string {
 	if slices.Contains(cores, target) || slices.Contains(gatherers, dir) {
 		return ""
 	}
-	return "a driver imports no other driver, only " + strings.Join(cores, " and ")
+	return "a driver imports no other driver, only " + strings.Join(cores, ", ")
 }
 
 // program reports whether the package in dir is a command.

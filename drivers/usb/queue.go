@@ -1,0 +1,58 @@
+package usb
+
+import "sync"
+
+// Queue runs functions one after the other in the background, in a goroutine that lives as long as there are any (an ordered work queue).
+// The zero value is empty.
+type Queue struct {
+	mu   sync.Mutex
+	work []func()      // +checklocks:mu
+	busy chan struct{} // +checklocks:mu  closed when the queue has run empty; nil while it is
+	over bool          // +checklocks:mu
+}
+
+// Put adds fn, unless the queue has ended. It does not wait.
+func (q *Queue) Put(fn func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.over {
+		return
+	}
+	q.work = append(q.work, fn)
+	if q.busy == nil {
+		q.busy = make(chan struct{})
+		go q.run()
+	}
+}
+
+func (q *Queue) run() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.work) > 0 {
+		fn := q.work[0]
+		q.work = q.work[:copy(q.work, q.work[1:])]
+		q.mu.Unlock()
+		fn()
+		q.mu.Lock()
+	}
+	close(q.busy)
+	q.busy = nil
+}
+
+// Settle waits until the queue has run empty. A function of the queue must not call it.
+func (q *Queue) Settle() {
+	q.mu.Lock()
+	busy := q.busy
+	q.mu.Unlock()
+	if busy != nil {
+		<-busy
+	}
+}
+
+// End finishes what is in the queue and takes nothing more.
+func (q *Queue) End() {
+	q.mu.Lock()
+	q.over = true
+	q.mu.Unlock()
+	q.Settle()
+}

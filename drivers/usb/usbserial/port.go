@@ -1,0 +1,340 @@
+package usbserial
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/usb"
+	"github.com/kobench/kobench/hw/serial"
+	hw "github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/kernel"
+)
+
+// Ops is what a chip does. Open to SetBreak run in the port's queue and may wait for transfers; Decode and Adjust must not.
+type Ops interface {
+	// Open gets the chip ready for the first open; Close is for after the last close.
+	Open(p *Port) error
+	Close(p *Port)
+	// SetTermios puts the chip into a mode; old is nil after Open.
+	SetTermios(p *Port, now, old *tty.Termios) error
+	// SetModem drives DTR and RTS, as TIOCM_ bits.
+	SetModem(p *Port, bits uint32) error
+	SetBreak(p *Port, on bool) error
+	// Adjust corrects what the chip cannot do, before SetTermios is told.
+	Adjust(now *tty.Termios)
+	// Decode takes what a read brought apart and gives it to Deliver, Event and Inputs.
+	Decode(p *Port, b []byte)
+}
+
+// outputs are the modem lines that a Port drives, inputs those that it sees.
+const (
+	outputs = tty.TIOCM_DTR | tty.TIOCM_RTS
+	inputs  = tty.TIOCM_CTS | tty.TIOCM_DSR | tty.TIOCM_CAR | tty.TIOCM_RNG
+)
+
+// Port is a terminal of a USB device. It implements the tty core's Port and what belongs to it.
+type Port struct {
+	Iface *usb.Interface
+
+	ops    Ops
+	owner  *kernel.Module
+	stream *usb.Stream
+	queue  usb.Queue
+	t      *tty.TTY
+	send   func() // queued by Write
+	kicked atomic.Bool
+	full   atomic.Bool // the tty takes no more
+
+	mu     sync.Mutex
+	modem  uint32          // +checklocks:mu  the lines as they are, TIOCM_
+	rtscts bool            // +checklocks:mu  CTS holds output
+	held   bool            // +checklocks:mu  by CTS
+	stop   bool            // +checklocks:mu  by Stop
+	counts serial.Counters // +checklocks:mu
+	err    error           // +checklocks:mu  of the queue, since the last Settle
+}
+
+// NewPort makes the port of an interface; data is the interface with the bulk endpoints.
+//
+// Errors: ENODEV there are no bulk endpoints in both directions.
+func NewPort(iface, data *usb.Interface, ops Ops) (*Port, error) {
+	in, out := data.Endpoint(hw.Bulk, true), data.Endpoint(hw.Bulk, false)
+	if in == nil || out == nil {
+		return nil, kernel.ENODEV
+	}
+	p := &Port{Iface: iface, ops: ops, owner: iface.Module()}
+	p.stream = usb.NewStream(data, usb.StreamConfig{In: in, Out: out, Receive: p.receive, Sent: p.sent})
+	p.send = func() {
+		p.kicked.Store(false)
+		p.stream.Send()
+	}
+	return p, nil
+}
+
+// Attach makes the terminal, on the driver's first free number.
+//
+// Errors: EBUSY there is none.
+func (p *Port) Attach(d *tty.Driver) error {
+	t, err := d.Add(-1, p, p.Iface.Device())
+	p.t = t
+	return err
+}
+
+// Detach takes the terminal away, after the device or the driver has gone.
+func (p *Port) Detach(d *tty.Driver) {
+	d.Remove(p.t)
+	p.queue.End()
+}
+
+// TTY is the port's terminal.
+func (p *Port) TTY() *tty.TTY { return p.t }
+
+// do queues fn with output held until it is done.
+func (p *Port) do(fn func() error) {
+	p.stream.Hold()
+	p.queue.Put(func() {
+		if err := fn(); err != nil {
+			p.mu.Lock()
+			if p.err == nil {
+				p.err = err
+			}
+			p.mu.Unlock()
+		}
+		p.stream.Release()
+	})
+}
+
+// Settle waits until the device has done all that was asked for. Errors: the first since the last Settle, EIO if the device has gone.
+func (p *Port) Settle() error {
+	p.queue.Settle()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err := p.err
+	p.err = nil
+	if p.Iface.Dev().Gone() {
+		return kernel.EIO
+	}
+	return err
+}
+
+// Startup implements tty.Port.
+func (p *Port) Startup(t *tty.TTY) error {
+	if p.Iface.Dev().Gone() {
+		return kernel.ENODEV
+	}
+	p.full.Store(false)
+	p.mu.Lock()
+	p.modem &= inputs
+	p.held, p.stop, p.err = false, false, nil
+	p.mu.Unlock()
+	p.do(func() error {
+		if err := p.ops.Open(p); err != nil {
+			return err
+		}
+		return p.stream.Start()
+	})
+	return nil
+}
+
+// Shutdown implements tty.Port.
+func (p *Port) Shutdown() {
+	p.mu.Lock()
+	undo := 0
+	for _, h := range []*bool{&p.held, &p.stop} {
+		if *h {
+			*h = false
+			undo++
+		}
+	}
+	p.mu.Unlock()
+	p.queue.Put(func() {
+		p.stream.Stop()
+		if !p.Iface.Dev().Gone() {
+			p.ops.Close(p)
+		}
+		for range undo {
+			p.stream.Release()
+		}
+	})
+}
+
+// Write implements tty.Port.
+func (p *Port) Write(b []byte) int {
+	n := p.stream.Put(b)
+	p.mu.Lock()
+	p.counts.TX += uint64(n)
+	p.mu.Unlock()
+	if n > 0 {
+		p.kick()
+	}
+	return n
+}
+
+func (p *Port) kick() {
+	if p.kicked.CompareAndSwap(false, true) {
+		p.queue.Put(p.send)
+	}
+}
+
+// Queue implements tty.Port.
+func (p *Port) Queue() (room, pending int) { return p.stream.Room() }
+
+// FlushOutput implements tty.Flusher.
+func (p *Port) FlushOutput() { p.stream.Discard() }
+
+// SetTermios implements tty.Port.
+func (p *Port) SetTermios(now, old *tty.Termios) {
+	p.ops.Adjust(now)
+	mode := *now
+	var before *tty.Termios
+	if old != nil {
+		b := *old
+		before = &b
+	}
+	p.mu.Lock()
+	p.rtscts = now.Cflag&tty.CRTSCTS != 0
+	p.mu.Unlock()
+	p.do(func() error {
+		if err := p.ops.SetTermios(p, &mode, before); err != nil { // Linux says it in the log alone
+			p.Iface.Printf(kernel.LevelErr, "setting the line failed: error %d", -int(kernel.ErrnoOf(err)))
+		}
+		return nil
+	})
+	p.cts()
+}
+
+// ModemBits implements tty.Modem: the lines as the device has told them last.
+func (p *Port) ModemBits() (uint32, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.modem, nil
+}
+
+// SetModemBits implements tty.Modem.
+func (p *Port) SetModemBits(set, clear uint32) error {
+	p.mu.Lock()
+	was := p.modem
+	p.modem = p.modem&^(clear&outputs) | set&outputs
+	now := p.modem & outputs
+	p.mu.Unlock()
+	if was&outputs != now {
+		p.do(func() error { return p.ops.SetModem(p, now) })
+	}
+	return nil
+}
+
+// SetBreak implements tty.Breaker.
+func (p *Port) SetBreak(on bool) error {
+	p.do(func() error { return p.ops.SetBreak(p, on) })
+	return nil
+}
+
+// Throttle implements tty.Throttler: nothing is read until the tty takes more, so the device fills up and does its own flow control.
+func (p *Port) Throttle(on bool) {
+	p.full.Store(on)
+	if on {
+		p.stream.Pause()
+	} else {
+		p.queue.Put(p.stream.Resume)
+	}
+}
+
+// Stop implements tty.Stopper.
+func (p *Port) Stop(on bool) {
+	p.mu.Lock()
+	changed := p.stop != on
+	p.stop = on
+	p.mu.Unlock()
+	p.hold(changed, on)
+}
+
+// cts holds output while CTS is off where CRTSCTS is set, and lets it go again. A device that does so by itself does no harm by it.
+func (p *Port) cts() {
+	p.mu.Lock()
+	hold := p.rtscts && p.modem&tty.TIOCM_CTS == 0
+	changed := hold != p.held
+	p.held = hold
+	p.mu.Unlock()
+	p.hold(changed, hold)
+}
+
+func (p *Port) hold(changed, on bool) {
+	switch {
+	case !changed:
+	case on:
+		p.stream.Hold()
+	default:
+		p.queue.Put(p.stream.Release)
+	}
+}
+
+// Owner implements tty.Owned.
+func (p *Port) Owner() *kernel.Module { return p.owner }
+
+// Counters implements tty.Counter.
+func (p *Port) Counters() serial.Counters {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts
+}
+
+// Describe implements tty.Describer. 0 is PORT_UNKNOWN: there are no I/O ports.
+func (p *Port) Describe() tty.SerialInfo { return tty.SerialInfo{Line: int32(p.t.Index())} }
+
+// receive gets what a read brought.
+func (p *Port) receive(b []byte) bool {
+	p.ops.Decode(p, b)
+	return !p.full.Load()
+}
+
+func (p *Port) sent() { p.t.Wakeup() }
+
+// Deliver gives characters to the terminal; flags may be nil. Ops.Decode calls it.
+func (p *Port) Deliver(b []byte, flags []serial.Flags) {
+	p.mu.Lock()
+	p.counts.RX += uint64(len(b))
+	p.mu.Unlock()
+	p.t.Receive(b, flags)
+}
+
+// Event counts what went wrong with a character, or a break.
+func (p *Port) Event(f serial.Flags) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range []struct {
+		f serial.Flags
+		n *uint64
+	}{{serial.Overrun, &p.counts.Overrun}, {serial.ParityError, &p.counts.Parity}, {serial.Framing, &p.counts.Frame}, {serial.Break, &p.counts.Break}} {
+		if f&c.f != 0 {
+			*c.n++
+		}
+	}
+}
+
+// Inputs tells the input lines as they are now, as TIOCM_ bits; what changed is counted, and wakes who waits for it.
+func (p *Port) Inputs(bits uint32) {
+	p.mu.Lock()
+	was := p.modem
+	p.modem = was&outputs | bits&inputs
+	changed := (was ^ p.modem) & inputs
+	for _, c := range []struct {
+		bit uint32
+		n   *uint64
+	}{{tty.TIOCM_CTS, &p.counts.CTSEdge}, {tty.TIOCM_DSR, &p.counts.DSREdge}, {tty.TIOCM_CAR, &p.counts.DCDEdge}, {tty.TIOCM_RNG, &p.counts.Ring}} {
+		if changed&c.bit != 0 {
+			*c.n++
+		}
+	}
+	p.mu.Unlock()
+	if changed == 0 || p.t == nil {
+		return
+	}
+	if changed&tty.TIOCM_CTS != 0 {
+		p.cts()
+	}
+	if changed&tty.TIOCM_CAR != 0 {
+		p.t.CarrierChanged(bits&tty.TIOCM_CAR != 0)
+	}
+	p.t.ModemChanged()
+}

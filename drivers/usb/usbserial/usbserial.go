@@ -1,0 +1,72 @@
+package usbserial
+
+import (
+	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/usb"
+	"github.com/kobench/kobench/kernel"
+)
+
+// Symbol is what the module of an adapter's driver needs besides the USB core.
+const Symbol = "usb_serial_register_drivers"
+
+// The terminals' numbers ([usb-serial] SERIAL_TTY_MAJOR).
+const (
+	Major = 188
+	Lines = 512
+)
+
+// New builds the module usbserial, which owns the terminals ttyUSB.
+func New() *kernel.Module {
+	d := &tty.Driver{Name: "ttyUSB", Major: Major, Lines: Lines, Init: tty.SerialTermios()}
+	d.Init.Cflag |= tty.HUPCL
+	return &kernel.Module{
+		Name: "usbserial", License: "GPL", Description: "the terminals of USB serial adapters",
+		Exports: []kernel.Symbol{{Name: Symbol, GPL: true, Value: d}},
+		Needs:   []string{usb.Symbol},
+		Init:    d.Register,
+	}
+}
+
+// Adapter is a kind of USB serial adapter (struct usb_serial_driver).
+type Adapter struct {
+	Name        string // of the module: "ftdi_sio"
+	Description string // as the log says it: "FTDI USB Serial Device"
+	IDs         []usb.ID
+	// Attach makes the Ops of one device; nil Ops and an error declines it.
+	Attach func(i *usb.Interface, id *usb.ID) (Ops, error)
+}
+
+// Module builds the adapter's driver.
+func (a *Adapter) Module() *kernel.Module {
+	var lines *tty.Driver
+	d := &usb.Driver{Name: a.Name, IDs: a.IDs}
+	d.Probe = func(i *usb.Interface, id *usb.ID) error {
+		ops, err := a.Attach(i, id)
+		if err != nil {
+			return err
+		}
+		p, err := NewPort(i, i, ops)
+		if err != nil {
+			return err
+		}
+		if err := p.Attach(lines); err != nil {
+			return err
+		}
+		i.Private = p
+		i.Dev().Kernel().Log.Printf(kernel.LevelInfo, "usb %s: %s converter now attached to %s", i.Dev().Name(), a.Description, p.TTY().Name())
+		return nil
+	}
+	d.Disconnect = func(i *usb.Interface) {
+		p := i.Private.(*Port)
+		i.Dev().Kernel().Log.Printf(kernel.LevelInfo, "%s %s: %s converter now disconnected from %s", a.Name, p.TTY().Name(), a.Description, p.TTY().Name())
+		p.Detach(lines)
+	}
+	return &kernel.Module{
+		Name: a.Name, License: "GPL", Description: "driver of " + a.Description + "s", Aliases: d.Aliases(), Needs: []string{usb.Symbol, Symbol},
+		Init: func(env *kernel.Env) error {
+			lines = env.Symbol(Symbol).(*tty.Driver)
+			env.Kernel().Log.Printf(kernel.LevelInfo, "usbserial: USB Serial support registered for %s", a.Description)
+			return usb.Register(env, d)
+		},
+	}
+}
