@@ -31,6 +31,22 @@
 //	faults: {out: "drop=1e-3", in: "break@2s=250ms", seed: 42}   what the chip sends, what it receives ([fault.Parse])
 //	record: ttyS0.vcd                           written when the machine ends: .script, .pcapng or .vcd ([record])
 //
+// # USB
+//
+//	usb:
+//	  devices:
+//	    - {port: "1", device: ftdi, serial: FT000001, line: loopback}   # line as above, without null-modem
+//	    - {port: "2", device: cdc-acm, line: {gps: {lat: 52.52, lon: 13.405}}, faults: "crc=0.001", seed: 42}
+//	    - {port: "3", device: usbtmc, id: "KOBENCH,PSU2,0,1.0"}         # a SCPI instrument
+//	    - {port: "4", device: hub, ports: 4}                            # "4.1" is behind it
+//	    - {port: "4.1", device: source-sink, speed: full}               # also loopback (what usbtest expects), keyboard
+//	    - {device: replay, from: desk.pcapng}                           # a captured device
+//	    - {device: usbip, from: "127.0.0.1:3240/1-1"}                   # a device of a USB/IP server
+//	    - {device: host, from: "0403:6001"}                             # a device of this computer, through libusb
+//	  record: usb.pcapng                                                # the whole bus, for Wireshark
+//
+// The bus belongs to the module usbcore; drivers come by MODALIAS, through kerneld. Faults are [usbfault.Parse]'s.
+//
 // An error names the line and column of what is wrong.
 package board
 
@@ -56,6 +72,7 @@ type Board struct {
 	Builtin []string
 	Modules []Module
 	UARTs   []UART
+	USB     USB
 }
 
 // Module is one that is loaded at boot, with its parameters as on insmod's command line.
@@ -120,6 +137,7 @@ type file struct {
 	Builtin []at[string]   `yaml:"builtin"`
 	Modules []at[string]   `yaml:"modules"`
 	UARTs   []at[uartNode] `yaml:"uarts"`
+	USB     usbNode        `yaml:"usb"`
 }
 
 type uartNode struct {
@@ -187,6 +205,9 @@ func Parse(name string, text []byte) (*Board, error) {
 		}
 	}
 	if err := c.pairs(); err != nil {
+		return nil, err
+	}
+	if err := c.usb(f.USB); err != nil {
 		return nil, err
 	}
 	return c.b, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/kobench/kobench/hw/record"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/uart16550"
+	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
 )
 
@@ -27,6 +28,7 @@ type Machine struct {
 	sites []serial8250.Site
 	stop  context.CancelFunc
 	alive sync.WaitGroup
+	usb   usbSide
 }
 
 // Port is one UART's end of its line, with what is at the other end.
@@ -46,14 +48,15 @@ type Port struct {
 }
 
 // Power boots a kernel on the board and starts the devices. The modules are not loaded yet: LoadModules does that, or a modprobe.
-// cfg.Catalog gets a driver for the board's UARTs under the name 8250.
+// cfg.Catalog gets a driver for the board's UARTs under the name 8250, and one for its USB bus under usbcore.
 func (b *Board) Power(cfg kernel.Config) *Machine {
-	m := &Machine{Board: b}
+	m := &Machine{Board: b, usb: usbSide{bus: hw.NewBus(1, BusPorts)}}
 	all := maps.Clone(cfg.Catalog)
 	if all == nil {
 		all = make(map[string]func() *kernel.Module)
 	}
 	all["8250"] = func() *kernel.Module { return serial8250.New(m.sites) }
+	all["usbcore"] = m.usb.usbcore
 	cfg.Catalog = all
 	var missing []string
 	for _, name := range b.Builtin {
@@ -88,6 +91,7 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 			})
 		}
 	}
+	m.startUSB()
 	return m
 }
 
@@ -210,9 +214,9 @@ func (m *Machine) LoadModules() error {
 
 // Close shuts the kernel down, then the hardware, and writes what was recorded. Errors: as kernel.Shutdown; those of the files.
 func (m *Machine) Close() error {
+	errs := []error{m.stopUSB()}
 	err := m.Kernel.Shutdown()
 	m.stop()
-	var errs []error
 	for i := range m.Ports {
 		p := &m.Ports[i]
 		errs = append(errs, p.save(m.Kernel))

@@ -128,7 +128,7 @@ func Register(env *kernel.Env, d *Driver) error {
 	c.drivers = append(c.drivers, d)
 	c.mu.Unlock()
 	env.Defer(func() { c.deregister(d) })
-	c.k.SysDir("bus/usb/drivers/" + d.Name)
+	c.driverFiles(d)
 	for _, dev := range c.Devices() {
 		dev.lock.Lock()
 		for _, i := range dev.ifaces {
@@ -162,10 +162,13 @@ func (c *Core) offer(i *Interface, d *Driver) (bound bool) {
 	if i.driver != nil || i.dev.gone.Load() || i.dev.config == nil {
 		return false
 	}
+	c.mu.Lock()
+	table := d.IDs
+	c.mu.Unlock()
 	var id *ID
-	for n := range d.IDs {
-		if d.IDs[n].matches(&i.dev.desc.Device, i.Setting()) {
-			id = &d.IDs[n]
+	for n := range table {
+		if table[n].matches(&i.dev.desc.Device, i.Setting()) {
+			id = &table[n]
 			break
 		}
 	}

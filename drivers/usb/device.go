@@ -100,6 +100,9 @@ func (i *Interface) Setting() *hw.Interface {
 	return i.dev.config.Interface(i.number, uint8(i.alt.Load()))
 }
 
+// SettingAt is an alternate setting of the interface, or nil.
+func (i *Interface) SettingAt(alt uint8) *hw.Interface { return i.dev.config.Interface(i.number, alt) }
+
 // Endpoint finds the setting's first endpoint of a type and direction, or nil.
 func (i *Interface) Endpoint(t hw.TransferType, in bool) *hw.Endpoint {
 	s := i.Setting()

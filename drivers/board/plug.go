@@ -1,0 +1,292 @@
+package board
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kobench/kobench/drivers/usb"
+	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/serial"
+	hw "github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/cdcacm"
+	"github.com/kobench/kobench/hw/usb/ftdi"
+	"github.com/kobench/kobench/hw/usb/hidkbd"
+	"github.com/kobench/kobench/hw/usb/host"
+	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/usbfault"
+	"github.com/kobench/kobench/hw/usb/usbip"
+	"github.com/kobench/kobench/hw/usb/usbpcap"
+	"github.com/kobench/kobench/hw/usb/usbtmc"
+	"github.com/kobench/kobench/kernel"
+)
+
+// Plugged is a device on the machine's bus.
+type Plugged struct {
+	USBDevice
+	Slot *hw.Slot
+	// Near is the chip's end of the line, Far the device's; nil without a line, Far also with a loop-back.
+	Near, Far *serial.Port
+	// Broken is what injects the faults, or nil.
+	Broken *usbfault.Device
+
+	stop func()
+}
+
+// usbSide is the machine's bus and what hangs on it.
+type usbSide struct {
+	bus     *hw.Bus
+	hotplug usb.Queue // modules that uevents ask for
+	unwatch func()
+	rec     *usbpcap.Recorder
+	recFile *os.File
+
+	mu      sync.Mutex
+	core    *usb.Core  // +checklocks:mu  as long as usbcore is loaded
+	plugged []*Plugged // +checklocks:mu
+}
+
+// usbcore builds the module of the machine's bus.
+func (s *usbSide) usbcore() *kernel.Module {
+	m := usb.New(s.bus)
+	s.mu.Lock()
+	s.core = m.Exports[0].Value.(*usb.Core)
+	s.mu.Unlock()
+	return m
+}
+
+// startUSB makes what user space does about a uevent happen: modprobe by MODALIAS. Who does it is the kernel's modprobe.
+func (m *Machine) startUSB() {
+	s := &m.usb
+	s.unwatch = m.Kernel.OnUevent(func(u kernel.Uevent) {
+		if alias := u.Var("MODALIAS"); u.Action == "add" && alias != "" {
+			s.hotplug.Put(func() { _ = m.Kernel.RequestModule(nil, alias) })
+		}
+	})
+	if m.Board.USB.Record != "" {
+		f, err := os.Create(m.Board.USB.Record)
+		if err == nil {
+			s.recFile = f
+			s.rec, err = usbpcap.NewRecorder(f)
+		}
+		if err != nil {
+			m.Kernel.Log.Printf(kernel.LevelErr, "usb: record: %v", err)
+		} else {
+			s.bus.Tap(s.rec)
+		}
+	}
+	for _, d := range m.Board.USB.Devices {
+		if _, err := m.Plug(d); err != nil {
+			m.Kernel.Log.Printf(kernel.LevelErr, "usb: %s: %v", d, err)
+		}
+	}
+}
+
+// Bus is the machine's USB bus, number 1.
+func (m *Machine) Bus() *hw.Bus { return m.usb.bus }
+
+// Plugged are the devices on the bus, in the order in which they came.
+func (m *Machine) Plugged() []*Plugged {
+	m.usb.mu.Lock()
+	defer m.usb.mu.Unlock()
+	return slices.Clone(m.usb.plugged)
+}
+
+// Plug makes a device and plugs it in. It returns when the device is on the bus; Settle waits until the kernel has dealt with it.
+//
+// Errors: those of the bus (port taken, no such port) and of what the device is made from.
+func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
+	p := &Plugged{USBDevice: d, stop: func() {}}
+	dev, err := m.make(p)
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	if len(d.Faults) > 0 {
+		if p.Broken, err = usbfault.New(dev, d.Seed, d.Faults...); err != nil {
+			p.stop()
+			return nil, err
+		}
+		dev = p.Broken
+	}
+	if p.Slot, err = m.usb.bus.Plug(d.Port, dev); err != nil {
+		if u, ok := dev.(interface{ Unplug() }); ok {
+			u.Unplug()
+		}
+		p.stop()
+		return nil, err
+	}
+	m.usb.mu.Lock()
+	m.usb.plugged = append(m.usb.plugged, p)
+	m.usb.mu.Unlock()
+	m.alive.Go(func() {
+		<-p.Slot.Gone()
+		p.stop()
+		m.usb.mu.Lock()
+		m.usb.plugged = slices.DeleteFunc(m.usb.plugged, func(o *Plugged) bool { return o == p })
+		m.usb.mu.Unlock()
+	})
+	return p, nil
+}
+
+// make makes the device itself.
+func (m *Machine) make(p *Plugged) (hw.Device, error) {
+	var fn hw.Function
+	switch p.Kind {
+	case "ftdi":
+		fn = ftdi.New(m.usbLine(p), p.Serial)
+	case "cdc-acm":
+		fn = cdcacm.New(m.usbLine(p), p.Serial)
+	case "usbtmc":
+		fn = usbtmc.New(&scpi.Supply{ID: p.ID})
+	case "source-sink":
+		fn = sourcesink.New(sourcesink.Zeros)
+	case "loopback":
+		fn = sourcesink.Loopback()
+	case "keyboard":
+		fn = hidkbd.New()
+	case "hub":
+		fn = hw.NewHub(p.Ports)
+	case "replay":
+		f, err := os.Open(p.From)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		events, err := usbpcap.Read(f)
+		if err != nil {
+			return nil, err
+		}
+		if fn, err = usbpcap.NewReplay(events, 0, 0); err != nil {
+			return nil, err
+		}
+	case "usbip":
+		return importUSB(p.From)
+	case "host":
+		return openHost(p.From)
+	default:
+		return nil, fmt.Errorf("device %q: want one of %s", p.Kind, usbKindList)
+	}
+	return hw.New(fn, p.Speed)
+}
+
+// usbLine makes the line behind a serial function and starts what is at its end.
+func (m *Machine) usbLine(p *Plugged) *serial.Port {
+	if _, loop := p.Line.(Loopback); loop {
+		p.Near = serial.Loopback(m.Board.Speed)
+		p.stop = func() { _ = p.Near.Close() }
+		return p.Near
+	}
+	p.Near, p.Far = serial.Straight(m.Board.Speed)
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = func() {
+		stop()
+		_ = p.Far.Close()
+		_ = p.Near.Close()
+	}
+	if d, ok := p.Line.(device); ok {
+		m.alive.Go(func() {
+			if err := d.run(ctx, p.Far); err != nil && ctx.Err() == nil {
+				m.Kernel.Log.Printf(kernel.LevelErr, "usb %s: %s at the end of the line has failed: %v", p.Kind, d, err)
+			}
+		})
+	}
+	return p.Near
+}
+
+const importTime = 10 * time.Second
+
+// importUSB takes a device from a USB/IP server: "host:port/1-1".
+func importUSB(from string) (hw.Device, error) {
+	addr, id, ok := strings.Cut(from, "/")
+	if !ok || addr == "" || id == "" {
+		return nil, fmt.Errorf("usbip: from %q: want host:port/BUSID, such as 127.0.0.1:3240/1-1", from)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), importTime)
+	defer stop()
+	return usbip.Import(ctx, addr, id)
+}
+
+// openHost takes a device of the computer: "0403:6001".
+func openHost(from string) (hw.Device, error) {
+	vendor, product, ok := strings.Cut(from, ":")
+	v, err1 := strconv.ParseUint(vendor, 16, 16)
+	p, err2 := strconv.ParseUint(product, 16, 16)
+	if !ok || err1 != nil || err2 != nil {
+		return nil, fmt.Errorf("host: from %q: want VENDOR:PRODUCT in hexadecimal, such as 0403:6001", from)
+	}
+	return host.Open(host.ID{Vendor: uint16(v), Product: uint16(p)})
+}
+
+// Unplug pulls out what is in a port, and what is behind it if it is a hub.
+//
+// Errors: ENODEV nothing is there.
+func (m *Machine) Unplug(port string) error { return m.usb.bus.Unplug(port) }
+
+// Settle waits until the kernel has dealt with what was plugged and unplugged: enumerated it, asked for its driver, bound that.
+func (m *Machine) Settle() {
+	m.usb.mu.Lock()
+	core := m.usb.core
+	m.usb.mu.Unlock()
+	if core != nil {
+		core.Settle()
+	}
+	m.usb.hotplug.Settle()
+}
+
+// Nodes are the device files below /dev that drivers have made for a device, such as "ttyUSB0".
+func (m *Machine) Nodes(p *Plugged) []string {
+	t := m.Kernel.NewTask(kernel.WithComm("usb"))
+	defer t.Exit()
+	var names []string
+	top := "/sys/bus/usb/devices/" + p.Slot.Name()
+	list, err := t.ReadDir(top)
+	if err != nil {
+		return nil
+	}
+	for _, iface := range list {
+		if !strings.HasPrefix(iface.Name, p.Slot.Name()+":") {
+			continue
+		}
+		for _, class := range []string{"tty", "usbmisc"} {
+			nodes, err := t.ReadDir(top + "/" + iface.Name + "/" + class)
+			if err != nil {
+				continue
+			}
+			for _, n := range nodes {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	return names
+}
+
+// stopUSB pulls everything out and writes what was recorded.
+func (m *Machine) stopUSB() error {
+	s := &m.usb
+	s.unwatch()
+	s.hotplug.End()
+	for _, d := range s.bus.Devices() {
+		_ = s.bus.Unplug(d.Path())
+	}
+	if s.rec == nil {
+		return nil
+	}
+	err := errors.Join(s.rec.Close(), s.recFile.Close())
+	if err != nil {
+		err = fmt.Errorf("record %s: %w", m.Board.USB.Record, err)
+	}
+	return err
+}
+
+// MarshalJSON tells what is plugged in, for programs.
+func (p *Plugged) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"port": p.Slot.Path(), "name": p.Slot.Name(), "address": p.Slot.Address(), "device": p.USBDevice.String()})
+}

@@ -1,0 +1,172 @@
+package board
+
+import (
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	hw "github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/usbfault"
+)
+
+// BusPorts is how many ports the machine's USB bus has.
+const BusPorts = 8
+
+// USB is what is plugged into the machine's bus at boot, and the file that records the bus, or "".
+type USB struct {
+	Devices []USBDevice
+	Record  string
+}
+
+// USBDevice describes a device to plug in.
+type USBDevice struct {
+	Port   string // "2", or "2.1" behind a hub; "" is the first free one
+	Kind   string // ftdi, cdc-acm …
+	Speed  hw.Speed
+	Serial string // serial number of ftdi and cdc-acm
+	Line   Line   // of ftdi and cdc-acm
+	ID     string // usbtmc: what *IDN? answers
+	Ports  int    // of a hub
+	From   string // replay, usbip, host: where it comes from
+	Faults []usbfault.Rule
+	Seed   uint64
+}
+
+// String is how reports name it: "ftdi, loopback".
+func (u USBDevice) String() string {
+	switch {
+	case u.Line != nil:
+		return u.Kind + ", " + u.Line.String()
+	case u.From != "":
+		return u.Kind + " " + u.From
+	}
+	return u.Kind
+}
+
+type usbNode struct {
+	Devices []at[usbDeviceNode] `yaml:"devices"`
+	Record  at[string]          `yaml:"record"`
+}
+
+type usbDeviceNode struct {
+	Port   at[string] `yaml:"port"`
+	Device at[string] `yaml:"device"`
+	Speed  at[string] `yaml:"speed"`
+	Serial at[string] `yaml:"serial"`
+	Line   at[any]    `yaml:"line"`
+	ID     at[string] `yaml:"id"`
+	Ports  at[int]    `yaml:"ports"`
+	From   at[string] `yaml:"from"`
+	Faults at[string] `yaml:"faults"`
+	Seed   at[uint64] `yaml:"seed"`
+}
+
+// usbKind says what a kind of device needs.
+type usbKind struct {
+	line, from bool
+	speed      hw.Speed // unless told otherwise
+}
+
+func usbKinds() map[string]usbKind {
+	return map[string]usbKind{
+		"ftdi": {line: true, speed: hw.FullSpeed}, "cdc-acm": {line: true, speed: hw.HighSpeed}, "usbtmc": {speed: hw.HighSpeed},
+		"source-sink": {speed: hw.HighSpeed}, "loopback": {speed: hw.HighSpeed}, "keyboard": {speed: hw.LowSpeed}, "hub": {speed: hw.HighSpeed},
+		"replay": {from: true, speed: hw.HighSpeed}, "usbip": {from: true}, "host": {from: true},
+	}
+}
+
+const usbKindList = "ftdi, cdc-acm, usbtmc, source-sink, loopback, keyboard, hub, replay, usbip or host"
+
+// ParseUSB reads one device as a board's list has it, in YAML; name is for its errors.
+//
+// Errors: *Error.
+func ParseUSB(name string, text []byte) (USBDevice, error) {
+	var n at[usbDeviceNode]
+	if err := yaml.UnmarshalWithOptions(text, &n, yaml.Strict()); err != nil {
+		return USBDevice{}, convert(name, err)
+	}
+	c := checker{file: name, b: &Board{}}
+	return c.usbDevice(n)
+}
+
+func (c *checker) usb(n usbNode) error {
+	for _, d := range n.Devices {
+		u, err := c.usbDevice(d)
+		if err != nil {
+			return err
+		}
+		c.b.USB.Devices = append(c.b.USB.Devices, u)
+	}
+	if n.Record.node != nil && !strings.HasSuffix(n.Record.V, ".pcapng") {
+		return c.errorf(n.Record.node, "usb: record %q: want a file that ends in .pcapng", n.Record.V)
+	}
+	c.b.USB.Record = n.Record.V
+	return nil
+}
+
+func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
+	v := n.V
+	u := USBDevice{Port: v.Port.V, Kind: v.Device.V, Serial: v.Serial.V, ID: v.ID.V, Ports: v.Ports.V, From: v.From.V, Seed: v.Seed.V}
+	where := "usb " + orNone(u.Port)
+	kind, ok := usbKinds()[u.Kind]
+	if !ok {
+		return u, c.errorf(orNode(v.Device.node, n.node), "%s: device %q: want one of %s", where, u.Kind, usbKindList)
+	}
+	u.Speed = kind.speed
+	switch v.Speed.V {
+	case "":
+	case "low":
+		u.Speed = hw.LowSpeed
+	case "full":
+		u.Speed = hw.FullSpeed
+	case "high":
+		u.Speed = hw.HighSpeed
+	case "super":
+		u.Speed = hw.SuperSpeed
+	default:
+		return u, c.errorf(v.Speed.node, "%s: speed %q: want low, full, high or super", where, v.Speed.V)
+	}
+	switch {
+	case !kind.line && v.Line.node != nil:
+		return u, c.errorf(v.Line.node, "%s: %s has no line; ftdi and cdc-acm have", where, u.Kind)
+	case kind.from && u.From == "":
+		return u, c.errorf(n.node, "%s: %s: from: say where it comes from: %s", where, u.Kind, fromWhat(u.Kind))
+	case !kind.from && u.From != "":
+		return u, c.errorf(v.From.node, "%s: %s comes from nowhere else; leave from out", where, u.Kind)
+	case u.Kind == "hub" && v.Ports.node == nil:
+		u.Ports = 4
+	case u.Kind != "hub" && v.Ports.node != nil, u.Ports < 0 || u.Ports > 15:
+		return u, c.errorf(v.Ports.node, "%s: ports: a hub has 1 to 15, %s has none", where, u.Kind)
+	}
+	if kind.line {
+		line, err := c.line(where, v.Line.node)
+		if err != nil {
+			return u, err
+		}
+		if _, cable := line.(NullModem); cable {
+			return u, c.errorf(v.Line.node, "%s: null-modem joins two uarts; the line of a USB port ends in one of loopback, open, gps, modem, modbus, scpi, replay, port, tcp, rfc2217", where)
+		}
+		u.Line = line
+	}
+	var err error
+	if u.Faults, err = usbfault.Parse(v.Faults.V); err != nil {
+		return u, c.errorf(v.Faults.node, "%s: faults: %v", where, err)
+	}
+	return u, nil
+}
+
+func fromWhat(kind string) string {
+	switch kind {
+	case "replay":
+		return "a capture, desk.pcapng"
+	case "usbip":
+		return "a server's device, host:port/1-1"
+	}
+	return "a device of this computer, 0403:6001"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "device"
+	}
+	return s
+}

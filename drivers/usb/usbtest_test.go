@@ -1,0 +1,175 @@
+package usb_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/kobench/kobench/drivers/usb"
+	"github.com/kobench/kobench/drivers/usb/skeleton"
+	"github.com/kobench/kobench/drivers/usb/usbtest"
+	hw "github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/usbfault"
+	"github.com/kobench/kobench/kernel"
+	"github.com/stretchr/testify/require"
+)
+
+// testusb asks for a test as Linux's testusb does, on a node of usbfs.
+func testusb(t *kernel.Task, node string, p usbtest.Params) error {
+	fd, err := t.Open(node, kernel.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer t.Close(fd)
+	le := binary.LittleEndian
+	b := le.AppendUint32(nil, 0)
+	b = le.AppendUint32(b, usbtest.Request)
+	b = append(b, make([]byte, 8)...)
+	_, err = t.Ioctl(fd, usb.USBDEVFS_IOCTL, kernel.Arg{Buf: p.Append(b)})
+	return err
+}
+
+// Every case of testusb that a device can have, on emulated devices at each speed.
+func TestUsbtest(t *testing.T) {
+	const node = "/dev/bus/usb/001/002"
+	p := usbtest.Params{Iterations: 20, Length: 1024, Vary: 421, SGLen: 32}
+	for _, speed := range []hw.Speed{hw.FullSpeed, hw.HighSpeed, hw.SuperSpeed} {
+		t.Run(speed.String(), func(t *testing.T) {
+			r := start(t, usbtest.New())
+			r.plug(sourcesink.New(sourcesink.Zeros), speed)
+			for _, n := range []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 19, 20, 21, 24, 27, 28, 29} {
+				p.Test = n
+				require.NoError(t, testusb(r.k.Init(), node, p), "test %d", n)
+			}
+			for _, n := range []uint32{15, 16, 25, 26, 30, 99} {
+				p.Test = n
+				require.ErrorIs(t, testusb(r.k.Init(), node, p), kernel.EOPNOTSUPP, "test %d", n)
+			}
+		})
+	}
+	t.Run("isochronous", func(t *testing.T) {
+		r := start(t)
+		m := usbtest.New()
+		require.NoError(t, r.k.Init().LoadModule(m, "alt=1"))
+		defer func() { require.NoError(t, r.k.Init().DeleteModule("usbtest", kernel.O_NONBLOCK)) }()
+		r.plug(sourcesink.New(sourcesink.Zeros), hw.HighSpeed)
+		q := usbtest.Params{Iterations: 3, Length: 8192, SGLen: 4}
+		for _, n := range []uint32{15, 16, 22, 23} {
+			q.Test = n
+			require.NoError(t, testusb(r.k.Init(), node, q), "test %d", n)
+		}
+	})
+	t.Run("wrong data is found", func(t *testing.T) {
+		r := start(t, usbtest.New())
+		r.plug(sourcesink.New(sourcesink.Mod63), hw.HighSpeed)
+		p.Test = 2
+		require.ErrorIs(t, testusb(r.k.Init(), node, p), kernel.EIO)
+	})
+	t.Run("parameters", func(t *testing.T) {
+		r := start(t, usbtest.New())
+		r.plug(sourcesink.New(sourcesink.Zeros), hw.HighSpeed)
+		for _, q := range []usbtest.Params{{Test: 1}, {Test: 1, Iterations: 1, Length: 1 << 30}, {Test: 3, Iterations: 1, Length: 10}, {Test: 5, Iterations: 1, Length: 10},
+			{Test: 11, Iterations: 1}, {Test: 24, Iterations: 1, Length: 10, SGLen: 3}, {Test: 14, Iterations: 1, Length: 10, Vary: 10}} {
+			require.ErrorIs(t, testusb(r.k.Init(), node, q), kernel.EINVAL, "%+v", q)
+		}
+	})
+	t.Run("pulled out", func(t *testing.T) {
+		r := start(t, usbtest.New())
+		d, err := usbfault.New(hw.MustNew(sourcesink.New(sourcesink.Zeros), hw.HighSpeed), 1, usbfault.Rule{Kind: usbfault.Disconnect, At: 10})
+		require.NoError(t, err)
+		_, err = r.bus.Plug("1", d)
+		require.NoError(t, err)
+		r.core.Settle()
+		p.Test = 1
+		err = testusb(r.k.Init(), node, p)
+		require.Contains(t, []kernel.Errno{kernel.ENODEV, kernel.ESHUTDOWN}, kernel.ErrnoOf(err))
+		require.Eventually(t, func() bool {
+			_, err = r.k.Init().Stat(node)
+			return kernel.ErrnoOf(err) == kernel.ENOENT
+		}, 10*time.Second, time.Millisecond)
+	})
+}
+
+// The driver to learn from, given a device through new_id, with everything that may happen to it.
+func TestSkeleton(t *testing.T) {
+	r := start(t, skeleton.New())
+	r.plug(sourcesink.Loopback(), hw.HighSpeed)
+	k := r.k.Init()
+	newID(r, "0525 a4a0")
+	fd, err := k.Open("/dev/skel0", kernel.O_RDWR)
+	require.NoError(t, err)
+	n, err := k.Write(fd, []byte("hello"))
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	b := make([]byte, 100)
+	n, err = k.Read(fd, b)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(b[:n]))
+	require.ErrorIs(t, k.DeleteModule("usb_skeleton", kernel.O_NONBLOCK), kernel.EAGAIN, "it is in use")
+
+	type result struct {
+		n   int
+		err error
+	}
+	ended := make(chan result, 1)
+	reader := r.k.NewTask()
+	rfd, err := reader.Open("/dev/skel0", kernel.O_RDONLY)
+	require.NoError(t, err)
+	go func() {
+		n, err := reader.Read(rfd, make([]byte, 10))
+		ended <- result{n, err}
+	}()
+	time.Sleep(10 * time.Millisecond) // the reader sleeps by now; if it does not, the result is the same
+	require.NoError(t, r.bus.Unplug("1"))
+	select {
+	case got := <-ended:
+		require.ErrorIs(t, got.err, kernel.ENODEV)
+	case <-time.After(10 * time.Second):
+		t.Fatal("the reader hangs")
+	}
+	reader.Exit()
+	r.core.Settle()
+	_, err = k.Write(fd, []byte("x"))
+	require.ErrorIs(t, err, kernel.ENODEV)
+	_, err = k.Open("/dev/skel0", kernel.O_RDWR)
+	require.ErrorIs(t, err, kernel.ENOENT)
+	require.NoError(t, k.Close(fd))
+	require.NoError(t, k.DeleteModule("usb_skeleton", kernel.O_NONBLOCK))
+}
+
+func newID(r *rig, text string) {
+	r.Helper()
+	h, err := r.k.Init().OpenFile("/sys/bus/usb/drivers/skeleton/new_id", kernel.O_WRONLY)
+	require.NoError(r, err)
+	defer h.Close()
+	_, err = io.WriteString(h, text)
+	require.NoError(r, err)
+}
+
+// bind and unbind move an interface from one driver to another.
+func TestBindFiles(t *testing.T) {
+	r := start(t, usbtest.New(), skeleton.New())
+	r.plug(sourcesink.Loopback(), hw.HighSpeed)
+	write := func(driver, file, text string) error {
+		h, err := r.k.Init().OpenFile(fmt.Sprintf("/sys/bus/usb/drivers/%s/%s", driver, file), kernel.O_WRONLY)
+		require.NoError(t, err)
+		defer h.Close()
+		_, err = io.WriteString(h, text)
+		return err
+	}
+	driver := func() string { return r.read("/sys/bus/usb/devices/1-1:2.0/uevent") }
+	require.NoError(t, write("skeleton", "new_id", "0525 a4a0"))
+	require.Contains(t, driver(), "DRIVER=usbtest", "who has it keeps it")
+	require.ErrorIs(t, write("skeleton", "unbind", "1-1:2.0"), kernel.ENODEV)
+	require.NoError(t, write("usbtest", "unbind", "1-1:2.0"))
+	require.NotContains(t, driver(), "DRIVER")
+	require.NoError(t, write("skeleton", "bind", "1-1:2.0\n"))
+	require.Contains(t, driver(), "DRIVER=skeleton")
+	for _, bad := range []string{"", "0525", "zz yy", "12345 1"} {
+		require.ErrorIs(t, write("skeleton", "new_id", bad), kernel.EINVAL, "%q", bad)
+	}
+	require.ErrorIs(t, write("skeleton", "bind", "9-9:1.0"), kernel.ENODEV)
+}
