@@ -1,0 +1,22 @@
+//go:build !linux
+
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// host has the names of Linux's cases; none of them runs here.
+func host() []Case {
+	var cases []Case
+	for _, name := range []string{"read/1", "write/1", "ioctl", "poll", "lseek", "open+close"} {
+		cases = append(cases, Case{"Host/" + name, func(*testing.B) error { return notLinux() }})
+	}
+	return cases
+}
+
+func notLinux() error {
+	return fmt.Errorf("bench: %w: the comparison needs Linux's system calls, this is %s", ErrSkip, runtime.GOOS)
+}
