@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	plotWidth  vg.Length = 440 // units; a phone shows four fifths of it, a desk a little more than all
-	plotHeight vg.Length = 300
+	plotWidth  vg.Length = 400 // units; a phone shows nine tenths of it, a desk a little more than all
+	plotHeight vg.Length = 280
 	rowHeight  vg.Length = 23
 	textSize   vg.Length = 12.5
 	edge       vg.Length = 3
@@ -36,9 +36,6 @@ func newPlot() *plot.Plot {
 		a.Tick.Length = 4
 		a.Tick.Label.Font = sans()
 		a.Tick.Label.Color = roleInk
-		a.Label.TextStyle.Font = sans()
-		a.Label.TextStyle.Color = roleInk
-		a.Label.Padding = 3
 		a.Padding = 0
 	}
 	return p
@@ -53,13 +50,18 @@ func gridLines(horizontal bool) *plotter.Grid {
 	return g
 }
 
-func render(p *plot.Plot, label string, height vg.Length) (template.HTML, error) {
+// render draws a plot above the title of its x axis. The library's own title would shift a logarithmic axis: it asks for the
+// place of the middle in data coordinates.
+func render(p *plot.Plot, label, title string, height vg.Length) (template.HTML, error) {
 	return drawSVG("plot", label, plotWidth, height, func(c draw.Canvas) {
-		p.Draw(draw.Crop(c, edge, -edge, edge, -edge))
+		style := p.X.Tick.Label
+		style.YAlign = draw.YBottom
+		p.Draw(draw.Crop(c, edge, -edge, edge+style.Height(title)+3, -edge))
+		c.FillText(style, vg.Point{X: c.Center().X, Y: edge + style.FontExtents().Descent}, title)
 	})
 }
 
-// A scale is one axis of a plot.
+// A scale is one axis of a plot; only that of x shows its title.
 type scale struct {
 	title  string
 	log    bool
@@ -69,7 +71,6 @@ type scale struct {
 
 // apply sets an axis up for values between low and high, both plottable.
 func (s scale) apply(a *plot.Axis, low, high float64) {
-	a.Label.Text = s.title
 	if !s.log {
 		a.Min, a.Max = 0, high*1.03
 		a.Tick.Marker = s.marks(linearTicks(a.Max))
@@ -84,7 +85,7 @@ func (s scale) apply(a *plot.Axis, low, high float64) {
 		a.Tick.Marker = s.marks(nil)
 		return
 	}
-	a.Min, a.Max = decade(math.Floor(math.Log10(low*0.8))), decade(math.Ceil(math.Log10(high*1.02)))
+	a.Min, a.Max = decade(math.Floor(math.Log10(low))), decade(math.Ceil(math.Log10(high*1.02)))
 	a.Tick.Marker = s.marks(logTicks(a.Min, a.Max))
 }
 
@@ -148,7 +149,7 @@ func (r *rows) Plot(c draw.Canvas, p *plot.Plot) {
 	for i := range r.labels {
 		at := y(r.y(i))
 		r.draw(c, x, i, at)
-		c.FillText(r.style, vg.Point{X: c.Max.X + 6, Y: at}, r.values[i])
+		c.FillText(r.style, vg.Point{X: c.Max.X + 6, Y: at + r.style.FontExtents().Descent}, r.values[i])
 	}
 }
 
@@ -175,7 +176,7 @@ func (r *rows) render(label string, s scale, low, high float64) (template.HTML, 
 	p.Y.Tick.Length = 0
 	p.Y.Width = 0
 	p.Add(gridLines(false), r)
-	return render(p, label, rowHeight*vg.Length(len(r.labels))+44)
+	return render(p, label, s.title, rowHeight*vg.Length(len(r.labels))+44)
 }
 
 // A bar is one row of a bar chart. Its value is plottable.
@@ -185,7 +186,7 @@ type bar struct {
 	role  role
 }
 
-// barChart draws bars from the left edge, with their values at the right, and a line at mark when it is plottable.
+// barChart draws bars with their values at the right: from the left edge, or from a line at mark when that is plottable.
 func barChart(label string, s scale, mark float64, bars []bar) (template.HTML, error) {
 	r := &rows{}
 	low, high := math.Inf(1), 0.0
@@ -196,15 +197,15 @@ func barChart(label string, s scale, mark float64, bars []bar) (template.HTML, e
 	}
 	if plottable(mark) {
 		low, high = math.Min(low, mark), math.Max(high, mark)
+	} else {
+		low *= 0.8 // the shortest bar shows
 	}
 	r.draw = func(c draw.Canvas, x func(float64) vg.Length, i int, y vg.Length) {
-		half, right := rowHeight*0.36, x(bars[i].value)
-		c.FillPolygon(bars[i].role, []vg.Point{
-			{X: c.Min.X, Y: y - half},
-			{X: right, Y: y - half},
-			{X: right, Y: y + half},
-			{X: c.Min.X, Y: y + half},
-		})
+		half, from, to := rowHeight*0.36, c.Min.X, x(bars[i].value)
+		if plottable(mark) {
+			from = x(mark)
+		}
+		c.FillPolygon(bars[i].role, []vg.Point{{X: from, Y: y - half}, {X: to, Y: y - half}, {X: to, Y: y + half}, {X: from, Y: y + half}})
 		if plottable(mark) && i == len(bars)-1 {
 			line := draw.LineStyle{Color: roleInk, Width: 1.2, Dashes: []vg.Length{4, 3}}
 			c.StrokeLine2(line, x(mark), c.Min.Y, x(mark), c.Max.Y)

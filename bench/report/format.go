@@ -48,7 +48,19 @@ func megabytes(v float64) string {
 func bytesOf(v float64) string { return scaled(v, 1024, "B", "KiB", "MiB", "GiB") }
 
 // count writes a number of things.
-func count(v float64) string { return scaled(v, 1000, "", "k", "M", "G") }
+func count(v float64) string { return strings.ReplaceAll(scaled(v, 1000, "", "k", "M", "G"), " ", "") }
+
+// perSecond writes how often something happens.
+func perSecond(v float64) string { return scaled(v, 1000, "/s", "k/s", "M/s", "G/s") }
+
+// grouped writes a whole number with its thousands apart.
+func grouped(v float64) string {
+	text := strconv.FormatFloat(v, 'f', 0, 64)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
 
 // times writes a ratio.
 func times(v float64) string { return digits(v) + "×" }
@@ -56,13 +68,12 @@ func times(v float64) string { return digits(v) + "×" }
 // short drops zeros behind the point from what format wrote: 2.50 µs is 2.5 µs at a tick.
 func short(format func(float64) string) func(float64) string {
 	return func(v float64) string {
-		number, unit, spaced := strings.Cut(format(v), " ")
-		if strings.ContainsRune(number, '.') {
+		text := format(v)
+		end := strings.LastIndexAny(text, "0123456789") + 1
+		number, unit := text[:end], text[end:]
+		if strings.ContainsRune(number, '.') && !strings.ContainsRune(number, 'e') {
 			number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
 		}
-		if spaced {
-			return number + " " + unit
-		}
-		return number
+		return number + unit
 	}
 }

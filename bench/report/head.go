@@ -27,7 +27,7 @@ func (r *Run) head() head {
 	add("system", strings.Trim(r.Get("goos")+"/"+r.Get("goarch"), "/"))
 	add("commit", h.Commit)
 	add("date", r.Get("date"))
-	add("time a benchmark", r.Get("benchtime"))
+	add("time each", r.Get("benchtime"))
 	add("measured", r.measured())
 	shown := []string{"cpu", "goos", "goarch", "commit", "date", "benchtime"}
 	for _, c := range r.Config {

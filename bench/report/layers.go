@@ -24,7 +24,7 @@ func layers(r *Run) (section, error) {
 		{"host read(2)", "Host/read/1", role4},
 	}
 	base, hasBase := r.time("Dispatch/indirect/read/1")
-	t := table{Head: []cell{name("layer"), num("time"), num("to the call"), num("allocs")}}
+	t := table{Caption: "ratio: to the indirect call", Head: []cell{name("layer"), num("time"), num("ratio"), num("allocs")}}
 	var bars []bar
 	for _, g := range rungs {
 		ns, ok := r.time(g.name)

@@ -80,7 +80,7 @@ func (r *Run) WriteHTML(w io.Writer) error {
 	}
 	data.Head = r.head()
 	for _, part := range []func(*Run) (section, error){
-		layers, results,
+		layers, growth, throughput, parallel, latency, module, host, results,
 	} {
 		s, err := part(r)
 		if err != nil {

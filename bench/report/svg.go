@@ -30,6 +30,7 @@ const (
 	role5
 	role6
 	role7
+	rolePaper // what the page itself has
 	roleCount
 )
 
@@ -46,12 +47,14 @@ func paint(hex string) (string, error) {
 		return "", fmt.Errorf("%q is no role's colour", hex)
 	case role(n) == roleInk:
 		return "currentColor", nil
+	case role(n) == rolePaper:
+		return "var(--paper)", nil
 	}
 	return fmt.Sprintf("var(--r%d)", n), nil
 }
 
 // drawSVG runs a drawing on a canvas of w by h units and returns it as an element for the page, with a label for those who
-// cannot see it.
+// cannot see it; none when it only repeats what stands beside it.
 func drawSVG(class, label string, w, h vg.Length, drawing func(draw.Canvas)) (template.HTML, error) {
 	c := vgsvg.New(w, h)
 	drawing(draw.New(c))
@@ -82,8 +85,12 @@ func restyle(w *bytes.Buffer, r io.Reader, class, label string) error {
 			w.WriteString("<" + t.Name.Local)
 			if t.Name.Local == "svg" {
 				attribute(w, "class", class)
-				attribute(w, "role", "img")
-				attribute(w, "aria-label", label)
+				if label != "" {
+					attribute(w, "role", "img")
+					attribute(w, "aria-label", label)
+				} else {
+					attribute(w, "aria-hidden", "true")
+				}
 			}
 			for _, a := range t.Attr {
 				value := a.Value
