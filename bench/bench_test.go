@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 
 func BenchmarkDispatch(b *testing.B)     { topic(b, "Dispatch") }
 func BenchmarkRegistration(b *testing.B) { topic(b, "Registration") }
+func BenchmarkModule(b *testing.B)       { topic(b, "Module") }
 func BenchmarkHost(b *testing.B)         { topic(b, "Host") }
 
 // topic is the tree of a topic's cases.
