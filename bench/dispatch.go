@@ -244,7 +244,7 @@ func taskPoll(b *testing.B, k *kernel.Kernel, d driver) error {
 		fds[0] = kernel.PollFD{FD: fd, Events: kernel.PollOut}
 		for b.Loop() {
 			if n, err := t.Poll(fds, 0); n != 1 || err != nil {
-				return fmt.Errorf("bench: poll %s: %d files are ready, want 1; error %w", d.pollable, n, err)
+				return fmt.Errorf("bench: poll %s: %d files are ready, want 1 (%v)", d.pollable, n, err)
 			}
 		}
 		return nil

@@ -1,0 +1,127 @@
+package bench
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+)
+
+// sizes are the numbers of bytes of one call; blockSize is what the side that is not measured moves with one.
+func sizes() []int { return []int{1, 16, 256, 4096, 65536, 1048576} }
+
+const blockSize = 64 << 10
+
+// path is a way that bytes take: what one writes to, or reads from.
+type path struct {
+	read, write string // its names
+	open        func() (*ends, error)
+}
+
+// ends is an open path.
+type ends struct {
+	// near is the side that is measured. far feeds its reads and drains its writes; without a far end near gives and takes bytes
+	// without limit.
+	near, far io.ReadWriter
+	// close ends calls that wait, too.
+	close func() error
+}
+
+// throughput measures how many bytes each path moves, for each size of a call; Go's copy, which moves them once, is the measure. What is
+// written to null, to the C driver, to the USB sink and to the host's null is taken and not looked at.
+func throughput() []Case {
+	paths := append(ownPaths(), hostPaths()...)
+	var reads, writes []Case
+	for _, p := range paths {
+		for _, size := range sizes() {
+			reads = append(reads, Case{fmt.Sprintf("Throughput/read/%s/%d", p.read, size), func(b *testing.B) error { return p.measure(b, size, true) }})
+			writes = append(writes, Case{fmt.Sprintf("Throughput/write/%s/%d", p.write, size), func(b *testing.B) error { return p.measure(b, size, false) }})
+		}
+	}
+	return append(reads, writes...)
+}
+
+func (p path) measure(b *testing.B, size int, reading bool) (err error) {
+	b.SetBytes(int64(size))
+	e, err := p.open()
+	if err != nil {
+		return err
+	}
+	e.close = sync.OnceValue(e.close)
+	defer closing(&err, e.close)
+	switch {
+	case e.far != nil:
+		return e.stream(b, size, reading)
+	case reading:
+		return readAlone(b, e.near, make([]byte, size))
+	}
+	return writeAlone(b, e.near, make([]byte, size))
+}
+
+func readAlone(b *testing.B, r io.Reader, p []byte) error {
+	for b.Loop() {
+		if n, err := r.Read(p); n != len(p) {
+			return fmt.Errorf("bench: read %d of %d bytes: %w", n, len(p), cmp.Or(err, io.ErrUnexpectedEOF))
+		}
+	}
+	return nil
+}
+
+func writeAlone(b *testing.B, w io.Writer, p []byte) error {
+	for b.Loop() {
+		if n, err := w.Write(p); n != len(p) {
+			return fmt.Errorf("bench: wrote %d of %d bytes: %w", n, len(p), cmp.Or(err, io.ErrShortWrite))
+		}
+	}
+	return nil
+}
+
+// stream moves b.N times size bytes from one end to the other and waits until all have arrived.
+func (e *ends) stream(b *testing.B, size int, reading bool) error {
+	from, to, write, read := io.Writer(e.near), io.Reader(e.far), size, blockSize
+	if reading {
+		from, to, write, read = e.far, e.near, blockSize, size
+	}
+	out, in, total := make([]byte, write), make([]byte, read), b.N*size
+	done := make(chan error, 2)
+	b.ResetTimer()
+	go func() { done <- send(from, out, total) }()
+	go func() { done <- receive(to, in, total, reading) }()
+	err := <-done
+	if err != nil {
+		_ = e.close() // the other side would wait for ever
+	}
+	err = errors.Join(err, <-done)
+	b.StopTimer()
+	return err
+}
+
+// send writes total bytes, p at a time.
+func send(w io.Writer, p []byte, total int) error {
+	for left := total; left > 0; {
+		n, err := w.Write(p[:min(left, len(p))])
+		if err != nil {
+			return fmt.Errorf("bench: wrote %d of %d bytes: %w", total-left+n, total, err)
+		}
+		left -= n
+	}
+	return nil
+}
+
+// receive reads total bytes. Full reads fill p each time, as a caller does who wants so much; others take what there is.
+func receive(r io.Reader, p []byte, total int, full bool) error {
+	for left := total; left > 0; {
+		read := r.Read
+		if full {
+			read = func(p []byte) (int, error) { return io.ReadFull(r, p) }
+		}
+		n, err := read(p[:min(left, len(p))])
+		if err != nil {
+			return fmt.Errorf("bench: read %d of %d bytes: %w", total-left+n, total, err)
+		}
+		left -= n
+	}
+	return nil
+}
