@@ -39,7 +39,7 @@ var ErrSkip = errors.New("not possible on this host")
 
 // Cases are all benchmarks, in the order of the report.
 func Cases() []Case {
-	all := slices.Concat(dispatch(), registration(), throughput(), modules(), host())
+	all := slices.Concat(dispatch(), registration(), throughput(), modules(), parallel(), latency(), host())
 	for i := range all {
 		run := all[i].Run
 		all[i].Run = func(b *testing.B) error {

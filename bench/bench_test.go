@@ -27,6 +27,8 @@ func BenchmarkDispatch(b *testing.B)     { topic(b, "Dispatch") }
 func BenchmarkRegistration(b *testing.B) { topic(b, "Registration") }
 func BenchmarkThroughput(b *testing.B)   { topic(b, "Throughput") }
 func BenchmarkModule(b *testing.B)       { topic(b, "Module") }
+func BenchmarkParallel(b *testing.B)     { topic(b, "Parallel") }
+func BenchmarkLatency(b *testing.B)      { topic(b, "Latency") }
 func BenchmarkHost(b *testing.B)         { topic(b, "Host") }
 
 // topic is the tree of a topic's cases.
