@@ -71,28 +71,42 @@ type scale struct {
 
 // apply sets an axis up for values between low and high, both plottable.
 func (s scale) apply(a *plot.Axis, low, high float64) {
-	if !s.log {
-		a.Min, a.Max = 0, high*1.03
-		a.Tick.Marker = s.marks(linearTicks(a.Max))
-		return
-	}
-	a.Scale = plot.LogScale{}
-	if len(s.ticks) > 0 {
+	switch {
+	case s.log && len(s.ticks) > 0:
+		a.Scale = plot.LogScale{}
 		a.Min, a.Max = low, high
 		if low == high {
 			a.Min, a.Max = low/2, high*2
 		}
-		a.Tick.Marker = s.marks(nil)
+	case s.log:
+		a.Scale = plot.LogScale{}
+		a.Min, a.Max = decade(math.Floor(math.Log10(low))), decade(math.Ceil(math.Log10(high*1.02)))
+		a.Tick.Marker = s.marks(logTicks(a.Min, a.Max))
 		return
+	case high > 0:
+		a.Min, a.Max = 0, high*1.03
+	default:
+		a.Min, a.Max = 0, 1
 	}
-	a.Min, a.Max = decade(math.Floor(math.Log10(low))), decade(math.Ceil(math.Log10(high*1.02)))
-	a.Tick.Marker = s.marks(logTicks(a.Min, a.Max))
+	if len(s.ticks) > 0 {
+		a.Tick.Marker = s.marks(apart(a, s.ticks))
+	} else {
+		a.Tick.Marker = s.marks(linearTicks(a.Max))
+	}
+}
+
+// apart drops the ticks that would stand in the label of the one before.
+func apart(a *plot.Axis, ticks []float64) []float64 {
+	var kept []float64
+	for _, v := range ticks {
+		if n := len(kept); n == 0 || a.Norm(v)-a.Norm(kept[n-1]) > 0.1 {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 func (s scale) marks(at []float64) plot.ConstantTicks {
-	if len(s.ticks) > 0 {
-		at = s.ticks
-	}
 	ticks := make([]plot.Tick, len(at))
 	for i, v := range at {
 		ticks[i] = plot.Tick{Value: v, Label: short(s.format)(v)}
@@ -102,10 +116,10 @@ func (s scale) marks(at []float64) plot.ConstantTicks {
 
 func decade(exponent float64) float64 { return math.Pow(10, exponent) }
 
-// logTicks is every decade, every second when there are many, and also the twos and fives when there are few.
+// logTicks is every decade, every second or third when there are many, and also the twos and fives when there are few.
 func logTicks(low, high float64) []float64 {
 	first, last := math.Round(math.Log10(low)), math.Round(math.Log10(high))
-	step := math.Max(1, math.Ceil((last-first)/6))
+	step := math.Max(1, math.Ceil((last-first)/4))
 	var at []float64
 	for e := first; e <= last; e += step {
 		at = append(at, decade(e))

@@ -8,4 +8,5 @@
 //
 //	[benchfmt] the Go benchmark data format, golang.org/design/14313-benchmark-format
 //	[SVG2]     Scalable Vector Graphics 2, W3C; 6.6 styling with presentation attributes and CSS
+//	[WCAG22]   Web Content Accessibility Guidelines 2.2, W3C; 1.4.3 and 1.4.11 contrast
 package report

@@ -6,7 +6,7 @@ import "fmt"
 func layers(r *Run) (section, error) {
 	s := section{
 		ID: "layers", Title: "One byte, layer by layer",
-		Lead: "What reading one byte costs when it is asked for at each layer. Every row holds what the rows of its kind above it cost.",
+		Lead: "What reading one byte costs when it is asked for at each layer: from a bare call of the driver's function to the host's own read(2).",
 	}
 	rungs := []struct {
 		label, name string

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -45,6 +46,9 @@ type cell struct {
 func name(text string) cell { return cell{Text: text} }
 func num(text string) cell  { return cell{Text: text, Num: true} }
 
+// Wide reports whether the table needs the whole width of a printed page.
+func (t table) Wide() bool { return len(t.Head) > 6 }
+
 func (t *table) add(cells ...cell) { t.Rows = append(t.Rows, cells) }
 
 func (s *section) missing(name string) { s.Missing = append(s.Missing, name) }
@@ -66,10 +70,18 @@ func (r *Run) metric(name, unit string, format func(float64) string) string {
 	return "–"
 }
 
+// parts make the sections of the page, in its order.
+func parts() []func(*Run) (section, error) {
+	return []func(*Run) (section, error){layers, growth, throughput, parallel, latency, module, host, results}
+}
+
 // WriteHTML writes the run as one page that loads nothing. A part without benchmarks is a sentence.
 //
-// Errors: what w returned; a plot that cannot be drawn.
+// Errors: ErrFormat when the run has no result; what w returned. Nothing is written unless the whole page could be made.
 func (r *Run) WriteHTML(w io.Writer) error {
+	if len(r.Results) == 0 {
+		return fmt.Errorf("report: a run without a result: %w", ErrFormat)
+	}
 	page, err := template.New("report").Parse(pageText)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -79,16 +91,18 @@ func (r *Run) WriteHTML(w io.Writer) error {
 		Sections []section
 	}
 	data.Head = r.head()
-	for _, part := range []func(*Run) (section, error){
-		layers, growth, throughput, parallel, latency, module, host, results,
-	} {
+	for _, part := range parts() {
 		s, err := part(r)
 		if err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 		data.Sections = append(data.Sections, s)
 	}
-	if err := page.Execute(w, data); err != nil {
+	var out bytes.Buffer
+	if err := page.Execute(&out, data); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := out.WriteTo(w); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
