@@ -152,6 +152,7 @@ func (d *demo) devices() {
 	d.check("/dev/chrb", "chrb.ko", "C", "reads zeros", 1000, d.readIs(t, "/dev/chrb", make([]byte, 1000)), d.cost(t, "/dev/chrb"))
 	d.check("/dev/kpipe", "pipe.ko", "C", "loop-back", 64, d.loop(t, "/dev/kpipe", msg[:64]), 0)
 	d.lines(msg)
+	d.usb(t, msg)
 }
 
 func (d *demo) with(t *kernel.Task, path string, do func(fd int) error) error {
@@ -239,27 +240,32 @@ func (d *demo) cost(t *kernel.Task, path string) (best time.Duration) {
 // lines tries what is at the end of each serial line, through the driver, its registers and the wire.
 func (d *demo) lines(msg []byte) {
 	for _, p := range d.sim.Ports {
-		check, n, err := "", 0, error(nil)
-		switch line := p.Line.(type) {
-		case board.Loopback:
-			check, n, err = "loop-back", len(msg), d.across("/dev/"+p.TTY, "/dev/"+p.TTY, msg)
-		case board.NullModem:
-			check, n, err = "to "+line.To, len(msg), d.across("/dev/"+p.TTY, "/dev/"+line.To, msg)
-		case *board.GPS:
-			check, n, err = d.asks(p.TTY, serial.Format8N1(4800), "", "$GPRMC,")
-		case *board.Modem:
-			check, n, err = d.asks(p.TTY, serial.Format8N1(9600), "AT\r", "OK")
-		case *board.Modbus:
-			mode := serial.Format8N1(19200)
-			mode.Parity = serial.ParityEven
-			check, n, err = d.asks(p.TTY, mode, "\x01\x03\x00\x00\x00\x01\x84\x0a", "\x01\x03\x02")
-		case *board.SCPI:
-			check, n, err = d.asks(p.TTY, serial.Format8N1(9600), "*IDN?\n", "KOBENCH")
-		default:
-			continue
-		}
-		d.check("/dev/"+p.TTY, "8250", "Go", check, n, err, 0)
+		d.line(p.TTY, "8250", p.Line, msg)
 	}
+}
+
+// line tries what is at the end of a terminal's line.
+func (d *demo) line(name, driver string, line board.Line, msg []byte) {
+	check, n, err := "", 0, error(nil)
+	switch line := line.(type) {
+	case board.Loopback:
+		check, n, err = "loop-back", len(msg), d.across("/dev/"+name, "/dev/"+name, msg)
+	case board.NullModem:
+		check, n, err = "to "+line.To, len(msg), d.across("/dev/"+name, "/dev/"+line.To, msg)
+	case *board.GPS:
+		check, n, err = d.asks(name, serial.Format8N1(4800), "", "$GPRMC,")
+	case *board.Modem:
+		check, n, err = d.asks(name, serial.Format8N1(9600), "AT\r", "OK")
+	case *board.Modbus:
+		mode := serial.Format8N1(19200)
+		mode.Parity = serial.ParityEven
+		check, n, err = d.asks(name, mode, "\x01\x03\x00\x00\x00\x01\x84\x0a", "\x01\x03\x02")
+	case *board.SCPI:
+		check, n, err = d.asks(name, serial.Format8N1(9600), "*IDN?\n", "KOBENCH")
+	default:
+		return
+	}
+	d.check("/dev/"+name, driver, "Go", check, n, err, 0)
 }
 
 // across sends from one terminal to another, or to itself.

@@ -10,7 +10,7 @@ import (
 func TestDemo(t *testing.T) {
 	var out, errw bytes.Buffer
 	require.Zero(t, run([]string{"kobench", "demo"}, nil, &out, &errw), "%s%s", &out, &errw)
-	require.Contains(t, out.String(), "13 checks, 0 failed")
+	require.Contains(t, out.String(), "18 checks, 0 failed")
 	require.NotContains(t, out.String(), "FAILED")
 }
 

@@ -29,6 +29,8 @@ type Machine struct {
 	stop  context.CancelFunc
 	alive sync.WaitGroup
 	usb   usbSide
+
+	exports exports
 }
 
 // Port is one UART's end of its line, with what is at the other end.

@@ -271,6 +271,7 @@ func (m *Machine) Nodes(p *Plugged) []string {
 // stopUSB pulls everything out and writes what was recorded.
 func (m *Machine) stopUSB() error {
 	s := &m.usb
+	_ = m.EndExport()
 	s.unwatch()
 	s.hotplug.End()
 	for _, d := range s.bus.Devices() {

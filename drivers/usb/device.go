@@ -27,6 +27,7 @@ type Device struct {
 	gone   atomic.Bool
 
 	lock   sync.Mutex        // configuration and binding
+	lent   bool              // +checklocks:lock  somebody else drives it
 	config *hw.Configuration // +checklocks:lock
 	ifaces []*Interface      // +checklocks:lock  of config, by number
 }
@@ -266,6 +267,38 @@ func (d *Device) dropInterfaces() {
 		d.core.k.DeviceDestroy(i.device)
 	}
 	d.ifaces, d.config = nil, nil
+}
+
+// Lend takes the device from its drivers so that another host can have it, as binding it to usbip-host does. giveBack resets it and looks for
+// drivers again; a device that has gone needs none.
+//
+// Errors: EBUSY it is lent; ENODEV it has gone.
+func (d *Device) Lend() (giveBack func(), err error) {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	switch {
+	case d.gone.Load():
+		return nil, kernel.ENODEV
+	case d.lent:
+		return nil, kernel.EBUSY
+	}
+	d.lent = true
+	d.dropInterfaces()
+	return func() {
+		d.lock.Lock()
+		defer d.lock.Unlock()
+		d.lent = false
+		if d.gone.Load() {
+			return
+		}
+		err := errnoOf(d.slot.Reset())
+		if conf := d.choose(); err == nil && conf != nil {
+			err = d.configure(conf)
+		}
+		if err != nil {
+			d.printf(kernel.LevelErr, "cannot be used again, error %d", -int(kernel.ErrnoOf(err)))
+		}
+	}, nil
 }
 
 // disconnect is usb_disconnect.

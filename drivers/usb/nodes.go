@@ -191,6 +191,9 @@ func (d *Device) endpoint(address uint8) (*Interface, *hw.Endpoint) {
 func (d *Device) Reset() error {
 	d.lock.Lock()
 	defer d.lock.Unlock()
+	if d.lent {
+		return kernel.EBUSY
+	}
 	conf := d.config
 	d.dropInterfaces()
 	if err := d.slot.Reset(); err != nil {

@@ -195,8 +195,11 @@ func (d *Device) storeConfig(text string) error {
 	}
 	d.lock.Lock()
 	defer d.lock.Unlock()
-	if d.gone.Load() {
+	switch {
+	case d.gone.Load():
 		return kernel.ENODEV
+	case d.lent:
+		return kernel.EBUSY
 	}
 	return d.configure(conf)
 }

@@ -1,13 +1,11 @@
 package usb_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"testing"
 	"time"
 
-	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/drivers/usb/skeleton"
 	"github.com/kobench/kobench/drivers/usb/usbtest"
 	hw "github.com/kobench/kobench/hw/usb"
@@ -16,21 +14,6 @@ import (
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )
-
-// testusb asks for a test as Linux's testusb does, on a node of usbfs.
-func testusb(t *kernel.Task, node string, p usbtest.Params) error {
-	fd, err := t.Open(node, kernel.O_RDWR)
-	if err != nil {
-		return err
-	}
-	defer t.Close(fd)
-	le := binary.LittleEndian
-	b := le.AppendUint32(nil, 0)
-	b = le.AppendUint32(b, usbtest.Request)
-	b = append(b, make([]byte, 8)...)
-	_, err = t.Ioctl(fd, usb.USBDEVFS_IOCTL, kernel.Arg{Buf: p.Append(b)})
-	return err
-}
 
 // Every case of testusb that a device can have, on emulated devices at each speed.
 func TestUsbtest(t *testing.T) {
@@ -42,11 +25,11 @@ func TestUsbtest(t *testing.T) {
 			r.plug(sourcesink.New(sourcesink.Zeros), speed)
 			for _, n := range []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 19, 20, 21, 24, 27, 28, 29} {
 				p.Test = n
-				require.NoError(t, testusb(r.k.Init(), node, p), "test %d", n)
+				require.NoError(t, usbtest.Ask(r.k.Init(), node, &p), "test %d", n)
 			}
 			for _, n := range []uint32{15, 16, 25, 26, 30, 99} {
 				p.Test = n
-				require.ErrorIs(t, testusb(r.k.Init(), node, p), kernel.EOPNOTSUPP, "test %d", n)
+				require.ErrorIs(t, usbtest.Ask(r.k.Init(), node, &p), kernel.EOPNOTSUPP, "test %d", n)
 			}
 		})
 	}
@@ -59,21 +42,21 @@ func TestUsbtest(t *testing.T) {
 		q := usbtest.Params{Iterations: 3, Length: 8192, SGLen: 4}
 		for _, n := range []uint32{15, 16, 22, 23} {
 			q.Test = n
-			require.NoError(t, testusb(r.k.Init(), node, q), "test %d", n)
+			require.NoError(t, usbtest.Ask(r.k.Init(), node, &q), "test %d", n)
 		}
 	})
 	t.Run("wrong data is found", func(t *testing.T) {
 		r := start(t, usbtest.New())
 		r.plug(sourcesink.New(sourcesink.Mod63), hw.HighSpeed)
 		p.Test = 2
-		require.ErrorIs(t, testusb(r.k.Init(), node, p), kernel.EIO)
+		require.ErrorIs(t, usbtest.Ask(r.k.Init(), node, &p), kernel.EIO)
 	})
 	t.Run("parameters", func(t *testing.T) {
 		r := start(t, usbtest.New())
 		r.plug(sourcesink.New(sourcesink.Zeros), hw.HighSpeed)
 		for _, q := range []usbtest.Params{{Test: 1}, {Test: 1, Iterations: 1, Length: 1 << 30}, {Test: 3, Iterations: 1, Length: 10}, {Test: 5, Iterations: 1, Length: 10},
 			{Test: 11, Iterations: 1}, {Test: 24, Iterations: 1, Length: 10, SGLen: 3}, {Test: 14, Iterations: 1, Length: 10, Vary: 10}} {
-			require.ErrorIs(t, testusb(r.k.Init(), node, q), kernel.EINVAL, "%+v", q)
+			require.ErrorIs(t, usbtest.Ask(r.k.Init(), node, &q), kernel.EINVAL, "%+v", q)
 		}
 	})
 	t.Run("pulled out", func(t *testing.T) {
@@ -84,7 +67,7 @@ func TestUsbtest(t *testing.T) {
 		require.NoError(t, err)
 		r.core.Settle()
 		p.Test = 1
-		err = testusb(r.k.Init(), node, p)
+		err = usbtest.Ask(r.k.Init(), node, &p)
 		require.Contains(t, []kernel.Errno{kernel.ENODEV, kernel.ESHUTDOWN}, kernel.ErrnoOf(err))
 		require.Eventually(t, func() bool {
 			_, err = r.k.Init().Stat(node)

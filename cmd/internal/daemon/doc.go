@@ -37,6 +37,10 @@
 //	GET    /v1/requests                                 modules that the kernel asks for, a line each; POST /v1/requests/ID?errno=&text=
 //	POST   /v1/kerneld?word=                            a word of kdstat for kerneld: {"text": "…"}
 //	POST   /v1/mount?dir=                               the name space as a file system of the host; DELETE ends it
+//	GET    /v1/usb                                      what is plugged in, with its nodes below /dev
+//	POST   /v1/usb                                      plug in; body: a device as a board has it, {"device": "ftdi", "line": "loopback"}
+//	DELETE /v1/usb?port=                                unplug
+//	POST   /v1/usbip?listen=&port=&port=                offer devices over USB/IP: {"address": "…", "devices": ["1-1"]}; DELETE ends that
 //	POST   /v1/shutdown
 //
 // An error is a status of 4xx or 5xx and {"errno": 2, "name": "ENOENT", "error": "No such file or directory"}; "killed": true tells that the

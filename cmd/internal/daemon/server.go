@@ -205,6 +205,7 @@ func (s *Server) routes() http.Handler {
 	s.fileRoutes(m)
 	s.fdRoutes(m)
 	s.streamRoutes(m)
+	s.usbRoutes(m)
 	return m
 }
 

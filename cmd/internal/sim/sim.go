@@ -63,6 +63,7 @@ func Start(o Options) (*Sim, error) {
 		Formats: []func(*kernel.Kernel) kernel.Format{ko.New(ko.Config{Cache: s.cache})},
 		Catalog: catalog.All(), Console: o.Console, Cmdline: "board=" + b.Name,
 	})
+	s.AutoModprobe() // what the boot finds, as an initial RAM disk's udev does; from then on it is kerneld's matter
 	for _, m := range b.Modules {
 		if err := s.Modprobe(m.Name, m.Params); err != nil {
 			err = fmt.Errorf("board %s: %w", b.Name, err)
@@ -70,6 +71,8 @@ func Start(o Options) (*Sim, error) {
 			return nil, err
 		}
 	}
+	s.Settle()
+	s.Kernel.SetModprobe(nil)
 	return s, nil
 }
 

@@ -22,11 +22,21 @@ func boardPorts(ctx context.Context, o Options, rep *Report, bar *progress) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	if len(m.Ports) == 0 {
-		return fmt.Errorf("board %s has no serial ports", m.Board.Name)
+	if len(m.Ports)+len(m.Plugged()) == 0 {
+		return fmt.Errorf("board %s has no serial ports and nothing on its USB bus", m.Board.Name)
 	}
 	for i := range m.Ports {
 		r, err := port(ctx, o, m, i, bar)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		rep.Ports = append(rep.Ports, r)
+	}
+	for _, p := range m.Plugged() {
+		r, err := plugged(ctx, o, m, p, bar)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type Options struct {
 	Board string // a name or a path; "" is default. Not with Device.
 
 	Device   string // the host's port: /dev/ttyUSB0
+	USB      string // a device of the host's bus, "0403:6001", or of a USB/IP server, "host:port/1-1"
 	Far      string // the host's port at the other end of a null modem, or ""
 	Loopback bool   // a loop-back plug is on the device (also when neither Far nor Echo is given)
 	Echo     bool   // the device sends back what it receives
@@ -40,8 +41,10 @@ type Options struct {
 
 func (o *Options) check() error {
 	switch {
-	case o.Device == "" && (o.Far != "" || o.Loopback || o.Echo):
-		return errors.New("--loopback, --echo and --far say what is at the end of a device's line: give --device too")
+	case o.Device == "" && o.USB == "" && (o.Far != "" || o.Loopback || o.Echo):
+		return errors.New("--loopback, --echo and --far say what is at the end of a device's line: give --device or --usb too")
+	case o.USB != "" && (o.Device != "" || o.Board != ""):
+		return errors.New("--usb, --device and --board: one of them")
 	case o.Device != "" && o.Board != "":
 		return errors.New("--device and --board: one of them; a board can have a line {port: /dev/…}")
 	case o.Far != "" && (o.Loopback || o.Echo) || o.Loopback && o.Echo:
@@ -78,9 +81,12 @@ func Run(ctx context.Context, o Options, out, errw io.Writer) error {
 	bar := newProgress(errw)
 	rep := &Report{}
 	var err error
-	if o.Device != "" {
+	switch {
+	case o.Device != "":
 		err = device(ctx, o, rep, bar)
-	} else {
+	case o.USB != "":
+		err = usbDevice(ctx, o, rep, bar)
+	default:
 		err = boardPorts(ctx, o, rep, bar)
 	}
 	bar.end()

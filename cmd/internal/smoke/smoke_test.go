@@ -1,6 +1,9 @@
 package smoke
 
 import (
+	"context"
+	"net"
+
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -9,9 +12,16 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kobench/kobench/hw/device/scpi"
 	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/ftdi"
+	"github.com/kobench/kobench/hw/usb/hidkbd"
+	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/usbip"
+	"github.com/kobench/kobench/hw/usb/usbtmc"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,13 +40,20 @@ func TestDefaultBoard(t *testing.T) {
 	var rep Report
 	require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
 	require.True(t, rep.OK)
-	require.Len(t, rep.Ports, 7)
+	require.Len(t, rep.Ports, 13, "seven uarts, a hub and five devices")
 	require.Greater(t, rep.Ports[0].Count(hwtest.Pass), 40, "the loop-back plug")
 	require.Greater(t, rep.Ports[1].Count(hwtest.Pass), 40, "the null modem")
 	require.Equal(t, "was tested from ttyS1", rep.Ports[2].Results[0].Reason)
-	for _, p := range rep.Ports[3:] {
+	for _, p := range rep.Ports[3:7] {
 		require.Equal(t, 1, p.Count(hwtest.Pass), "%s", p.Line)
 	}
+	usb := map[string]int{}
+	for _, p := range rep.Ports[7:] {
+		usb[p.Line] = p.Count(hwtest.Pass)
+	}
+	require.Greater(t, usb["ttyUSB0: ftdi, loopback"], 40)
+	delete(usb, "ttyUSB0: ftdi, loopback")
+	require.Equal(t, map[string]int{"ttyACM0: cdc-acm, gps": 1, "usbtmc0: usbtmc": 1, "usb 1-4: hub": 0, "usb 1-4.1: source-sink": 12, "usb 1-4.2: loopback": 3}, usb)
 	require.Empty(t, errw.String(), "no bar without a terminal")
 }
 
@@ -58,7 +75,10 @@ func TestOptions(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{Options{Loopback: true}, "give --device too"},
+		{Options{Loopback: true}, "give --device or --usb too"},
+		{Options{USB: "0403:6001", Device: "x"}, "one of them"},
+		{Options{USB: "0403"}, "want VENDOR:PRODUCT"},
+		{Options{USB: "127.0.0.1:1/1-1"}, "127.0.0.1:1"},
 		{Options{Device: "x", Board: "default"}, "--device and --board"},
 		{Options{Device: "x", Loopback: true, Echo: true}, "one of them"},
 		{Options{Device: "x", Far: "y", Echo: true}, "one of them"},
@@ -112,4 +132,39 @@ func TestQuestions(t *testing.T) {
 	require.False(t, hasSentence([]byte("$GPGLL,4916.45,N,12311.12,W,225444,A*32\r\n")))
 	require.False(t, hasSentence([]byte("$GPGLL,4916.45")))
 	require.NoError(t, serial.Format8N1(115200).Validate())
+}
+
+// Devices of a USB/IP server behind the drivers of a simulated machine: what smoke --usb does with a real usbipd.
+func TestUSB(t *testing.T) {
+	bus := usb.NewBus(1, 4)
+	line := serial.Loopback(serial.Max)
+	for _, fn := range []usb.Function{ftdi.New(line, ""), usbtmc.New(&scpi.Supply{ID: "A,B,C,D"}), sourcesink.New(sourcesink.Zeros), hidkbd.New()} {
+		speed := usb.HighSpeed
+		if fn.Descriptors(speed) == nil {
+			speed = usb.FullSpeed
+		}
+		_, err := bus.Plug("", usb.MustNew(fn, speed))
+		require.NoError(t, err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- usbip.NewServer(nil, bus).Serve(ctx, l) }()
+	defer func() {
+		stop()
+		require.NoError(t, <-served)
+		for _, s := range bus.Devices() {
+			_ = bus.Unplug(s.Path())
+		}
+	}()
+	for id, passes := range map[string]int{"1-1": 40, "1-2": 1, "1-3": 12} {
+		var out bytes.Buffer
+		require.NoError(t, Run(t.Context(), Options{USB: l.Addr().String() + "/" + id, JSON: true, MaxSize: 1024, Loopback: true}, &out, &out), "%s: %s", id, &out)
+		var rep Report
+		require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
+		require.GreaterOrEqual(t, rep.Ports[0].Count(hwtest.Pass), passes, id)
+	}
+	var out bytes.Buffer
+	require.ErrorContains(t, Run(t.Context(), Options{USB: l.Addr().String() + "/1-4"}, &out, &out), "no driver")
 }

@@ -26,6 +26,9 @@ const (
 
 // Server exports devices. Each can be imported once at a time.
 type Server struct {
+	// Offers says which devices are offered; nil offers all. To be set before Serve.
+	Offers func(*usb.Slot) bool
+
 	buses []*usb.Bus
 	logf  func(format string, args ...any)
 
@@ -126,6 +129,9 @@ func (s *Server) list(ctx context.Context) []byte {
 	var infos []Info
 	for _, b := range s.buses {
 		for _, slot := range b.Devices() {
+			if s.Offers != nil && !s.Offers(slot) {
+				continue
+			}
 			if i, _, err := describe(ctx, slot); err == nil {
 				infos = append(infos, i)
 			}
@@ -178,7 +184,7 @@ func (s *Server) export(ctx context.Context, c net.Conn, id string) error {
 	var slot *usb.Slot
 	for _, b := range s.buses {
 		for _, x := range b.Devices() {
-			if x.Name() == id {
+			if x.Name() == id && (s.Offers == nil || s.Offers(x)) {
 				slot = x
 			}
 		}

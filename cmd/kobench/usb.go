@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/kobench/kobench/cmd/internal/lsusb"
+	"github.com/kobench/kobench/hw/usb/usbip"
+	"github.com/spf13/cobra"
+)
+
+func (s streams) lsusbCommand() *cobra.Command {
+	o := lsusb.Options{Names: true}
+	var where string
+	cmd := &cobra.Command{
+		Use: "lsusb [-v | -t] [-s [BUS:][DEVICE]] [-d VENDOR:[PRODUCT]]", Short: "List USB devices", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) (err error) {
+			if o.Bus, o.Dev, err = lsusb.ParseSelect(where); err != nil {
+				return err
+			}
+			c := s.bench("lsusb")
+			defer c.Close()
+			if err := lsusb.Run(c, o, s.out); errors.Is(err, lsusb.ErrNone) {
+				return exitStatus(1)
+			} else if err != nil {
+				return err
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.Verbose, "verbose", "v", false, "all that the devices say about themselves")
+	f.BoolVarP(&o.Tree, "tree", "t", false, "what hangs on what, and which drivers have it")
+	f.StringVarP(&where, "select", "s", "", "only devices with this bus or number, in decimal")
+	f.StringVarP(&o.ID, "device", "d", "", "only devices with these ids, in hexadecimal")
+	return cmd
+}
+
+func (s streams) plugCommand() *cobra.Command {
+	spec := map[string]any{}
+	text := map[string]*string{}
+	var seed uint64
+	var ports int
+	cmd := &cobra.Command{
+		Use: "plug DEVICE [flags]", Short: "Plug a USB device into the machine", Args: cobra.ExactArgs(1),
+		Long: `plug makes a USB device and plugs it into the running bench. The kernel enumerates it and asks for its driver; the command prints the
+nodes that came. DEVICE is one of
+
+  ftdi, cdc-acm       serial ports: --line says what is behind them, --serial their number
+  usbtmc              a SCPI instrument: --id is what *IDN? answers
+  source-sink         what usbtest expects; loopback the same, as an echo
+  keyboard, hub       a boot keyboard; a hub with --ports
+  replay              a captured device: --from CAPTURE.pcapng
+  usbip               a device of a USB/IP server: --from HOST:PORT/BUSID
+  host                a device of this computer, through libusb: --from VENDOR:PRODUCT
+
+--line takes what a board's line takes: loopback, gps, "{gps: {lat: 52.5, lon: 13.4}}", "{tcp: host:port}" …`,
+		Example: `  kobench plug ftdi --line loopback
+  kobench plug cdc-acm --port 4.3 --line "{gps: {lat: 52.52, lon: 13.405}}"
+  kobench plug source-sink --faults "crc=0.01, disconnect@500" --seed 42`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec["device"] = args[0]
+			for name, v := range text {
+				if *v != "" && name != "line" {
+					spec[name] = *v
+				}
+			}
+			if seed != 0 {
+				spec["seed"] = seed
+			}
+			if cmd.Flags().Changed("ports") {
+				spec["ports"] = ports
+			}
+			if line := *text["line"]; line != "" {
+				var v any
+				if err := yaml.Unmarshal([]byte(line), &v); err != nil {
+					return fmt.Errorf("--line %q: %w", line, err)
+				}
+				spec["line"] = v
+			}
+			b, err := yaml.Marshal(spec)
+			if err != nil {
+				return err
+			}
+			c := s.bench("plug")
+			defer c.Close()
+			p, err := c.Plug(b)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s: %s", p.Name, p.Device)
+			for _, n := range p.Nodes {
+				fmt.Fprintf(s.out, ", /dev/%s", n)
+			}
+			fmt.Fprintln(s.out)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	for _, t := range []struct{ name, usage string }{
+		{"port", "where: 2, or 2.1 behind a hub (default: the first free one)"}, {"line", "what is behind a serial port"}, {"serial", "serial number"},
+		{"id", "what an instrument answers to *IDN?"}, {"from", "where replay, usbip and host come from"}, {"speed", "low, full, high or super"},
+		{"faults", "rules such as \"crc=0.01, stall@3, disconnect@500\""},
+	} {
+		v := new(string)
+		text[t.name] = v
+		f.StringVar(v, t.name, "", t.usage)
+	}
+	f.Uint64Var(&seed, "seed", 0, "of the faults' rates")
+	f.IntVar(&ports, "ports", 4, "of a hub")
+	return cmd
+}
+
+func (s streams) unplugCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "unplug PORT…", Short: "Pull USB devices out", Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c := s.bench("unplug")
+			defer c.Close()
+			for _, port := range args {
+				if err := c.Unplug(port); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (s streams) usbipCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "usbip", Short: "Give USB devices to other hosts, and see what they have",
+		Long: `usbip speaks USB/IP 1.1.1 with real kernels. "kobench usbip export" offers devices of the running bench; on the other host,
+"usbip attach -r THIS_HOST -b 1-1" brings one to its own drivers. "kobench plug usbip --from HOST:3240/1-1" is the way back.`}
+	var listen string
+	export := &cobra.Command{
+		Use: "export [PORT…] [--listen ADDR]", Short: "Offer devices of the bench (all but hubs, without a port)",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c := s.bench("usbip")
+			defer c.Close()
+			x, err := c.Export(listen, args)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s: %s\n", x.Address, strings.Join(x.Devices, " "))
+			return nil
+		},
+	}
+	export.Flags().StringVar(&listen, "listen", "", "the TCP address (default "+usbip.DefaultAddress+"; anybody who reaches it can have the devices)")
+	end := &cobra.Command{
+		Use: "end", Short: "Take the devices back", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c := s.bench("usbip")
+			defer c.Close()
+			return c.EndExport()
+		},
+	}
+	list := &cobra.Command{
+		Use: "list HOST[:PORT]", Short: "List what a USB/IP server offers", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+			defer stop()
+			addr := args[0]
+			if !strings.Contains(addr, ":") {
+				addr += usbip.DefaultAddress[strings.LastIndexByte(usbip.DefaultAddress, ':'):]
+			}
+			infos, err := usbip.List(ctx, addr)
+			if err != nil {
+				return err
+			}
+			for _, i := range infos {
+				fmt.Fprintf(s.out, "%-8s %04x:%04x  %s speed\n", i.BusID, i.Device.Vendor, i.Device.Product, i.Speed)
+			}
+			return nil
+		},
+	}
+	cmd.AddCommand(export, end, list)
+	return cmd
+}
