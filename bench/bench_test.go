@@ -78,6 +78,41 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// The report and the limits find the cases by these names; {a,b} stands for a and b.
+func TestNames(t *testing.T) {
+	const sizes = "{1,16,256,4096,65536,1048576}"
+	var got []string
+	for _, c := range bench.Cases() {
+		got = append(got, c.Name)
+	}
+	for _, pattern := range []string{
+		"Dispatch/indirect/read/1", "Dispatch/switch/{4,64,512}/read/1", "Dispatch/table/read/1",
+		"Dispatch/{go,c}/{file/read/1,read/1,file/write/1,write/1,ioctl,poll,lseek,open+close}",
+		"Registration/pair/taken={0,100,400}", "Registration/{region,open}/minors={1,100,10000,1000000}",
+		"Throughput/read/{copy,zero,loopback,c,uart,usb,usbip,pty,host-zero,host-pipe,host-pty}/" + sizes,
+		"Throughput/write/{copy,null,loopback,c,uart,usb,usbip,pty,host-null,host-pipe,host-pty}/" + sizes,
+		"Module/{insmod+rmmod/hello,insmod+rmmod/large,chain/32}/{first,again}", "Module/boot+shutdown", "Module/kernels/10000",
+		"Parallel/{file,files,devices}/readers={1,2,4,8}", "Latency/{wakeup,tty,host-pipe}",
+		"Host/{read/1,write/1,ioctl,poll,lseek,open+close}",
+	} {
+		require.Subset(t, got, expand(pattern), pattern)
+	}
+}
+
+// expand writes the first braces of a pattern out, and so on.
+func expand(pattern string) []string {
+	before, rest, ok := strings.Cut(pattern, "{")
+	if !ok {
+		return []string{pattern}
+	}
+	list, after, _ := strings.Cut(rest, "}")
+	var all []string
+	for _, word := range strings.Split(list, ",") {
+		all = append(all, expand(before+word+after)...)
+	}
+	return all
+}
+
 // What happens at every call of an open file allocates nothing: a thousand calls, less than one allocation each.
 func TestHotPathsAllocateNothing(t *testing.T) {
 	require.NoError(t, flag.Set("test.benchtime", "1000x"))
@@ -97,6 +132,8 @@ func hot(name string) bool {
 	switch part[0] {
 	case "Dispatch":
 		return part[len(part)-1] != "open+close" && name != "Dispatch/go/poll"
+	case "Parallel":
+		return true
 	case "Throughput":
 		return slices.Contains([]string{"copy", "zero", "null", "c", "usb", "host-zero", "host-null"}, part[2])
 	}

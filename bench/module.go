@@ -82,7 +82,12 @@ func insmodRmmod(b *testing.B, images []image, first bool) (err error) {
 	for i := range images { // do not write into the fixtures
 		images[i].bytes = bytes.Clone(images[i].bytes)
 	}
-	if err := insmod(0); err != nil {
+	if first { // any module starts the machine
+		err = t.InitModule(module{name: "start"}.file(), "", 0)
+	} else {
+		err = insmod(0)
+	}
+	if err != nil {
 		return err
 	}
 	for n := 1; b.Loop(); n++ {
