@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/drivers/usb/usbtmc"
 	hw "github.com/kobench/kobench/hw/usb"
 	emulated "github.com/kobench/kobench/hw/usb/usbtmc"
@@ -18,15 +19,22 @@ import (
 type liar struct {
 	*emulated.Device // for its descriptors
 	link             *hw.Link
+	broken           bool                                           // has no bulk OUT endpoint
 	mute             bool                                           // has no interrupt endpoint
 	out              func(b []byte) (answer []byte, err error)      // to a bulk OUT transfer; nil: none
 	control          func(s hw.Setup, data []byte) (n int, e error) // nil: the emulated one's
+	noise            []byte                                         // what the interrupt endpoint gives all the time
+	unended          bool                                           // the next answer of full transfers has no short packet behind it
 	asked            chan struct{}                                  // there was nothing to give
 	queue            [][]byte                                       // transfers for bulk IN
 }
 
 func (l *liar) Descriptors(s hw.Speed) *hw.Descriptors {
 	d := l.Device.Descriptors(s)
+	if l.broken {
+		i := &d.Configs[0].Interfaces[0]
+		i.Endpoints = i.Endpoints[:1]
+	}
 	if l.mute {
 		i := &d.Configs[0].Interfaces[0]
 		i.Endpoints = i.Endpoints[:2]
@@ -49,6 +57,9 @@ func (l *liar) Out(_ uint8, p []byte, _ bool) (int, error) {
 }
 
 func (l *liar) In(ep uint8, p []byte) (int, error) {
+	if ep == 0x83 && l.noise != nil {
+		return copy(p, l.noise), nil
+	}
 	if ep != 0x81 {
 		return l.Device.In(ep, p)
 	}
@@ -60,10 +71,9 @@ func (l *liar) In(ep uint8, p []byte) (int, error) {
 		return 0, hw.NAK
 	}
 	n := copy(p, l.queue[0])
-	if n == len(p) { // the rest, or an empty packet, is for the next transfer
-		l.queue[0] = l.queue[0][n:]
-	} else {
-		l.queue = l.queue[1:]
+	l.queue[0] = l.queue[0][n:]
+	if n < len(p) || l.unended && len(l.queue[0]) == 0 { // otherwise the rest, or an empty packet, is for the next transfer
+		l.queue, l.unended = l.queue[1:], false
 	}
 	return n, nil
 }
@@ -136,12 +146,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte, room uint16) {
 		r := start(t)
 		l := newLiar()
-		l.answers(func(tag byte) []byte {
-			if len(answer) > 1 && answer[1] == 1 {
-				answer[1] = tag
-			}
-			return answer
-		})
+		l.answers(func(byte) []byte { return append([]byte{}, answer...) }) // the first request's tag is 1
 		r.plug(l, hw.HighSpeed)
 		i := r.open()
 		got := i.read(int(room))
@@ -315,4 +320,77 @@ func TestUnplug(t *testing.T) {
 			require.NoError(t, r.k.Init().DeleteModule("usbtmc", kernel.O_NONBLOCK))
 		})
 	}
+}
+
+// An instrument that notifies without end, sense or both takes no more than its share.
+func TestNoise(t *testing.T) {
+	for name, noise := range map[string][]byte{"service requests": {0x81, 0x42}, "no sense": {0, 0}, "half": {0x81}, "status bytes": {0x85, 0x42}, "nothing": {}} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t)
+			l := newLiar()
+			l.noise = noise
+			l.answers(func(tag byte) []byte { return append(header(2, tag, 2), "ok"...) })
+			r.plug(l, hw.HighSpeed)
+			i := r.open()
+			require.Equal(t, "ok", i.read(10))
+			if name == "service requests" {
+				i.do(usbtmc.USBTMC488_IOCTL_WAIT_SRQ, le32(10_000)...)
+				require.Equal(t, []byte{0x42}, i.do(usbtmc.USBTMC_IOCTL_GET_SRQ_STB, 0))
+			}
+			require.NoError(t, i.task.Close(i.fd))
+			require.NoError(t, r.k.Init().DeleteModule("usbtmc", kernel.O_NONBLOCK))
+		})
+	}
+}
+
+// A reset of the device takes it from the driver and gives it back: the call that waits ends at once, the old file is dead, a new one works.
+func TestReset(t *testing.T) {
+	r := start(t)
+	l := newLiar()
+	r.plug(l, hw.HighSpeed)
+	i := r.open()
+	i.do(usbtmc.USBTMC_IOCTL_SET_TIMEOUT, le32(3_600_000)...)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := i.task.Read(i.fd, make([]byte, 10))
+		ended <- err
+	}()
+	<-l.asked
+	h, err := r.k.Init().OpenFile("/dev/bus/usb/001/002", kernel.O_RDWR)
+	require.NoError(t, err)
+	_, err = h.Ioctl(usb.USBDEVFS_RESET, kernel.Arg{})
+	require.NoError(t, err)
+	require.NoError(t, h.Close())
+	require.ErrorIs(t, <-ended, kernel.ENODEV)
+	_, err = i.task.Write(i.fd, []byte("dead"))
+	require.ErrorIs(t, err, kernel.ENODEV)
+	again := i.other()
+	l.answers(func(tag byte) []byte { return append(header(2, tag, 2), "ok"...) })
+	require.Equal(t, "ok", again.read(10))
+}
+
+// Interfaces that are none of the driver's business are left alone; every instrument has its node.
+func TestProbe(t *testing.T) {
+	r := start(t)
+	for range 2 {
+		r.plug(emulated.New(&mirror{}), hw.FullSpeed)
+	}
+	odd := newLiar()
+	odd.broken = true
+	r.plug(odd, hw.HighSpeed)
+	require.Contains(t, r.k.Log.Text(), "usbtmc 1-3:1.0: bulk endpoints not found")
+	mute := newLiar()
+	mute.control = func(hw.Setup, []byte) (int, error) { return 0, hw.Stall }
+	r.plug(mute, hw.HighSpeed)
+	require.Contains(t, r.k.Log.Text(), "usbtmc 1-4:1.0: can't read capabilities")
+	names, err := r.k.Init().ReadDir("/dev")
+	require.NoError(t, err)
+	var nodes []string
+	for _, s := range names {
+		if strings.HasPrefix(s.Name, "usbtmc") {
+			nodes = append(nodes, s.Name)
+		}
+	}
+	require.Equal(t, []string{"usbtmc0", "usbtmc1", "usbtmc2"}, nodes)
+	require.Equal(t, []string{"usb:v*p*d*dc*dsc*dp*icFEisc03ip00in*", "usb:v*p*d*dc*dsc*dp*icFEisc03ip01in*"}, usbtmc.New().Aliases)
 }

@@ -74,10 +74,14 @@ func (f *file) submitOut(u *usb.URB) error { return f.submit(u, &f.outs) }
 // sent is the end of a bulk OUT transfer ([usbtmc] usbtmc_write_bulk_cb).
 func (f *file) sent(u *usb.URB) {
 	f.submitted.Remove(u)
+	err := killed(u.Err)
+	if err != nil && err != kernel.ENOENT && err != kernel.ESHUTDOWN {
+		f.d.iface.Printf(kernel.LevelErr, "usbtmc_write_bulk_cb - nonzero write bulk status received: %d", -int(kernel.ErrnoOf(err)))
+	}
 	f.mu.Lock()
 	f.outSize += uint32(u.Actual)
-	if u.Err != nil && f.outErr == nil {
-		f.outErr = killed(u.Err)
+	if err != nil && f.outErr == nil {
+		f.outErr = err
 	}
 	f.outs = append(f.outs, u)
 	f.mu.Unlock()
@@ -189,8 +193,11 @@ func (f *file) submitIn() error {
 
 // arrived is the end of a bulk IN transfer ([usbtmc] usbtmc_read_bulk_cb).
 func (f *file) arrived(u *usb.URB) {
-	err := killed(u.Err)
 	f.submitted.Remove(u)
+	err := killed(u.Err)
+	if err != nil && err != kernel.ESHUTDOWN && !f.d.dev.Gone() {
+		f.d.iface.Printf(kernel.LevelErr, "usbtmc_read_bulk_cb - nonzero read bulk status received: %d", -int(kernel.ErrnoOf(err)))
+	}
 	f.mu.Lock()
 	if err != nil && f.inErr == nil {
 		f.inErr = err

@@ -10,11 +10,15 @@
 // looked at and the data is what follows the struct in the same buffer; nothing behind the struct is a NULL pointer. A buffer that is
 // too short is EFAULT, an unknown command EBADRQC, both as on Linux.
 //
-// # What is left out
+// # What is left out or differs
 //
 // The sysfs attributes of the interface; suspend and resume; llseek; a close(2) that ends another task's WAIT_SRQ on the same file
 // (flush). A transfer that is waited for is not ended by a signal but by its time-out, which [usbtmc] too does for read(2), write(2) and
 // USBTMC_IOCTL_WRITE, not for USBTMC_IOCTL_READ.
+//
+// A call that waits while the instrument is pulled out gets ENODEV, like all after it; on Linux it is ESHUTDOWN or what the host controller
+// says first. An answer whose header is wrong reads as 0 bytes with a line in the log, and ABORT_BULK_IN names the tag behind that of the
+// last read: both are so on Linux.
 //
 // # Locks
 //
@@ -51,6 +55,9 @@ const (
 	maxInFlight    = 16   // asynchronous transfers of a file in each direction
 	headerSize     = 12
 	maxReads       = 100 // to empty the bulk IN endpoint
+
+	notifyPace  = time.Millisecond
+	notifyBurst = 16
 )
 
 // New builds the module usbtmc.
@@ -80,6 +87,9 @@ type instrument struct {
 	devCaps uint8 // device capabilities [USBTMC] table 37
 	caps    uint8 // those of USB488, as USBTMC488_IOCTL_GET_CAPS tells them
 	gone    atomic.Bool
+
+	notifiedAt time.Time // of notify's completions
+	burst      int       // how many came faster than notifyPace
 
 	io        sync.Mutex
 	tag       uint8 // +checklocks:io  of the next message, never 0
@@ -181,7 +191,7 @@ func unlinked(err error) bool { return err == kernel.ECONNRESET || err == kernel
 
 // status is what an operation returns for a transfer's error: a device that was pulled out is ENODEV.
 func status(err error) error {
-	if unlinked(err) || err == kernel.ESHUTDOWN {
+	if unlinked(err) || err == kernel.ESHUTDOWN || err == kernel.EPERM { // EPERM: it was just being ended
 		return kernel.ENODEV
 	}
 	return err
@@ -221,7 +231,28 @@ func (d *instrument) notified(u *usb.URB) {
 	default:
 		d.iface.Printf(kernel.LevelWarning, "invalid notification: %x", b)
 	}
-	if err := u.Submit(); err != nil && err != kernel.ENODEV && err != kernel.EPERM {
-		d.iface.Printf(kernel.LevelErr, "usb_submit_urb failed: %d", -int(kernel.ErrnoOf(err)))
+	d.listen(time.Now())
+}
+
+// listen asks for the next notification. A real bus asks no more often than the endpoint's interval; an emulated instrument that never stops
+// to notify is slowed down here.
+func (d *instrument) listen(now time.Time) {
+	again := func() {
+		if err := d.notify.Submit(); err != nil && status(err) != kernel.ENODEV {
+			d.dev.Kernel().Log.Printf(kernel.LevelErr, "usbtmc: usb_submit_urb failed: %d", -int(kernel.ErrnoOf(err)))
+		}
 	}
+	if now.Sub(d.notifiedAt) > notifyPace {
+		d.burst = 0
+	}
+	d.notifiedAt = now
+	if d.burst++; d.burst <= notifyBurst {
+		again()
+		return
+	}
+	time.AfterFunc(notifyPace, func() {
+		if !d.gone.Load() {
+			again()
+		}
+	})
 }

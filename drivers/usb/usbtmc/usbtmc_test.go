@@ -21,15 +21,15 @@ const node = "/dev/usbtmc0"
 
 // rig is a kernel with a bus, the core and the driver.
 type rig struct {
-	*testing.T
+	testing.TB
 	k    *kernel.Kernel
 	bus  *hw.Bus
 	core *usb.Core
 }
 
-func start(t *testing.T) *rig {
+func start(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{T: t, k: kerneltest.Boot(t), bus: hw.NewBus(1, 4)}
+	r := &rig{TB: t, k: kerneltest.Boot(t), bus: hw.NewBus(1, 4)}
 	m := usb.New(r.bus)
 	r.core = m.Exports[0].Value.(*usb.Core)
 	for _, m := range []*kernel.Module{m, usbtmc.New()} {
@@ -162,4 +162,23 @@ func TestRemove(t *testing.T) {
 	i.write("*IDN?")
 	require.Equal(t, "KOBENCH,PSU1,0,1.0\n", i.read(100))
 	require.NoError(t, i.task.Close(i.fd))
+}
+
+// A query and its answer, through the system calls, the bus and the instrument.
+func BenchmarkQuery(b *testing.B) {
+	r := start(b)
+	r.plug(emulated.New(&mirror{}), hw.HighSpeed)
+	i := r.open()
+	p := make([]byte, 100)
+	ask := []byte("*IDN?")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := i.task.Write(i.fd, ask); err != nil {
+			b.Fatal(err)
+		}
+		if n, err := i.task.Read(i.fd, p); err != nil || n != 6 {
+			b.Fatal(n, err)
+		}
+	}
+	require.NoError(b, i.task.Close(i.fd))
 }
