@@ -68,7 +68,7 @@ func growth(r *Run) (section, error) {
 			[]string{"Registration/pair/taken="},
 		},
 	}
-	t := table{Caption: "ratio: to the least there", Head: []cell{name("call"), num("there"), num("time"), num("ratio")}}
+	t := table{Caption: "ratio: to the smallest number there", Head: []cell{name("call"), num("there"), num("time"), num("ratio")}}
 	for _, p := range plots {
 		for i := range p.series {
 			line := &p.series[i]

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,11 +23,12 @@ func (r *Run) head() head {
 			h.Facts = append(h.Facts, fact{name, value})
 		}
 	}
-	add("processor", r.Get("cpu"))
+	named := func(name, key string) { add(name, cmp.Or(r.Get(key), "the text has no line "+key+":")) }
+	named("processor", "cpu")
 	add("processors used", r.procs())
 	add("system", strings.Trim(r.Get("goos")+"/"+r.Get("goarch"), "/"))
-	add("commit", h.Commit)
-	add("date", r.Get("date"))
+	named("commit", "commit")
+	named("date", "date")
 	add("time each", r.Get("benchtime"))
 	add("measured", r.measured())
 	shown := []string{"cpu", "goos", "goarch", "commit", "date", "benchtime"}
@@ -65,7 +67,7 @@ func (r *Run) measured() string {
 		often += " to " + fmt.Sprint(most)
 	}
 	text := fmt.Sprintf("%d benchmarks, each %s×", len(r.Results), often)
-	if plottable(ns) {
+	if ns >= 1e8 && ns < 1e18 {
 		text += fmt.Sprintf(", %v in all", time.Duration(ns).Round(100*time.Millisecond))
 	}
 	return text

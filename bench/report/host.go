@@ -8,7 +8,7 @@ func host(r *Run) (section, error) {
 		ID: "host", Title: "Beside the host's kernel",
 		Lead: "The host's time for a call divided by ours, both by descriptor: 10× means that ours takes a tenth of the host's time. The C driver runs as a module, the host's calls are real system calls.",
 	}
-	t := table{Caption: "ratio: the host's time to ours", Head: []cell{name("call"), num("host"), num("Go driver"), num("ratio"), num("C driver"), num("ratio")}}
+	t := table{Caption: "Go and C: the drivers; ratio: the host's time to theirs", Head: []cell{name("call"), num("host"), num("Go"), num("ratio"), num("C"), num("ratio")}}
 	var bars []bar
 	for _, op := range []struct{ label, name string }{
 		{"read", "read/1"}, {"write", "write/1"}, {"ioctl", "ioctl"}, {"poll", "poll"}, {"lseek", "lseek"}, {"open + close", "open+close"},

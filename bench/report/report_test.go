@@ -222,6 +222,7 @@ BenchmarkLatency/tty-2 1 9 ns/op 1500 p50-ns 2500 p99-ns 35000 p99.9-ns
 		"growth":     {"1,000,000", "1.05×", "Registration/pair/taken=…"},
 		"module":     {"68.4 KiB", "31 µs", "Module/boot+shutdown"},
 		"latency":    {"1.50 µs", "2.50 µs", "35 µs", "Latency/wakeup"},
+		"":           {"the text has no line cpu:", "the text has no line commit:", "13 benchmarks, each 1 to 3×"},
 	} {
 		for _, w := range want {
 			require.Contains(t, parts[id].text, w, id)
@@ -296,11 +297,17 @@ func TestWriteFails(t *testing.T) {
 	require.ErrorIs(t, new(report.Run).WriteHTML(io.Discard), report.ErrFormat)
 }
 
-// TestKeepPage leaves the sample's page where REPORT says, to be looked at in a browser.
+// TestKeepPage leaves a page where REPORT says, to be looked at in a browser: of the text in REPORT_TEXT, or of the sample.
 func TestKeepPage(t *testing.T) {
 	to := os.Getenv("REPORT")
 	if to == "" {
 		t.Skip("REPORT=FILE keeps the page")
 	}
-	require.NoError(t, os.WriteFile(to, []byte(page(t, read(t, sampleText(t)))), 0o644))
+	text := sampleText(t)
+	if from := os.Getenv("REPORT_TEXT"); from != "" {
+		other, err := os.ReadFile(from)
+		require.NoError(t, err)
+		text = string(other)
+	}
+	require.NoError(t, os.WriteFile(to, []byte(page(t, read(t, text))), 0o644))
 }

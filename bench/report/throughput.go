@@ -90,7 +90,7 @@ func (r *Run) carried(direction string) (all []series, absent []string) {
 func throughput(r *Run) (section, error) {
 	s := section{
 		ID: "throughput", Title: "Throughput over size",
-		Lead: "Bytes a second through each path against the bytes of one call, both on log scales. Dashed lines are the host's own devices, in the colour of ours that they stand beside. A write to /dev/null touches no byte, so its rate is only that of the call.",
+		Lead: "Bytes a second through each path against the bytes of one call, both on log scales. Dashed lines are the host's own devices, in the colour of ours that they stand beside. What discards a write, as /dev/null does, touches no byte: its rate is only that of the call.",
 	}
 	for _, direction := range []string{"read", "write"} {
 		all, absent := r.carried(direction)
