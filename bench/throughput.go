@@ -53,7 +53,9 @@ func (p path) measure(b *testing.B, size int, reading bool) (err error) {
 	defer closing(&err, e.close)
 	switch {
 	case e.far != nil:
-		return e.stream(b, size, reading)
+		err := e.stream(size, b.N*size, reading, b.ResetTimer)
+		b.StopTimer()
+		return err
 	case reading:
 		return readAlone(b, e.near, make([]byte, size))
 	}
@@ -78,24 +80,23 @@ func writeAlone(b *testing.B, w io.Writer, p []byte) error {
 	return nil
 }
 
-// stream moves b.N times size bytes from one end to the other and waits until all have arrived.
-func (e *ends) stream(b *testing.B, size int, reading bool) error {
+// stream moves total bytes from one end to the other and waits until all have arrived. The near end is the reader or the writer, size bytes
+// at a time. begin is called before the first byte.
+func (e *ends) stream(size, total int, reading bool, begin func()) error {
 	from, to, write, read := io.Writer(e.near), io.Reader(e.far), size, blockSize
 	if reading {
 		from, to, write, read = e.far, e.near, blockSize, size
 	}
-	out, in, total := make([]byte, write), make([]byte, read), b.N*size
+	out, in := make([]byte, write), make([]byte, read)
 	done := make(chan error, 2)
-	b.ResetTimer()
+	begin()
 	go func() { done <- send(from, out, total) }()
 	go func() { done <- receive(to, in, total, reading) }()
 	err := <-done
 	if err != nil {
 		_ = e.close() // the other side would wait for ever
 	}
-	err = errors.Join(err, <-done)
-	b.StopTimer()
-	return err
+	return errors.Join(err, <-done)
 }
 
 // send writes total bytes, p at a time.
