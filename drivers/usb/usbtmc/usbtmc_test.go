@@ -147,6 +147,17 @@ func TestLongMessages(t *testing.T) {
 	}
 }
 
+// Tags are 1 to 255 and begin again.
+func TestManyQueries(t *testing.T) {
+	r := start(t)
+	r.plug(emulated.New(&mirror{}), hw.HighSpeed)
+	i := r.open()
+	for n := range 300 {
+		i.write(strconv.Itoa(n))
+		require.Equal(t, strconv.Itoa(n)+"\n", i.read(10))
+	}
+}
+
 // The module is held by the open file, and can be removed after it.
 func TestRemove(t *testing.T) {
 	r := start(t)
