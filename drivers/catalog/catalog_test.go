@@ -19,6 +19,12 @@ func TestLifeOfEveryDriver(t *testing.T) {
 				return len(list)
 			}
 			require.Equal(t, name, build().Name)
+			for _, needed := range map[string][]string{
+				"usbserial": {"usbcore"}, "ftdi_sio": {"usbcore", "usbserial"}, "cdc_acm": {"usbcore"}, "usbtmc": {"usbcore"}, "usbtest": {"usbcore"}, "usb_skeleton": {"usbcore"},
+			}[name] {
+				require.NoError(t, k.Init().LoadByName(needed, ""))
+				defer func() { require.NoError(t, k.Init().DeleteModule(needed, 0)) }()
+			}
 			before := devices()
 			for range 2 {
 				require.NoError(t, k.Init().LoadByName(name, ""))

@@ -49,7 +49,7 @@ func script(t *testing.T, name, port string) string {
 
 // TestOracleAttach: the real vhci_hcd and the real drivers take our devices for real ones.
 func TestOracleAttach(t *testing.T) {
-	needUSB(t)
+	oracle.Need(t)
 	r := serve(t)
 	for _, p := range r.far {
 		p.SetAuto(true)
@@ -81,12 +81,12 @@ func TestOracleAttach(t *testing.T) {
 			cases++
 		}
 	}
-	require.Equal(t, 30, cases)
+	require.Equal(t, 31, cases)
 }
 
 // TestOracleImport: our client drives a real gadget that a real usbipd exports.
 func TestOracleImport(t *testing.T) {
-	needUSB(t)
+	oracle.Need(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a free port for the guest's
 	require.NoError(t, err)
 	addr := l.Addr().String()
@@ -151,14 +151,4 @@ func TestOracleImport(t *testing.T) {
 	<-d.Gone()
 	require.NoError(t, d.Err())
 	stop()
-}
-
-// needUSB skips the tests against a real vhci_hcd unless they are asked for: in two runs of six one of them did not come to its end, for a
-// cause that is not known yet (whether it is our server's or the guest's), and CI must not depend on that.
-func needUSB(t *testing.T) {
-	t.Helper()
-	oracle.Need(t)
-	if os.Getenv("KOBENCH_ORACLE_USB") == "" {
-		t.Skip("set KOBENCH_ORACLE_USB=1 to run it: it hangs now and then, see needUSB")
-	}
 }

@@ -262,6 +262,49 @@ func TestHostile(t *testing.T) {
 	})
 }
 
+// TestEarlyUnlink: vhci_hcd sends an unlink before its transfer now and then. The transfer ends by it, and by nothing else.
+func TestEarlyUnlink(t *testing.T) {
+	r := serve(t)
+	be := binary.BigEndian
+	c, err := net.Dial("tcp", r.addr)
+	require.NoError(t, err)
+	defer c.Close()
+	request := append(be.AppendUint32(be.AppendUint32(nil, 0x01118003), 0), make([]byte, 32)...)
+	copy(request[8:], "1-5")
+	_, err = c.Write(request)
+	require.NoError(t, err)
+	_, err = io.ReadFull(c, make([]byte, 8+312))
+	require.NoError(t, err)
+	message := func(command, seq, ep uint32, rest ...uint32) []byte {
+		b := make([]byte, 48)
+		for i, v := range []uint32{command, seq, 0, 0, ep} {
+			be.PutUint32(b[4*i:], v)
+		}
+		for i, v := range rest {
+			be.PutUint32(b[20+4*i:], v)
+		}
+		return b
+	}
+	configuration := message(1, 1, 0)
+	copy(configuration[40:], []byte{0, usb.SetConfiguration, 3, 0, 0, 0, 0, 0})
+	for _, b := range [][]byte{
+		configuration,
+		message(2, 3, 2, 2), // the unlink of 2
+		append(message(1, 2, 2, 0, 4), 0, 0, 0, 0),             // 2 itself
+		append(message(1, 4, 2, 0, 8), 0, 0, 0, 0, 0, 0, 0, 0), // and one that is not unlinked
+	} {
+		_, err = c.Write(b)
+		require.NoError(t, err)
+	}
+	status := func(n int32) uint32 { return uint32(n) }
+	for _, want := range [][3]uint32{{3, 1, 0}, {4, 3, status(-int32(usb.ECONNRESET))}, {3, 4, 0}} {
+		b := make([]byte, 48)
+		_, err = io.ReadFull(c, b)
+		require.NoError(t, err)
+		require.Equal(t, want, [3]uint32{be.Uint32(b), be.Uint32(b[4:]), be.Uint32(b[20:])})
+	}
+}
+
 // TestUsbipList reads our list with the tool that Debian ships.
 func TestUsbipList(t *testing.T) {
 	tool, err := exec.LookPath("usbip")
