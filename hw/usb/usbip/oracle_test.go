@@ -2,7 +2,6 @@ package usbip_test
 
 import (
 	"context"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -26,14 +25,15 @@ const guest = "../../../fixtures/oracle/"
 func boot(t *testing.T, script string, env []string, args ...string) string {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "root"), 0o755))
-	build := exec.Command("gcc", "-O2", "-static", "-o", filepath.Join(dir, "root", "testusb"), guest+"usb/testusb.c")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	for _, name := range []string{"testusb", "lines"} {
+		out, err := exec.Command("gcc", "-O2", "-static", "-o", filepath.Join(dir, "root", name), guest+"usb/"+name+".c").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 	file := filepath.Join(t.TempDir(), "cmd.sh")
 	require.NoError(t, os.WriteFile(file, []byte(script), 0o644))
 	cmd := exec.Command(guest+"run", append([]string{"-t", "180", "-n", "-o", dir}, append(args, "-f", file)...)...)
 	cmd.Env = append(os.Environ(), env...)
-	out, err = cmd.CombinedOutput()
+	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Errorf("the guest: %v", err)
@@ -54,8 +54,7 @@ func TestOracleAttach(t *testing.T) {
 	for _, p := range r.far {
 		p.SetAuto(true)
 		require.NoError(t, p.SetSignals(serial.DTEOutputs, serial.DTEOutputs))
-		go io.Copy(p, p)
-		t.Cleanup(func() { p.Close() })
+		t.Cleanup(mirror(p, func() { require.NoError(t, r.bus.Unplug("2")) }))
 	}
 	_, port, _ := net.SplitHostPort(r.addr)
 	out := boot(t, script(t, "attach.sh", port), nil)
@@ -63,7 +62,8 @@ func TestOracleAttach(t *testing.T) {
 		"/dev/ttyUSB0\n", "/dev/ttyACM0\n", "/dev/usbtmc0\n", "Boot Keyboard",
 		"echo: through /dev/ttyUSB0 at 115200", "echo: through /dev/ttyUSB0 at 9600", "echo: through /dev/ttyACM0 at 115200", "big: 20000",
 		"KOBENCH,PSU1,0,1.0", "5.0000", "FTDI USB Serial Device converter now attached to ttyUSB0", "Detected FT232R",
-		"ttyACM0: USB ACM device", "# end",
+		"ttyACM0: USB ACM device", "# end", "lines /dev/ttyUSB0: ok", "lines /dev/ttyACM0: ok",
+		"/dev/ttyUSB0 is gone", "/dev/ttyACM0 is gone", "reader of /dev/ttyUSB0 ends", "reader of /dev/ttyACM0 ends",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q", want)
@@ -82,6 +82,53 @@ func TestOracleAttach(t *testing.T) {
 		}
 	}
 	require.Equal(t, 31, cases)
+}
+
+// mirror sends back what comes to a line's end: characters, breaks, and RTS and DTR, which the other end sees as CTS and DSR. The word UNPLUG
+// is for unplug.
+func mirror(p *serial.Port, unplug func()) (stop func()) {
+	ctx, cancel := context.WithCancel(bg)
+	var all sync.WaitGroup
+	all.Go(func() {
+		buf := make([]byte, 4096)
+		for {
+			n, flags, err := p.Receive(buf)
+			switch {
+			case err != nil:
+				return
+			case flags&serial.Break != 0:
+				p.SetBreak(true)
+				time.Sleep(20 * time.Millisecond)
+				p.SetBreak(false)
+			case strings.HasPrefix(string(buf[:n]), "UNPLUG"):
+				unplug()
+			default:
+				p.Write(buf[:n])
+			}
+		}
+	})
+	all.Go(func() {
+		for ctx.Err() == nil {
+			time.Sleep(2 * time.Millisecond)
+			in, err := p.Signals()
+			if err != nil {
+				return
+			}
+			var out serial.Signals
+			if in&serial.CTS != 0 {
+				out |= serial.RTS
+			}
+			if in&serial.DSR != 0 {
+				out |= serial.DTR
+			}
+			p.SetSignals(serial.DTEOutputs, out)
+		}
+	})
+	return func() {
+		cancel()
+		p.Close()
+		all.Wait()
+	}
 }
 
 // TestOracleImport: our client drives a real gadget that a real usbipd exports.
