@@ -17,6 +17,7 @@ import (
 //
 //	wakeup     from a write into a loop-back device to the return of the read that slept for it, in another task
 //	host-pipe  the same through a pipe of the host
+//	hotplug    from a USB adapter plugged in to its terminal in /dev, with its drivers loaded on the way
 //	tty        from a write to a terminal to the return of the read of the same byte, through driver, UART and line and back
 //
 // ns/op is the mean of what was measured.
@@ -24,6 +25,7 @@ func latency() []Case {
 	return []Case{
 		{"Latency/wakeup", wakeup},
 		{"Latency/tty", roundTrips},
+		{"Latency/hotplug", hotplug},
 		{"Latency/host-pipe", hostPipe},
 	}
 }

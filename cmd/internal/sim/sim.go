@@ -81,7 +81,7 @@ func Start(o Options) (*Sim, error) {
 // Errors: what modprobe printed.
 func (s *Sim) Modprobe(name, params string) error {
 	var said safeBuffer
-	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: Local{s.Kernel.Init()}, Root: s.Root, Release: kernel.Release}
+	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: kmod.Local{Task: s.Kernel.Init()}, Root: s.Root, Release: kernel.Release}
 	args := []string{name}
 	if params != "" {
 		args = append(args, params)

@@ -1,20 +1,17 @@
-package sim
+package kmod
 
 import (
 	"bytes"
 	"errors"
 	"io"
-	"strings"
-	"sync"
 
 	"github.com/kobench/kobench/kernel"
-	"github.com/kobench/kobench/kernel/kmod"
 )
 
 // Local is a kernel of this program as the module tools see one. Each call is made by a task of its own, in the name of Task's user.
 type Local struct{ Task *kernel.Task }
 
-var _ kmod.System = Local{}
+var _ System = Local{}
 
 func (l Local) task() *kernel.Task {
 	return l.Task.Kernel().NewTask(kernel.WithCred(l.Task.Cred()), kernel.WithComm(l.Task.Comm()))
@@ -72,22 +69,4 @@ func ReadFile(t *kernel.Task, path string) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// safeBuffer collects what a tool prints.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.TrimSpace(s.b.String())
 }
