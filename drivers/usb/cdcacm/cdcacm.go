@@ -87,6 +87,7 @@ type modem struct {
 	notify  *usb.URB
 
 	coding [7]byte // set last, belongs to the port's queue
+	many   uint    // notifications, belongs to the URB
 }
 
 func probe(i *usb.Interface, lines *tty.Driver) error {
@@ -225,8 +226,15 @@ func (m *modem) notified(u *usb.URB) {
 	if len(b) >= 10 && b[1] == serialState && binary.LittleEndian.Uint16(b[6:]) == 2 {
 		m.state(binary.LittleEndian.Uint16(b[8:]))
 	}
+	if m.many++; m.many%burst == 0 { // a device that never stops must not have the processor for itself
+		time.AfterFunc(10*time.Millisecond, func() { _ = u.Submit() })
+		return
+	}
 	_ = u.Submit()
 }
+
+// burst is how many notifications are taken in without a rest.
+const burst = 64
 
 func (m *modem) state(v uint16) {
 	var bits uint32 = tty.TIOCM_CTS

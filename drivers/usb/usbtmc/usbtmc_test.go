@@ -133,7 +133,7 @@ func (m *mirror) Execute(line string) string { m.got = append(m.got, line); retu
 
 // Messages of many packets and transfers, both ways, with every alignment.
 func TestLongMessages(t *testing.T) {
-	for _, size := range []int{1, 2, 3, 4, 5, 499, 500, 501, 3000, 4082, 4084, 5000, 9000, 70_001} {
+	for _, size := range []int{1, 2, 3, 4, 5, 499, 500, 501, 3000, 4082, 4083, 4084, 5000, 9000, 70_001} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
 			r := start(t)
 			m := &mirror{}

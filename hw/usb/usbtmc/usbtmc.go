@@ -23,6 +23,7 @@ const (
 	bulkIn, bulkOut, notifyEP = 0x81, 0x02, 0x83
 	headerSize                = 12
 	maxMessage                = 1 << 20
+	maxNotify                 = 16 // interrupt messages that nobody has fetched
 )
 
 // Message identifiers [USBTMC] table 2, [USB488] table 2.
@@ -60,12 +61,13 @@ type Device struct {
 	link   *usb.Link
 	packet int
 
-	out     []byte // a bulk-OUT message being received, header first
-	message []byte // program message so far, until EOM
-	answer  []byte // what the instrument said and nobody has read
-	pending []byte // bulk-IN packets of the request being answered
-	tag     byte   // of that
-	srq     []byte // interrupt message
+	out     []byte   // a bulk-OUT message being received, header first
+	message []byte   // program message so far, until EOM
+	answer  []byte   // what the instrument said and nobody has read
+	pending []byte   // bulk-IN packets of the request being answered
+	tag     byte     // of that
+	empty   bool     // the answer's last packet was full: an empty one ends the transfer
+	srq     [][]byte // interrupt messages, oldest first
 	remote  bool
 }
 
@@ -114,7 +116,9 @@ func (d *Device) Configured(uint8) { d.clear() }
 // AltSetting implements [usb.Configurer].
 func (d *Device) AltSetting(uint8, uint8) {}
 
-func (d *Device) clear() { d.out, d.message, d.answer, d.pending, d.srq = nil, nil, nil, nil, nil }
+func (d *Device) clear() {
+	d.out, d.message, d.answer, d.pending, d.srq, d.empty = nil, nil, nil, nil, nil, false
+}
 
 // Out implements [usb.Function]: one transfer is one message [USBTMC] 3.2.
 func (d *Device) Out(_ uint8, p []byte, end bool) (int, error) {
@@ -179,7 +183,7 @@ func (d *Device) execute() {
 
 // request prepares a DEV_DEP_MSG_IN of at most n bytes [USBTMC] 3.3.1.1; without an answer it waits for one.
 func (d *Device) request(tag byte, n int, useTerm bool, term byte) {
-	d.tag = tag
+	d.tag, d.empty = tag, false
 	n = min(n, len(d.answer))
 	attributes := byte(0)
 	if useTerm {
@@ -207,22 +211,40 @@ func (d *Device) request(tag byte, n int, useTerm bool, term byte) {
 	d.link.Wake(bulkIn)
 }
 
-// In implements [usb.Function].
+// In implements [usb.Function]. An answer ends with a short packet, an empty one if need be [USBTMC] 3.3.
 func (d *Device) In(ep uint8, p []byte) (int, error) {
-	src := &d.pending
 	if ep == notifyEP {
-		src = &d.srq
+		if len(d.srq) == 0 {
+			return 0, usb.NAK
+		}
+		n := copy(p, d.srq[0])
+		d.srq = d.srq[1:]
+		return n, nil
 	}
-	if len(*src) == 0 {
+	if d.empty {
+		d.empty = false
+		return 0, nil
+	}
+	if len(d.pending) == 0 {
 		return 0, usb.NAK
 	}
-	n := copy(p, *src)
-	if n == len(p) && n%d.packet != 0 && n < len(*src) && ep == bulkIn {
-		*src = nil
+	n := copy(p, d.pending)
+	if n == len(p) && n%d.packet != 0 && n < len(d.pending) {
+		d.pending = nil
 		return 0, usb.EOVERFLOW
 	}
-	*src = (*src)[n:]
+	d.pending = d.pending[n:]
+	d.empty = len(d.pending) == 0 && n == len(p) && n%d.packet == 0
 	return n, nil
+}
+
+// notify queues an interrupt message. A host that does not listen loses the oldest ones.
+func (d *Device) notify(b ...byte) {
+	if len(d.srq) >= maxNotify {
+		d.srq = d.srq[1:]
+	}
+	d.srq = append(d.srq, b)
+	d.link.Wake(notifyEP)
 }
 
 // Control implements [usb.Function].
@@ -244,7 +266,7 @@ func (d *Device) Control(s usb.Setup, data []byte) (int, error) {
 		busy := len(d.out) > 0
 		if s.Request == initiateAbortBulkIn {
 			busy = d.tag == byte(s.Value)
-			d.pending = nil
+			d.pending, d.empty = nil, false
 		}
 		d.out = d.out[:0]
 		if !busy {
@@ -257,8 +279,7 @@ func (d *Device) Control(s usb.Setup, data []byte) (int, error) {
 		return answer(statusSuccess)
 	case readStatusByte: // with an interrupt endpoint the byte comes there [USB488] 4.3.1.2
 		stb := d.statusByte()
-		d.srq = []byte{0x80 | byte(s.Value), stb}
-		d.link.Wake(notifyEP)
+		d.notify(0x80|byte(s.Value), stb)
 		return answer(statusSuccess, byte(s.Value), 0)
 	case renControl:
 		d.remote = s.Value != 0
@@ -281,6 +302,5 @@ func (d *Device) statusByte() byte {
 
 // ServiceRequest raises SRQ with this status byte. It may be called from the instrument, within Execute.
 func (d *Device) ServiceRequest(stb byte) {
-	d.srq = []byte{0x81, stb | 0x40}
-	d.link.Wake(notifyEP)
+	d.notify(0x81, stb|0x40)
 }
