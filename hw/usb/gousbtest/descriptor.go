@@ -222,13 +222,8 @@ func (d *DeviceDesc) describeEndpoint(e *usb.Endpoint) EndpointDesc {
 	if e.Type() == usb.Isochronous {
 		r.MaxPacketSize = e.PacketSize() * (int(e.MaxPacket>>11&3) + 1)
 		r.IsoSyncType = IsoSyncType(e.Attributes & 0x0c)
-		switch e.Attributes >> 4 & 3 {
-		case 0:
+		if e.Attributes&0x30 == 0 { // gousb 1.1.3 does not recognize the others
 			r.UsageType = IsoUsageTypeData
-		case 1:
-			r.UsageType = IsoUsageTypeFeedback
-		case 2:
-			r.UsageType = IsoUsageTypeImplicit
 		}
 	}
 	const microframe = 125 * time.Microsecond

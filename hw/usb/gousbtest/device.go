@@ -41,7 +41,7 @@ func (d *Device) after(format string, args ...any) error {
 
 // Reset resets the port. The device is then configured as before, with every interface in its setting 0.
 //
-// Errors: a Config is open; ErrorNotFound if the device has gone.
+// Errors: a Config is open; ErrorNoDevice; ErrorOther.
 func (d *Device) Reset() error {
 	if err := d.after("Reset()"); err != nil {
 		return err
@@ -60,13 +60,7 @@ func (d *Device) Reset() error {
 	if err == nil && value != 0 {
 		err = d.node.configure(ctx, uint8(value))
 	}
-	switch usb.ErrnoOf(err) {
-	case 0:
-		return nil
-	case usb.ENODEV, usb.ESHUTDOWN:
-		return ErrorNotFound
-	}
-	return ErrorOther
+	return otherwise(err)
 }
 
 // ActiveConfigNum is the number of the configuration in use.
