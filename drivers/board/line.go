@@ -171,9 +171,9 @@ func (c *checker) line(tty string, n ast.Node) (Line, error) {
 		if len(v.Values) != 1 {
 			return nil, c.errorf(n, "%s: a line has one end: give one of %s", tty, lineKinds)
 		}
-		kind, options = v.Values[0].Key.String(), v.Values[0].Value
+		kind, options = v.Values[0].Key.GetToken().Value, v.Values[0].Value
 	case *ast.MappingValueNode:
-		kind, options = v.Key.String(), v.Value
+		kind, options = v.Key.GetToken().Value, v.Value
 	case *ast.NullNode:
 		return Open{}, nil
 	default:

@@ -1,0 +1,45 @@
+package usbip_test
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestFlood: 10,000 connections that say nothing, or half of something, more at a time than the server takes. It refuses what is too much, forgets
+// who has gone, and serves the next one that asks.
+func TestFlood(t *testing.T) {
+	r := serve(t)
+	const batch = 400
+	for n := 0; n < 10_000; n += batch {
+		open := make([]net.Conn, 0, batch)
+		for i := range batch {
+			c, err := net.Dial("tcp", r.addr)
+			require.NoError(t, err)
+			if i%3 == 0 {
+				_, _ = c.Write([]byte{0x01, 0x11, 0x80}) // part of an operation's header
+			}
+			open = append(open, c)
+		}
+		for _, c := range open {
+			if n%(2*batch) == 0 {
+				require.NoError(t, c.(*net.TCPConn).SetLinger(0)) // ends with a reset
+			}
+			c.Close()
+		}
+	}
+	require.Eventually(t, func() bool { // its list of connections empties
+		c, err := net.DialTimeout("tcp", r.addr, time.Second)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		_, _ = c.Write([]byte{0x01, 0x11, 0x80, 0x05, 0, 0, 0, 0})
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		n, _ := c.Read(make([]byte, 8))
+		return n == 8
+	}, 20*time.Second, 10*time.Millisecond)
+	r.alive(t)
+}
