@@ -12,7 +12,7 @@ import (
 // who has gone, and serves the next one that asks.
 func TestFlood(t *testing.T) {
 	r := serve(t)
-	const batch = 400
+	const batch = 300 // and as many ends on each side: below a limit of 1024 files
 	for n := 0; n < 10_000; n += batch {
 		open := make([]net.Conn, 0, batch)
 		for i := range batch {
