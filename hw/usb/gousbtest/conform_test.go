@@ -303,7 +303,8 @@ func (c *conformer) unplug() {
 	c.say("product: %v", err)
 	_, _, err = c.dev.DefaultInterface()
 	c.say("default interface: %v", err)
-	c.say("reset: %v", c.dev.Reset())
+	err = c.dev.Reset() // NotFound until libusb has been told by udev
+	c.say("reset: %v", errors.Is(err, gousb.ErrorNoDevice) || errors.Is(err, gousb.ErrorNotFound))
 }
 
 func (c *conformer) closed(ctx *gousb.Context) {

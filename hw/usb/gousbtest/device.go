@@ -41,7 +41,7 @@ func (d *Device) after(format string, args ...any) error {
 
 // Reset resets the port. The device is then configured as before, with every interface in its setting 0.
 //
-// Errors: a Config is open; ErrorNoDevice; ErrorOther.
+// Errors: a Config is open; ErrorNoDevice, for which libusb says ErrorNotFound until it has noticed; ErrorOther.
 func (d *Device) Reset() error {
 	if err := d.after("Reset()"); err != nil {
 		return err
