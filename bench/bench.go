@@ -8,6 +8,7 @@
 //	Module        insmod and rmmod, kernels
 //	Parallel      several readers
 //	Latency       percentiles
+//	USB           transfers on the bus and over USB/IP
 //	Host          the same calls of the kernel that the program runs on
 //
 // The same cases run under `go test -bench` and from the installed program.
@@ -39,7 +40,7 @@ var ErrSkip = errors.New("not possible on this host")
 
 // Cases are all benchmarks, in the order of the report.
 func Cases() []Case {
-	all := slices.Concat(dispatch(), registration(), throughput(), modules(), parallel(), latency(), host())
+	all := slices.Concat(dispatch(), registration(), throughput(), modules(), parallel(), latency(), usbTransfers(), host())
 	for i := range all {
 		run := all[i].Run
 		all[i].Run = func(b *testing.B) error {

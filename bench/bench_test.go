@@ -29,6 +29,7 @@ func BenchmarkThroughput(b *testing.B)   { topic(b, "Throughput") }
 func BenchmarkModule(b *testing.B)       { topic(b, "Module") }
 func BenchmarkParallel(b *testing.B)     { topic(b, "Parallel") }
 func BenchmarkLatency(b *testing.B)      { topic(b, "Latency") }
+func BenchmarkUSB(b *testing.B)          { topic(b, "USB") }
 func BenchmarkHost(b *testing.B)         { topic(b, "Host") }
 
 // topic is the tree of a topic's cases.
@@ -71,7 +72,7 @@ func TestCases(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			require.False(t, seen[c.Name], "a second case of this name")
 			seen[c.Name] = true
-			require.Regexp(t, `^(Dispatch|Registration|Throughput|Module|Parallel|Latency|Host)/[^ ]+$`, c.Name)
+			require.Regexp(t, `^(Dispatch|Registration|Throughput|Module|Parallel|Latency|USB|Host)/[^ ]+$`, c.Name)
 			r := measure(t, c)
 			require.Equal(t, 1, r.N)
 		})
@@ -92,7 +93,7 @@ func TestNames(t *testing.T) {
 		"Throughput/read/{copy,zero,loopback,c,uart,usb,usbip,pty,host-zero,host-pipe,host-pty}/" + sizes,
 		"Throughput/write/{copy,null,loopback,c,uart,usb,usbip,pty,host-null,host-pipe,host-pty}/" + sizes,
 		"Module/{insmod+rmmod/hello,insmod+rmmod/large,chain/32}/{first,again}", "Module/boot+shutdown", "Module/kernels/10000",
-		"Parallel/{file,files,devices}/readers={1,2,4,8}", "Latency/{wakeup,tty,host-pipe}",
+		"Parallel/{file,files,devices}/readers={1,2,4,8}", "Latency/{wakeup,tty,hotplug,host-pipe}", "USB/{bus,usbip}/{control,bulk/1,bulk/65536}", "USB/tcp/echo/{1,65536}",
 		"Host/{read/1,write/1,ioctl,poll,lseek,open+close}",
 	} {
 		require.Subset(t, got, expand(pattern), pattern)
