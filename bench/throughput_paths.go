@@ -167,13 +167,26 @@ func openUSB() (*ends, error) {
 
 // openUSBIP is the same device over TCP.
 func openUSBIP() (*ends, error) {
-	bus, slot, err := plugged()
+	d, leave, err := importedDevice()
 	if err != nil {
 		return nil, err
 	}
+	pipes, err := openBulk(d)
+	if err != nil {
+		return nil, errors.Join(err, leave())
+	}
+	return &ends{near: pipes, close: leave}, nil
+}
+
+// importedDevice is a source and sink that a USB/IP server of this process exports, imported again.
+func importedDevice() (usb.Device, func() error, error) {
+	bus, slot, err := plugged()
+	if err != nil {
+		return nil, nil, err
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bench: %w: listen on loopback: %w", ErrSkip, err), bus.Unplug(slot.Path()))
+		return nil, nil, errors.Join(fmt.Errorf("bench: %w: listen on loopback: %w", ErrSkip, err), bus.Unplug(slot.Path()))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -184,16 +197,11 @@ func openUSBIP() (*ends, error) {
 	}
 	d, err := usbip.Import(ctx, l.Addr().String(), slot.Name())
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, nil, errors.Join(err, stop())
 	}
-	leave := func() error {
+	return d, func() error {
 		d.Unplug()
 		<-d.Gone()
 		return stop()
-	}
-	pipes, err := openBulk(d)
-	if err != nil {
-		return nil, errors.Join(err, leave())
-	}
-	return &ends{near: pipes, close: leave}, nil
+	}, nil
 }
