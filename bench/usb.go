@@ -15,8 +15,8 @@ import (
 // takes there and back for as many bytes.
 //
 //	USB/{bus,usbip}/control       GET_STATUS, two bytes in
-//	USB/{bus,usbip}/bulk/SIZE     an OUT transfer
-//	USB/tcp/echo/SIZE             SIZE bytes to an echo, and one byte back: what an OUT transfer takes at least
+//	USB/{bus,usbip}/bulk/SIZE     an IN transfer, whose bytes the device writes
+//	USB/tcp/echo/SIZE             a byte there, and SIZE bytes back: what an IN transfer takes at least
 func usbTransfers() []Case {
 	var all []Case
 	for _, path := range []struct {
@@ -35,7 +35,7 @@ func usbTransfers() []Case {
 		}
 		with("control", getStatus)
 		for _, size := range []int{1, 65536} {
-			with(fmt.Sprintf("bulk/%d", size), func(b *testing.B, d usb.Device) error { return bulkOut(b, d, size) })
+			with(fmt.Sprintf("bulk/%d", size), func(b *testing.B, d usb.Device) error { return bulkIn(b, d, size) })
 		}
 	}
 	for _, size := range []int{1, 65536} {
@@ -62,7 +62,7 @@ func getStatus(b *testing.B, d usb.Device) error {
 	return nil
 }
 
-func bulkOut(b *testing.B, d usb.Device, size int) error {
+func bulkIn(b *testing.B, d usb.Device, size int) error {
 	pipes, err := openBulk(d)
 	if err != nil {
 		return err
@@ -70,14 +70,14 @@ func bulkOut(b *testing.B, d usb.Device, size int) error {
 	p := make([]byte, size)
 	b.SetBytes(int64(size))
 	for b.Loop() {
-		if _, err := pipes.Write(p); err != nil {
+		if _, err := pipes.Read(p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tcpEcho sends size bytes and waits for one.
+// tcpEcho sends a byte and waits for size bytes.
 func tcpEcho(b *testing.B, size int) (err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,11 +93,11 @@ func tcpEcho(b *testing.B, size int) (err error) {
 		defer c.Close()
 		p := make([]byte, size)
 		for {
-			if _, err := io.ReadFull(c, p); err != nil {
+			if _, err := io.ReadFull(c, p[:1]); err != nil {
 				done <- nil
 				return
 			}
-			if _, err := c.Write(p[:1]); err != nil {
+			if _, err := c.Write(p); err != nil {
 				done <- err
 				return
 			}
@@ -111,10 +111,10 @@ func tcpEcho(b *testing.B, size int) (err error) {
 	p, one := make([]byte, size), make([]byte, 1)
 	b.SetBytes(int64(size))
 	for b.Loop() {
-		if _, err := c.Write(p); err != nil {
+		if _, err := c.Write(one); err != nil {
 			return err
 		}
-		if _, err := io.ReadFull(c, one); err != nil {
+		if _, err := io.ReadFull(c, p); err != nil {
 			return err
 		}
 	}
