@@ -136,13 +136,14 @@ func (s *Stream) received(u *URB) {
 	if u.Actual > 0 && running {
 		more = s.cfg.Receive(u.Data[:u.Actual])
 	}
+	err := u.Err
 	s.mu.Lock()
-	s.idle = append(s.idle, u)
+	s.idle = append(s.idle, u) // from here on it may be submitted by somebody else
 	if !more {
 		s.paused = true
 	}
 	s.mu.Unlock()
-	switch u.Err {
+	switch err {
 	case nil:
 	case kernel.ENODEV, kernel.ESHUTDOWN:
 		return
@@ -204,6 +205,7 @@ func (s *Stream) Send() {
 }
 
 func (s *Stream) finish(u *URB, err error) {
+	lost := len(u.Data) - u.Actual
 	s.mu.Lock()
 	s.flying -= len(u.Data)
 	s.out = append(s.out, u)
@@ -217,7 +219,7 @@ func (s *Stream) finish(u *URB, err error) {
 		return
 	}
 	if first {
-		s.i.Printf(kernel.LevelErr, "%d bytes were not sent: error %d", len(u.Data)-u.Actual, -int(kernel.ErrnoOf(err)))
+		s.i.Printf(kernel.LevelErr, "%d bytes were not sent: error %d", lost, -int(kernel.ErrnoOf(err)))
 	}
 	if kernel.ErrnoOf(err) == kernel.EPIPE {
 		go func() { _ = s.i.dev.ClearHalt(s.cfg.Out) }()
