@@ -24,7 +24,7 @@ func edges() map[string][]string {
 	return map[string][]string{
 		"github.com/tetratelabs/wazero":  {"kernel/ko"},
 		"github.com/tarm/serial":         {"hw/serial/host", "cmd/internal/doors"},
-		"github.com/google/gousb":        {"hw/usb/host"},
+		"github.com/google/gousb":        {"hw/usb/host", "hw/usb/gousbtest"},
 		"github.com/creack/pty":          {"hw/serial", "cmd"},
 		"github.com/gopacket/gopacket":   {"hw", "cmd"},
 		"github.com/klauspost/compress":  {"kernel/kmod", "cmd"},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,11 +34,13 @@ func plug(t testing.TB, bus *usb.Bus) *usb.Slot {
 
 // TestConform: this package says word for word what the real gousb said.
 func TestConform(t *testing.T) {
-	bus := usb.NewBus(1, 4)
-	plug(t, bus)
-	gousbtest.Install(t, bus)
 	var got bytes.Buffer
-	conform(&got)
+	synctest.Test(t, func(t *testing.T) {
+		bus := usb.NewBus(1, 4)
+		plug(t, bus)
+		gousbtest.Install(t, bus)
+		conform(&got)
+	})
 	want, err := os.ReadFile(answered)
 	require.NoError(t, err)
 	require.Equal(t, strings.Split(string(want), "\n"), strings.Split(got.String(), "\n"))
