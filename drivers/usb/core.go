@@ -148,7 +148,7 @@ func (c *Core) deregister(d *Driver) {
 	for _, dev := range c.Devices() {
 		dev.lock.Lock()
 		for _, i := range dev.ifaces {
-			if i.driver == d {
+			if i.driver.Load() == d {
 				c.release(i)
 			}
 		}
@@ -159,7 +159,7 @@ func (c *Core) deregister(d *Driver) {
 
 // offer lets d probe an interface that has no driver and that its table names. The device's lock is held.
 func (c *Core) offer(i *Interface, d *Driver) (bound bool) {
-	if i.driver != nil || i.dev.gone.Load() || i.dev.config == nil {
+	if i.driver.Load() != nil || i.dev.gone.Load() || i.dev.config == nil {
 		return false
 	}
 	c.mu.Lock()
@@ -175,11 +175,12 @@ func (c *Core) offer(i *Interface, d *Driver) (bound bool) {
 	if id == nil {
 		return false
 	}
-	i.driver = d // Probe may submit URBs
+	i.driver.Store(d) // Probe may submit URBs
 	i.ended.Store(false)
 	if err := d.Probe(i, id); err != nil {
 		i.endURBs()
-		i.driver, i.Private = nil, nil
+		i.driver.Store(nil)
+		i.Private = nil
 		if e := kernel.ErrnoOf(err); e != kernel.ENODEV && e != kernel.ENXIO {
 			c.k.Log.Printf(kernel.LevelWarning, "%s: probe of %s failed with error %d", d.Name, i.Name(), -int(e))
 		}
@@ -191,7 +192,7 @@ func (c *Core) offer(i *Interface, d *Driver) (bound bool) {
 
 // release takes an interface from its driver. The device's lock is held.
 func (c *Core) release(i *Interface) {
-	d := i.driver
+	d := i.driver.Load()
 	if d == nil {
 		return
 	}
@@ -199,7 +200,8 @@ func (c *Core) release(i *Interface) {
 	if d.Disconnect != nil {
 		d.Disconnect(i)
 	}
-	i.driver, i.Private = nil, nil
+	i.driver.Store(nil)
+	i.Private = nil
 	c.k.DeviceBind(i.device, "")
 }
 
@@ -210,14 +212,14 @@ func (i *Interface) Claim(other *Interface) error {
 	switch {
 	case other == nil:
 		return kernel.ENODEV
-	case other.driver != nil && other != i:
+	case other.driver.Load() != nil && other != i:
 		return kernel.EBUSY
 	}
 	if other == i {
 		return nil
 	}
-	other.driver = i.driver
+	other.driver.Store(i.driver.Load())
 	other.ended.Store(false)
-	i.dev.core.k.DeviceBind(other.device, i.driver.Name)
+	i.dev.core.k.DeviceBind(other.device, i.driver.Load().Name)
 	return nil
 }

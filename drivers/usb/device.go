@@ -40,7 +40,7 @@ type Interface struct {
 	dev    *Device
 	number uint8
 	device *kernel.Device
-	driver *Driver // guarded by Device.lock
+	driver atomic.Pointer[Driver] // changed with Device.lock held
 	alt    atomic.Uint32
 
 	ended atomic.Bool // no URB may be submitted
@@ -87,10 +87,11 @@ func (i *Interface) Device() *kernel.Device { return i.device }
 
 // Module is the module of the interface's driver, nil without one. Probe and what it sets up may call it.
 func (i *Interface) Module() *kernel.Module {
-	if i.driver == nil {
+	d := i.driver.Load()
+	if d == nil {
 		return nil
 	}
-	return i.driver.module
+	return d.module
 }
 
 // Number is bInterfaceNumber.
@@ -118,8 +119,8 @@ func (i *Interface) Endpoint(t hw.TransferType, in bool) *hw.Endpoint {
 // Printf logs a line with the driver's and the interface's name before it (dev_info).
 func (i *Interface) Printf(level kernel.Level, format string, args ...any) {
 	name := "usb"
-	if i.driver != nil {
-		name = i.driver.Name
+	if d := i.driver.Load(); d != nil {
+		name = d.Name
 	}
 	i.dev.core.k.Log.Printf(level, "%s %s: %s", name, i.Name(), fmt.Sprintf(format, args...))
 }
@@ -238,7 +239,7 @@ func (d *Device) configure(conf *hw.Configuration) error {
 // attach looks for a driver among those that are loaded.
 func (c *Core) attach(i *Interface) {
 	if i.Setting().Class == hw.ClassHub {
-		i.driver = &Driver{Name: "hub"}
+		i.driver.Store(&Driver{Name: "hub"})
 		c.k.DeviceBind(i.device, "hub")
 		i.dev.printf(kernel.LevelInfo, "%d ports detected", hubPorts(i.dev))
 		return

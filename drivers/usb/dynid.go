@@ -18,7 +18,7 @@ func (c *Core) driverFiles(d *Driver) {
 	store("bind", func(text string) error { return c.rebind(text, func(i *Interface) bool { return c.offer(i, d) }) })
 	store("unbind", func(text string) error {
 		return c.rebind(text, func(i *Interface) bool {
-			if i.driver != d {
+			if i.driver.Load() != d {
 				return false
 			}
 			c.release(i)

@@ -153,20 +153,20 @@ func (d *Device) ioctl(t *kernel.Task, cmd uint32, arg kernel.Arg) (int, error) 
 		return 0, kernel.EINVAL
 	}
 	if cmd == USBDEVFS_GETDRIVER {
-		if i.driver == nil {
+		if i.driver.Load() == nil {
 			return 0, kernel.ENODATA
 		}
 		clear(b[4:260])
-		copy(b[4:259], i.driver.Name)
+		copy(b[4:259], i.driver.Load().Name)
 		return 0, nil
 	}
 	switch {
-	case i.driver == nil:
+	case i.driver.Load() == nil:
 		return 0, kernel.ENODATA
-	case i.driver.Ioctl == nil:
+	case i.driver.Load().Ioctl == nil:
 		return 0, kernel.ENOSYS
 	}
-	return i.driver.Ioctl(t, i, le.Uint32(b[4:]), b[16:])
+	return i.driver.Load().Ioctl(t, i, le.Uint32(b[4:]), b[16:])
 }
 
 // endpoint finds an endpoint of the current settings.
@@ -260,7 +260,7 @@ func (i *Interface) AddNode(n *Node) error {
 		m.nodes = make(map[uint32]*Node)
 	}
 	n.minor = at
-	n.Ops.Owner = i.driver.module
+	n.Ops.Owner = i.driver.Load().module
 	m.nodes[at] = n
 	m.mu.Unlock()
 	class := n.Class
