@@ -116,16 +116,18 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 		}
 		dev = p.Broken
 	}
-	if p.Slot, err = m.usb.bus.Plug(d.Port, dev); err != nil {
+	m.usb.mu.Lock() // whoever sees what the kernel makes of it sees it among the plugged ones too
+	if p.Slot, err = m.usb.bus.Plug(d.Port, dev); err == nil {
+		m.usb.plugged = append(m.usb.plugged, p)
+	}
+	m.usb.mu.Unlock()
+	if err != nil {
 		if u, ok := dev.(interface{ Unplug() }); ok {
 			u.Unplug()
 		}
 		p.stop()
 		return nil, err
 	}
-	m.usb.mu.Lock()
-	m.usb.plugged = append(m.usb.plugged, p)
-	m.usb.mu.Unlock()
 	m.alive.Go(func() {
 		<-p.Slot.Gone()
 		p.stop()

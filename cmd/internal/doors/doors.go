@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/board"
+	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
 	"github.com/kobench/kobench/kernel"
@@ -18,10 +19,16 @@ import (
 
 // Doors are the open doors of a machine.
 type Doors struct {
-	List []Door
+	List []Door // of the terminals that were there at first
 
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	m       *board.Machine
+	dir     string
+	ctx     context.Context
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+	unwatch func()
+	events  usb.Queue
+	plugged map[string]context.CancelFunc // of USB terminals by name; belongs to events
 }
 
 // Door is one terminal's ways in.
@@ -31,12 +38,13 @@ type Door struct {
 	RFC2217 string // the address that is served, or ""
 }
 
-// Open gives each terminal of the machine's board its doors, the links in dir, until Close or the end of ctx.
+// Open gives each terminal of the machine its doors, the links in dir, until Close or the end of ctx. Terminals of USB devices get theirs when they
+// are plugged in.
 //
 // Errors: a pty, link or address that cannot be had; then no door is left open.
 func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err error) {
 	ctx, stop := context.WithCancel(ctx)
-	d := &Doors{stop: stop}
+	d := &Doors{m: m, dir: dir, ctx: ctx, stop: stop, unwatch: func() {}, plugged: make(map[string]context.CancelFunc)}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -49,7 +57,7 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
 		}
 		local := door
-		d.wg.Go(func() { servePTY(ctx, m.Kernel, local, pty, device(p)) })
+		d.wg.Go(func() { servePTY(ctx, m.Kernel, local, pty, device(p.Line, p.Far)) })
 		if p.Door.RFC2217 != "" {
 			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Door.RFC2217)
 			if err != nil {
@@ -60,6 +68,7 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 		}
 		d.List = append(d.List, door)
 	}
+	d.watch()
 	return d, nil
 }
 
@@ -80,6 +89,8 @@ func (d *Doors) WriteTo(w io.Writer) (n int64, err error) {
 
 // Close shuts the doors and waits until nothing of them is left. Clients see a hang-up.
 func (d *Doors) Close() error {
+	d.unwatch()
+	d.events.End()
 	d.stop()
 	d.wg.Wait()
 	return nil
@@ -139,10 +150,10 @@ func (p ptySession) SetMode(m serial.Mode) error {
 }
 
 // device is the far end of a line that leads to a device with a format of its own, nil for other lines: a modem follows its terminal.
-func device(p board.Port) *serial.Port {
-	switch p.Line.(type) {
+func device(line board.Line, far *serial.Port) *serial.Port {
+	switch line.(type) {
 	case *board.GPS, *board.Modbus, *board.SCPI:
-		return p.Far
+		return far
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/board"
+	"github.com/kobench/kobench/drivers/catalog"
+	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 	tarm "github.com/tarm/serial"
@@ -254,4 +256,40 @@ func TestOpenErrors(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "the doors before it are closed")
+}
+
+// A USB terminal has its door while it is plugged in, with a name that stays.
+func TestUSB(t *testing.T) {
+	b, err := board.Parse("desk.yaml", []byte("speed: max\nmodules: [usbcore, usbserial, ftdi_sio]\nusb: {devices: [{port: \"1\", device: ftdi, line: loopback}]}\n"))
+	require.NoError(t, err)
+	m := b.Power(kernel.Config{Catalog: catalog.All()})
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	require.NoError(t, m.LoadModules())
+	m.Settle()
+	dir := t.TempDir()
+	d, err := Open(t.Context(), m, dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	require.Equal(t, []Door{{TTY: "ttyUSB0", Path: filepath.Join(dir, "ttyUSB0")}}, d.List)
+	echoes := func(name string) {
+		p := tarmPort(t, filepath.Join(dir, name), 115200)
+		_, err := p.Write([]byte("there and back"))
+		require.NoError(t, err)
+		got := make([]byte, 14)
+		_, err = io.ReadFull(p, got)
+		require.NoError(t, err)
+		require.Equal(t, "there and back", string(got))
+	}
+	link := func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return err == nil
+	}
+	echoes("ttyUSB0")
+	_, err = m.Plug(board.USBDevice{Port: "2", Kind: "ftdi", Speed: usb.FullSpeed, Line: board.Loopback{}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return link("ttyUSB1") }, 10*time.Second, time.Millisecond)
+	echoes("ttyUSB1")
+	require.NoError(t, m.Unplug("2"))
+	require.Eventually(t, func() bool { return !link("ttyUSB1") }, 10*time.Second, time.Millisecond)
+	require.True(t, link("ttyUSB0"))
 }

@@ -1,0 +1,72 @@
+package doors
+
+import (
+	"context"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/kernel"
+)
+
+// watch opens doors for the terminals of USB devices, those that are there and those that come, and shuts them when they go.
+func (d *Doors) watch() {
+	d.unwatch = d.m.Kernel.OnUevent(func(u kernel.Uevent) {
+		if u.Subsystem != "tty" {
+			return
+		}
+		name := path.Base(u.Devpath)
+		switch u.Action {
+		case "add":
+			d.events.Put(func() { d.add(name) })
+		case "remove":
+			d.events.Put(func() { d.remove(name) })
+		}
+	})
+	for _, p := range d.m.Plugged() {
+		for _, name := range d.m.Nodes(p) {
+			d.events.Put(func() {
+				if door, ok := d.add(name); ok {
+					d.List = append(d.List, door)
+				}
+			})
+		}
+	}
+	d.events.Settle()
+}
+
+// add opens a terminal's door, unless it has one or is none of a USB device.
+func (d *Doors) add(name string) (Door, bool) {
+	var far *serial.Port
+	found := false
+	for _, p := range d.m.Plugged() {
+		if p.Line != nil || p.From != "" {
+			if slices.Contains(d.m.Nodes(p), name) {
+				far, found = device(p.Line, p.Far), true
+			}
+		}
+	}
+	if d.plugged[name] != nil || !found {
+		return Door{}, false
+	}
+	door := Door{TTY: name, Path: filepath.Join(d.dir, name)}
+	pty, err := host.OpenPTY(door.Path)
+	if err != nil {
+		d.m.Kernel.Log.Printf(kernel.LevelWarning, "%s: no door: %v", name, err)
+		return Door{}, false
+	}
+	ctx, stop := context.WithCancel(d.ctx)
+	d.plugged[name] = stop
+	d.wg.Go(func() { servePTY(ctx, d.m.Kernel, door, pty, far) })
+	return door, true
+}
+
+// remove shuts the door of a terminal that has gone.
+func (d *Doors) remove(name string) {
+	if stop := d.plugged[name]; stop != nil {
+		stop()
+		delete(d.plugged, name)
+	}
+}
