@@ -29,7 +29,7 @@ func (c *Context) Debug(int) {}
 // OpenDevices shows opener each device that is plugged in and opens those it returns true for. Every Device returned must be closed,
 // also when there is an error; that one is the last of several.
 //
-// Errors: a closed Context; no machine is installed; ErrorNoDevice for a device that went in between; a device that cannot be enumerated.
+// Errors: a closed Context; no machine is installed; ErrorNoDevice for a device that went in between; ErrorAccess; a device that cannot be enumerated.
 func (c *Context) OpenDevices(opener func(desc *DeviceDesc) bool) ([]*Device, error) {
 	c.mu.Lock()
 	closed := c.closed
@@ -51,8 +51,8 @@ func (c *Context) OpenDevices(opener func(desc *DeviceDesc) bool) ([]*Device, er
 		if !opener(desc) {
 			continue
 		}
-		if n.gone() {
-			last = ErrorNoDevice
+		if err := n.open(); err != nil {
+			last = err
 			continue
 		}
 		d := &Device{Desc: desc, ctx: c, node: n}

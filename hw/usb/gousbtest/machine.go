@@ -31,6 +31,7 @@ type node struct {
 	desc   *usb.Descriptors
 	claims map[int]*Device // by interface; guarded by Machine.mu
 	driver map[int]driver  // likewise
+	denied bool            // likewise
 }
 
 // driver is the kernel's driver of an interface.
@@ -131,6 +132,20 @@ func (m *Machine) Bound(s *usb.Slot, iface int) bool {
 	return n != nil && n.driver[iface] == bound
 }
 
+// Forbid makes opening a device fail with ErrorAccess, as on a machine without a udev rule for it. Programs still see its descriptors.
+//
+// Errors: as Bind.
+func (m *Machine) Forbid(s *usb.Slot) error {
+	n, err := m.node(s)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n.denied = true
+	return nil
+}
+
 // enumeration is the time that a device has to describe itself.
 const enumeration = 5 * time.Second
 
@@ -197,6 +212,19 @@ func (n *node) gone() bool {
 	default:
 		return false
 	}
+}
+
+// open is libusb_open.
+func (n *node) open() error {
+	n.m.mu.Lock()
+	defer n.m.mu.Unlock()
+	switch {
+	case n.gone():
+		return ErrorNoDevice
+	case n.denied:
+		return ErrorAccess
+	}
+	return nil
 }
 
 // active is the value of the configuration in use, 0 for none.

@@ -186,6 +186,18 @@ func TestGoneWhileOpening(t *testing.T) {
 	require.ErrorIs(t, err, gousb.ErrorNoDevice)
 }
 
+func TestForbid(t *testing.T) {
+	m, s := rig(t)
+	require.NoError(t, m.Forbid(s))
+	ctx := m.NewContext()
+	defer ctx.Close()
+	seen := 0
+	devs, err := ctx.OpenDevices(func(*gousb.DeviceDesc) bool { seen++; return true })
+	require.Equal(t, 1, seen)
+	require.Empty(t, devs)
+	require.ErrorIs(t, err, gousb.ErrorAccess)
+}
+
 func TestUseAfterClose(t *testing.T) {
 	m, _ := rig(t)
 	d := open(t, m)
