@@ -7,8 +7,10 @@ package lsusb
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,8 +59,11 @@ func (d *device) attr(name string) string {
 // Errors: a machine without USB; an ID that makes no sense; no device that was asked for.
 func Run(sys System, o Options, out io.Writer) error {
 	names, err := sys.ReadDir(strings.TrimSuffix(devices, "/"))
+	if _, other := sys.ReadDir("/sys"); other == nil && errors.Is(err, fs.ErrNotExist) {
+		return errors.New("this machine has no USB: modprobe usbcore loads its core")
+	}
 	if err != nil {
-		return fmt.Errorf("this machine has no USB (is usbcore loaded?): %w", err)
+		return err
 	}
 	vendor, product, err := parseID(o.ID)
 	if err != nil {
