@@ -83,7 +83,11 @@ type Interface struct {
 }
 
 func (i *Interface) String() string {
-	return fmt.Sprintf("%s,config=%d,if=%d,alt=%d", i.dev, i.config.Desc.Number, i.Setting.Number, i.Setting.Alternate)
+	config := "<nil>" // as gousb says after Close
+	if !i.closed() {
+		config = fmt.Sprintf("%s,config=%d", i.dev, i.config.Desc.Number)
+	}
+	return fmt.Sprintf("%s,if=%d,alt=%d", config, i.Setting.Number, i.Setting.Alternate)
 }
 
 // Close gives the interface back.

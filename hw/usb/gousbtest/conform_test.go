@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kobench/kobench/hw/usb/gousbtest/gousb"
@@ -77,6 +78,7 @@ func (c *conformer) run() {
 
 func (c *conformer) describe() {
 	d := c.dev.Desc
+	c.say("%s", strings.TrimLeft(d.String(), "0123456789."))
 	c.say("%v %v %v %v %v %v %v %v %d", d.Speed, d.Spec, d.Device, d.Vendor, d.Product, d.Class, d.SubClass, d.Protocol, d.MaxControlPacketSize)
 	for _, n := range slices.Sorted(maps.Keys(d.Configs)) {
 		cfg := d.Configs[n]
@@ -168,7 +170,13 @@ func (c *conformer) claims(ctx *gousb.Context) {
 	c.say("close: %v", cfg.Close())
 	f.Close()
 	f.Close()
+	_, err = f.InEndpoint(1)
+	c.say("closed: %v %v", f, err)
+	_, err = f.OutEndpoint(2)
+	c.say("closed: %v", err)
 	c.say("close: %v", cfg.Close())
+	_, err = cfg.Interface(0, 0)
+	c.say("closed: %v", strings.Contains(err.Error(), "after Close"))
 }
 
 // claim is interface n in its setting alt, and how to give it back.

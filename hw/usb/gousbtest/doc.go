@@ -40,7 +40,7 @@
 // above: this package's types implement those as gousb's do.
 //
 // How true it is: TestOracleConform compiles one program with the real gousb, runs it on Linux 6.1 with a device behind vhci_hcd, and
-// writes down 120 lines of results and error texts; TestConform gets the same lines from this package. TestAPI compares every exported
+// writes down some 120 lines of results and error texts; TestConform gets the same lines from this package. TestAPI compares every exported
 // name and signature with gousb's source. That includes what surprises: most errors of Config and Interface have the
 // text of an [Error] but do not wrap it; a failed Control returns a negative count; a deadline ends a read with TransferCancelled, not with
 // context.DeadlineExceeded; a WriteStream sends whole transfers only.
@@ -49,12 +49,14 @@
 //   - gousb and libusb themselves: C memory, the event thread, the log, what differs on Windows and macOS;
 //   - the kernel's limits (16 MB of transfers under way), permissions but for Forbid, suspend, and a driver coming back by itself;
 //   - time: transfers run at memory speed, with neither latency nor shared bandwidth; isochronous ones take their frames' time;
+//   - the drivers of a bench on the same bus: nothing keeps them and the program apart;
 //   - root hubs, which libusb lists as devices, and its order of devices, which is arbitrary;
 //   - alternate settings of another handle, which Linux restores after a Reset;
 //   - a reset by libusb's ErrorNotFound, while it has not noticed that the device has gone; here that is ErrorNoDevice at once.
 //
-// Two things are stricter or milder. Using an endpoint after Interface.Close gives ErrorNotFound, where Linux quietly claims the
-// interface again. Config.Interface accepts interface numbers with gaps, where gousb 1.1.3 panics.
+// Two things are stricter or milder. Using an endpoint after Interface.Close fails with ErrorIO, as on Linux when the kernel's driver has the
+// interface back; without such a driver Linux lets it pass and logs that. Config.Interface accepts interface numbers with gaps,
+// where gousb 1.1.3 panics.
 //
 // # Through a real kernel
 //
@@ -78,7 +80,7 @@
 // reports as an overflow and vhci_hcd cannot (the rest comes with the next read); port resets, which end in vhci_hcd; hubs, which are not
 // exported, and with them split transactions; super speed's streams.
 //
-// Under Debian's umockdev a recorded device needs no root either, but it plays one recording to libusb, byte for byte; it was not chosen.
+// Under Debian's umockdev a recorded device needs no root either, but libusb then meets that one recording only; it was not chosen.
 //
 // References:
 //

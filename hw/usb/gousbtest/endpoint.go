@@ -62,7 +62,7 @@ func (e *endpoint) transfer(ctx context.Context, buf []byte) (int, error) {
 // transfer is one libusb_transfer: a buffer that is submitted and waited for, again and again. One goroutine uses it.
 type transfer struct {
 	e         *endpoint
-	size      int // what the program asked for; usb.Data may be longer, see newTransfer
+	size      int // what the program asked for; buf may be longer, see newTransfer
 	buf       []byte
 	usb       usb.Transfer
 	done      chan struct{}
@@ -109,10 +109,10 @@ func (t *transfer) data() []byte { return t.buf[:t.size] }
 
 // submit starts the transfer with all of its buffer.
 //
-// Errors: ErrorNoDevice; ErrorNotFound if the interface has been closed; other [Error]s.
+// Errors: ErrorNoDevice; ErrorIO if the interface has been closed; other [Error]s.
 func (t *transfer) submit() error {
 	if t.e.iface.closed() {
-		return fmt.Errorf("transfer on %s after Interface.Close: %w", t.e, ErrorNotFound)
+		return fmt.Errorf("transfer on %s after Interface.Close: %w", t.e, ErrorIO)
 	}
 	if err := t.e.iface.dev.node.slot.Submit(&t.usb); err != nil {
 		return submitError(err)

@@ -207,11 +207,11 @@ func TestUseAfterClose(t *testing.T) {
 	require.NoError(t, err)
 	done()
 	_, err = in.Read(make([]byte, 8))
-	require.ErrorIs(t, err, gousb.ErrorNotFound)
+	require.ErrorIs(t, err, gousb.ErrorIO)
 	r, err := in.NewStream(512, 2)
 	require.NoError(t, err)
 	_, err = r.Read(make([]byte, 8))
-	require.ErrorIs(t, err, gousb.ErrorNotFound)
+	require.ErrorIs(t, err, gousb.ErrorIO)
 	_, err = f.InEndpoint(1)
 	require.ErrorContains(t, err, "after Close")
 }
