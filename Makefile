@@ -9,6 +9,7 @@ GO       ?= go
 FUZZTIME ?= 10s
 BENCH    ?= .
 BENCHTIME ?= 1s
+COUNT    ?= 1
 PKG      ?= ./...
 
 # The systems that kobench must build for besides the one you sit at.
@@ -38,11 +39,11 @@ test:
 	$(call say,go test -race)
 	@$(GO) test -race ./...
 
-##  check        everything CI asks of a change: style, rules, platforms, tests, benchmarks once, fixtures
-.PHONY: check check-tree check-format check-vet check-rules check-platforms check-tests check-benchmarks check-fixtures
+##  check        everything CI asks of a change: style, rules, platforms, tests, benchmarks once, limits, fixtures
+.PHONY: check check-tree check-format check-vet check-rules check-platforms check-tests check-benchmarks check-limits check-fixtures
 check:
 	@.ci/tree save
-	@$(MAKE) check-format check-vet check-rules check-platforms check-tests check-benchmarks check-fixtures
+	@$(MAKE) check-format check-vet check-rules check-platforms check-tests check-benchmarks check-limits check-fixtures
 	$(call say,the tree is as it was)
 	@.ci/tree compare
 	$(call say,check: all well)
@@ -80,6 +81,10 @@ check-benchmarks:
 	@$(GO) test -run '^$$' -bench . -benchtime 1x ./... >bin/.bench.log 2>&1 || { cat bin/.bench.log; exit 1; }
 	@printf '   %s benchmarks ran\n' "$$(grep -c '^Benchmark' bin/.bench.log || true)"
 
+check-limits: build
+	$(call say,the limits of bench/limits/limits.yaml)
+	@bin/kobench bench --check
+
 # Skipped without clang, or with another one than made them; in CI neither may happen.
 check-fixtures:
 	$(call say,prebuilt fixtures built again and compared)
@@ -87,14 +92,14 @@ check-fixtures:
 	  echo "$$log" | tail -n 4; \
 	  ! { [[ $${CI:-} == true ]] && grep -q -e '--- SKIP' <<<"$$log"; }
 
-##  bench        the benchmarks, with allocations (BENCH=regexp, BENCHTIME=1s, PKG=./...)
+##  bench        all benchmarks with a report: bench/out/bench.txt, bench/out/report.html (BENCH=regexp, BENCHTIME=1s, COUNT=1)
 .PHONY: bench bench-quick
-bench:
-	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+bench: build
+	@bin/kobench bench '$(BENCH)' --time $(BENCHTIME) --count $(COUNT)
 
-##  bench-quick  the same in a few seconds, for a first look
-bench-quick:
-	@$(MAKE) bench BENCHTIME=20ms
+##  bench-quick  the same in under two minutes, for a first look
+bench-quick: build
+	@bin/kobench bench '$(BENCH)' --quick
 
 ##  oracle       boot a real Linux kernel in QEMU and compare kobench with it, live (root, Debian)
 .PHONY: oracle
@@ -132,14 +137,13 @@ fuzz:
 	  done; \
 	done
 
-##  profile      CPU and memory profiles of one package's benchmarks (PKG=./kernel BENCH=Read), in bench/out
+##  profile      a CPU profile of one benchmark: make profile NAME=Dispatch/go/read/1
 .PHONY: profile
-profile:
-	@mkdir -p bench/out
-	@[[ '$(PKG)' != ./... ]] || { echo "profile: which package? make profile PKG=./kernel BENCH=Read"; exit 1; }
-	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -o bench/out/profile.test \
-	  -cpuprofile bench/out/cpu.pprof -memprofile bench/out/mem.pprof $(PKG)
-	@$(GO) tool pprof -top -nodecount 25 bench/out/cpu.pprof
+profile: build
+	@[[ -n '$(NAME)' ]] || { echo "profile: of which benchmark? make profile NAME=Dispatch/go/read/1; bin/kobench bench --list shows them"; exit 1; }
+	@bin/kobench bench '^$(subst +,\+,$(NAME))$$' --time 3s --out bench/out/profile --cpuprofile bench/out/profile.pprof
+	@$(GO) tool pprof -top -nodecount 25 bin/kobench bench/out/profile.pprof 2>/dev/null
+	@echo "bench/out/profile.pprof: go tool pprof bin/kobench bench/out/profile.pprof"
 
 ##  locks        checklocks over the +checklocks annotations (advice; not part of check)
 .PHONY: locks
