@@ -5,6 +5,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -24,6 +25,8 @@ type Options struct {
 	Match *regexp.Regexp // cases whose name it finds; nil: all
 	Time  time.Duration  // for each case; 0 is 1 s
 	Count int            // how often each; 0 is once
+	// Commit names what is measured where the program does not know what it was built from; "" if nobody does.
+	Commit string
 	// Progress is told before each measurement how many are done; nil: nobody is.
 	Progress func(done, total int, name string)
 }
@@ -124,7 +127,7 @@ func Measure(c bench.Case, d time.Duration) (testing.BenchmarkResult, error) {
 func header(w io.Writer, o Options) error {
 	for _, c := range [][2]string{
 		{"goos", runtime.GOOS}, {"goarch", runtime.GOARCH}, {"pkg", "github.com/kobench/kobench/bench"}, {"cpu", cpu()},
-		{"commit", commit()}, {"date", time.Now().UTC().Format(time.RFC3339)}, {"go", runtime.Version()}, {"benchtime", o.Time.String()},
+		{"commit", cmp.Or(commit(), o.Commit)}, {"date", time.Now().UTC().Format(time.RFC3339)}, {"go", runtime.Version()}, {"benchtime", o.Time.String()},
 	} {
 		if c[1] == "" {
 			continue

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
@@ -102,7 +104,7 @@ func (s streams) benchmarks(ctx context.Context, o benchOptions) error {
 	}
 	var text bytes.Buffer
 	bar := newBenchBar(s.err)
-	skipped, err := runner.Run(ctx, runner.Options{Match: o.match, Time: o.time, Count: o.count, Progress: bar.at}, &text)
+	skipped, err := runner.Run(ctx, runner.Options{Match: o.match, Time: o.time, Count: o.count, Commit: checkedOut(ctx), Progress: bar.at}, &text)
 	bar.end()
 	stopped := errors.Is(err, context.Canceled)
 	if err != nil && !stopped {
@@ -133,7 +135,7 @@ func (s streams) benchResults(o benchOptions, text []byte, r *report.Run) error 
 	dir := o.out
 	if dir == "" {
 		dir = "kobench-bench"
-		if _, err := os.Stat("bench/limits/limits.yaml"); err == nil {
+		if inRepository() {
 			dir = "bench/out"
 		}
 	}
@@ -152,6 +154,24 @@ func (s streams) benchResults(o benchOptions, text []byte, r *report.Run) error 
 	figures(s.out, r)
 	fmt.Fprintf(s.out, "%d results in %s and %s\n", len(r.Results), filepath.Join(dir, "bench.txt"), filepath.Join(dir, "report.html"))
 	return nil
+}
+
+// inRepository tells kobench's own repository.
+func inRepository() bool {
+	_, err := os.Stat("bench/limits/limits.yaml")
+	return err == nil
+}
+
+// checkedOut is the commit of the repository, for a program that was built without -buildvcs; "" elsewhere.
+func checkedOut(ctx context.Context) string {
+	if !inRepository() {
+		return ""
+	}
+	rev, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=12").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(rev))
 }
 
 // replace writes a file under its name only when all of it is there.
