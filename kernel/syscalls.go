@@ -127,6 +127,7 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 	defer t.leave()
 	w := t.pollTable()
 	defer w.Release()
+	w.full = timeout == 0 // who does not wait need not be woken
 	deadline := time.Now().Add(timeout)
 	for {
 		if timeout != 0 {

@@ -17,7 +17,7 @@ type news struct {
 
 // interrupt is the handler of the port's line ([8250] serial8250_handle_irq). It reports whether the chip had asked.
 func (p *port) interrupt() bool {
-	var buf [4096]byte
+	buf := &p.received
 	p.mu.Lock()
 	t := p.tty
 	iir := p.uart.In8(reg.IIR)

@@ -36,6 +36,8 @@ type port struct {
 	lcr      uint8          // +checklocks:mu
 	msr      uint8          // +checklocks:mu  as last seen
 	counts   serial.Counters
+
+	received [4096]byte // of the interrupt handler alone, which runs once at a time
 }
 
 // Startup resets the chip and lets its interrupts through ([8250] serial8250_do_startup).

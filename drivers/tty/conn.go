@@ -22,6 +22,7 @@ type Conn struct {
 	deadline atomic.Pointer[time.Time]
 	closed   atomic.Bool
 	marks    []byte      // received, not yet decoded: guarded by rdMu
+	in       [4096]byte  // of the read under way: guarded by rdMu
 	purged   atomic.Bool // marks are to be forgotten: a reader that waits holds rdMu
 
 	rdMu  sync.Mutex
@@ -129,7 +130,6 @@ func (c *Conn) decode(p []byte) (n int, f serial.Flags) {
 
 // fill reads from the terminal, waiting until the deadline.
 func (c *Conn) fill() error {
-	var buf [4096]byte
 	for {
 		if c.closed.Load() {
 			return os.ErrClosed
@@ -152,7 +152,7 @@ func (c *Conn) fill() error {
 		case fds[0].Revents&(kernel.PollHup|kernel.PollNval) != 0:
 			return serial.Unplugged("read", c.path)
 		}
-		n, err := c.rd.Read(c.fd, buf[:])
+		n, err := c.rd.Read(c.fd, c.in[:])
 		switch {
 		case err == kernel.EINTR:
 			continue
@@ -162,7 +162,7 @@ func (c *Conn) fill() error {
 			return serial.Unplugged("read", c.path)
 		}
 		c.forget()
-		c.marks = append(c.marks, buf[:n]...)
+		c.marks = append(c.marks, c.in[:n]...)
 		return nil
 	}
 }

@@ -146,11 +146,16 @@ type TTY struct {
 	pending   backlog            // +checklocks:mu
 }
 
-// backlog is what was received while the line discipline had no room (the flip buffers).
+// backlog is what was received while the line discipline had no room (the flip buffers). Its memory stays.
 type backlog struct {
 	data  []byte
-	flags []serial.Flags
+	flags []serial.Flags // nil: all are well
+	at    int            // taken
 }
+
+func (b *backlog) size() int { return len(b.data) - b.at }
+
+func (b *backlog) clear() { b.data, b.flags, b.at = b.data[:0], nil, 0 }
 
 const maxBacklog = 65536 // bytes
 
@@ -251,7 +256,7 @@ func (t *TTY) readyLocked() bool {
 
 func (t *TTY) startupLocked() error {
 	t.ld = ldisc{}
-	t.pending = backlog{}
+	t.pending.clear()
 	if err := t.port.Startup(t); err != nil {
 		return err
 	}
@@ -313,7 +318,7 @@ func (t *TTY) hangup(gone bool) {
 		delete(t.files, f)
 	}
 	t.ld.flush()
-	t.pending = backlog{}
+	t.pending.clear()
 	if t.running {
 		t.shutdownLocked()
 	}
@@ -333,14 +338,14 @@ func (t *TTY) Receive(p []byte, flags []serial.Flags) (room int) {
 		return maxBacklog
 	}
 	n := 0
-	if len(t.pending.data) == 0 {
+	if t.pending.size() == 0 {
 		n = t.receiveLocked(p, flags)
 	}
 	if n < len(p) {
 		t.pending.add(p[n:], tail(flags, n))
 	}
 	t.throttleLocked()
-	room = maxBacklog - len(t.pending.data)
+	room = maxBacklog - t.pending.size()
 	ready := t.ld.available(&t.termios, false)
 	t.mu.Unlock()
 	if ready {
@@ -358,7 +363,14 @@ func tail(flags []serial.Flags, n int) []serial.Flags {
 }
 
 func (b *backlog) add(p []byte, flags []serial.Flags) {
-	p = p[:min(len(p), maxBacklog-len(b.data))]
+	if b.at > 0 && len(b.data)+len(p) > cap(b.data) { // what was taken makes room
+		b.data = b.data[:copy(b.data, b.data[b.at:])]
+		if b.flags != nil {
+			b.flags = b.flags[:copy(b.flags, b.flags[b.at:])]
+		}
+		b.at = 0
+	}
+	p = p[:min(len(p), maxBacklog-b.size())]
 	if flags != nil || b.flags != nil {
 		for len(b.flags) < len(b.data) {
 			b.flags = append(b.flags, 0)
@@ -374,14 +386,10 @@ func (b *backlog) add(p []byte, flags []serial.Flags) {
 // refillLocked moves what waits into the line discipline, after a read has made room.
 func (t *TTY) refillLocked() {
 	b := &t.pending
-	if len(b.data) > 0 {
-		n := t.receiveLocked(b.data, b.flags)
-		b.data = b.data[n:]
-		if b.flags != nil {
-			b.flags = b.flags[n:]
-		}
-		if len(b.data) == 0 {
-			b.data, b.flags = b.data[:0], nil
+	if b.size() > 0 {
+		b.at += t.receiveLocked(b.data[b.at:], tail(b.flags, b.at))
+		if b.size() == 0 {
+			b.clear()
 		}
 	}
 	t.throttleLocked()
@@ -400,7 +408,7 @@ func (t *TTY) throttleLocked() {
 		l.throttled = true
 		th.Throttle(true)
 		t.xchar(VSTOP)
-	case l.throttled && used <= throttle && len(t.pending.data) == 0:
+	case l.throttled && used <= throttle && t.pending.size() == 0:
 		l.throttled = false
 		th.Throttle(false)
 		t.xchar(VSTART)

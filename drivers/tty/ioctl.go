@@ -329,7 +329,7 @@ func (t *TTY) flushQueues(arg uint64) error {
 	t.mu.Lock()
 	if arg != TCOFLUSH {
 		t.ld.flush()
-		t.pending = backlog{}
+		t.pending.clear()
 		t.throttleLocked()
 	}
 	if arg != TCIFLUSH {
