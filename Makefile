@@ -17,6 +17,9 @@ PLATFORMS := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 # The tools that bin/kobench also is, by name.
 TOOLS := insmod rmmod lsmod modprobe modinfo depmod ksyms kerneld dmesg mknod devtab
 
+# Real USB devices need cgo and libusb 1.0: where pkg-config and a C compiler find it, bin/kobench has it.
+TAGS := $(shell pkg-config --exists libusb-1.0 2>/dev/null && command -v cc >/dev/null && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -tags libusb)
+
 say = @printf '== %s\n' "$(1)"
 
 ##  run          build bin/kobench, boot the default board, load drivers, show what happened
@@ -28,7 +31,7 @@ run: build
 .PHONY: build
 build:
 	$(call say,building bin/kobench)
-	@$(GO) build -o bin/kobench ./cmd/kobench
+	@$(GO) build $(TAGS) -o bin/kobench ./cmd/kobench
 	@for t in $(TOOLS); do ln -sf kobench bin/$$t; done
 
 ##  test         install what tests need where that is possible, then go test -race ./...
@@ -56,6 +59,7 @@ check-format:
 check-vet:
 	$(call say,go vet)
 	@$(GO) vet ./...
+	@[[ -z '$(TAGS)' ]] || $(GO) vet $(TAGS) ./hw/usb/... ./drivers/board
 	$(call say,staticcheck)
 	@$(GO) tool staticcheck ./...
 

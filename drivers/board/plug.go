@@ -172,7 +172,12 @@ func (m *Machine) make(p *Plugged) (hw.Device, error) {
 	case "usbip":
 		return importUSB(p.From)
 	case "host":
-		return openHost(p.From)
+		d, err := openHost(p.From)
+		if err != nil {
+			return nil, err
+		}
+		p.stop = func() { _ = d.Close() } // the host's driver has it back before the machine is closed
+		return d, nil
 	default:
 		return nil, fmt.Errorf("device %q: want one of %s", p.Kind, usbKindList)
 	}
@@ -217,7 +222,7 @@ func importUSB(from string) (hw.Device, error) {
 }
 
 // openHost takes a device of the computer: "0403:6001".
-func openHost(from string) (hw.Device, error) {
+func openHost(from string) (*host.Device, error) {
 	vendor, product, ok := strings.Cut(from, ":")
 	v, err1 := strconv.ParseUint(vendor, 16, 16)
 	p, err2 := strconv.ParseUint(product, 16, 16)

@@ -159,7 +159,7 @@ func testusb(m *sim.Sim, p *board.Plugged, n uint32) error {
 	t := m.Kernel.NewTask(kernel.WithComm("smoke"))
 	defer t.Exit()
 	node := fmt.Sprintf("/dev/bus/usb/%03d/%03d", p.Slot.Bus().Number(), p.Slot.Address())
-	return usbtest.Ask(t, node, &usbtest.Params{Test: n, Iterations: 16, Length: 1024, Vary: 421, SGLen: 8})
+	return usbtest.Ask(t, node, &usbtest.Params{Test: n, Iterations: 16, Length: 1024, Vary: 512, SGLen: 8}) // whole packets: a source fills them
 }
 
 // boundTo says whether the device's first interface is a driver's.

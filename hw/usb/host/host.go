@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ type Device struct {
 	setup sync.Mutex // one control transfer at a time, and what they change
 	cfg   *gousb.Config
 	ifs   map[uint8]*gousb.Interface
+	over  chan struct{} // closed when the device has been given back
 
 	mu     sync.Mutex
 	queues map[uint8]*queue // by endpoint address
@@ -75,7 +78,7 @@ func Open(id ID, options ...Option) (*Device, error) {
 		}
 		return nil, &usb.Error{Op: "open", Where: where, Errno: usb.ENODEV, Reason: "no such device on this host; see lsusb"}
 	}
-	d := &Device{ctx: ctx, dev: devs[0], opt: opt, gone: make(chan struct{}), ifs: map[uint8]*gousb.Interface{}, queues: map[uint8]*queue{}}
+	d := &Device{ctx: ctx, dev: devs[0], opt: opt, gone: make(chan struct{}), over: make(chan struct{}), ifs: map[uint8]*gousb.Interface{}, queues: map[uint8]*queue{}}
 	d.dev.ControlTimeout = opt.ControlTimeout
 	if err := d.dev.SetAutoDetach(true); err != nil {
 		d.dev.Close()
@@ -147,7 +150,7 @@ func (d *Device) Speed() usb.Speed {
 // Gone is closed by Unplug, and when libusb says that the device has gone.
 func (d *Device) Gone() <-chan struct{} { return d.gone }
 
-// Unplug ends what is under way and gives the device back to the host's driver. It does not wait for that.
+// Unplug ends what is under way and gives the device back to the host's driver. It does not wait for that; Close does.
 func (d *Device) Unplug() {
 	d.mu.Lock()
 	if d.closed {
@@ -161,6 +164,7 @@ func (d *Device) Unplug() {
 	d.mu.Unlock()
 	close(d.gone)
 	go func() {
+		defer close(d.over)
 		d.wg.Wait()
 		d.setup.Lock()
 		defer d.setup.Unlock()
@@ -170,10 +174,17 @@ func (d *Device) Unplug() {
 	}()
 }
 
-// release gives the interfaces back.
+// Close is Unplug, and waits until the host's driver can have the device. A program that ends without it leaves the device without a driver.
+func (d *Device) Close() error {
+	d.Unplug()
+	<-d.over
+	return nil
+}
+
+// release gives the interfaces back, the last one first: a driver of two (cdc_acm) looks for both when it gets the first.
 func (d *Device) release() {
-	for n, f := range d.ifs {
-		f.Close()
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(d.ifs))) {
+		d.ifs[n].Close()
 		delete(d.ifs, n)
 	}
 	if d.cfg != nil {
