@@ -60,11 +60,11 @@ func Parse(text []byte) (*Limits, error) {
 
 // Measure runs a case for about d. It gives the time and the allocations of one call.
 //
-// Errors: wrapping Skip where this host cannot run the case.
+// Errors: wrapping ErrSkip where this host cannot run the case.
 type Measure func(name string, d time.Duration) (ns float64, allocs int64, err error)
 
-// Skip is what a Measure's error wraps for a case that this host cannot run.
-var Skip = errors.New("not measured on this host")
+// ErrSkip is what a Measure's error wraps for a case that this host cannot run.
+var ErrSkip = errors.New("not measured on this host")
 
 // How a ratio is measured.
 const (
@@ -96,7 +96,7 @@ func (l *Limits) Check(measure Measure, w io.Writer) error {
 	for _, name := range names {
 		_, got, err := measure(name, round)
 		switch {
-		case errors.Is(err, Skip):
+		case errors.Is(err, ErrSkip):
 			_, err = fmt.Fprintf(w, "skip    allocations of %s: %v\n", name, err)
 		case err != nil:
 			err = fmt.Errorf("limits: %s: %w", name, err)
@@ -125,7 +125,7 @@ func (r *Ratio) check(measure Measure, w io.Writer) (ok bool, err error) {
 	var of, to float64
 	for try := 1; ; try++ {
 		a, b, err := r.pair(measure)
-		if errors.Is(err, Skip) {
+		if errors.Is(err, ErrSkip) {
 			_, err = fmt.Fprintf(w, "skip    %s: %v\n", r.Name, err)
 			return true, err
 		}

@@ -33,7 +33,7 @@ func fake(times map[string][]float64, allocs int64) Measure {
 	return func(name string, _ time.Duration) (float64, int64, error) {
 		list := times[name]
 		if len(list) == 0 {
-			return 0, 0, fmt.Errorf("no %s: %w", name, Skip)
+			return 0, 0, fmt.Errorf("no %s: %w", name, ErrSkip)
 		}
 		if len(list) > 1 {
 			times[name] = list[1:]

@@ -240,7 +240,7 @@ func (s streams) benchCheck() error {
 		}
 		r, err := runner.Measure(c, d)
 		if errors.Is(err, suite.ErrSkip) {
-			err = fmt.Errorf("%w: %w", limits.Skip, err)
+			err = fmt.Errorf("%w: %w", limits.ErrSkip, err)
 		}
 		return float64(r.T.Nanoseconds()) / float64(max(r.N, 1)), r.AllocsPerOp(), err
 	}, s.out)
