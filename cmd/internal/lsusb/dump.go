@@ -67,6 +67,19 @@ func (d *device) control(requestType, request uint8, value, index uint16, n uint
 	return d.sys.ControlTransfer(node, hw.Setup{RequestType: requestType, Request: request, Value: value, Index: index, Length: n})
 }
 
+// text asks the device for a string, "" if it does not answer.
+func (d *device) text(index byte) string {
+	if index == 0 {
+		return ""
+	}
+	b, err := d.control(hw.DirIn, hw.GetDescriptor, hw.DescString<<8|uint16(index), hw.USEnglish, 255)
+	if err != nil {
+		return ""
+	}
+	s, _ := hw.ParseString(b)
+	return s
+}
+
 func bcd(v hw.BCD) string { return fmt.Sprintf("%2x.%02x", uint16(v)>>8, uint16(v)&0xff) }
 
 func (d *device) class(c uint8) string {
@@ -115,7 +128,7 @@ func (d *device) config(w io.Writer, b []byte, super bool) {
 			endpoint(w, one)
 		case one[1] == hw.DescAssociation && n >= 8:
 			fmt.Fprintf(w, "    Interface Association:\n      bLength             %5d\n      bDescriptorType     %5d\n      bFirstInterface     %5d\n      bInterfaceCount     %5d\n", one[0], one[1], one[2], one[3])
-			fmt.Fprintf(w, "      bFunctionClass      %5d %s\n      bFunctionSubClass   %5d \n      bFunctionProtocol   %5d \n      iFunction           %5d \n", one[4], d.class(one[4]), one[5], one[6], one[7])
+			fmt.Fprintf(w, "      bFunctionClass      %5d %s\n      bFunctionSubClass   %5d \n      bFunctionProtocol   %5d \n      iFunction           %5d %s\n", one[4], d.class(one[4]), one[5], one[6], one[7], d.text(one[7]))
 		case one[1] == hw.DescSSCompanion && n >= 6:
 			fmt.Fprintf(w, "        bMaxBurst           %5d\n", one[2])
 		case one[1] == hw.DescCSInterface && iface != nil && iface[5] == hw.ClassComm && n >= 3:
