@@ -23,7 +23,7 @@ func (d *device) dump(w io.Writer) {
 	fmt.Fprintf(w, "  idVendor           0x%04x \n  idProduct          0x%04x \n  bcdDevice           %s\n", dd.Vendor, dd.Product, bcd(dd.Release))
 	fmt.Fprintf(w, "  iManufacturer       %5d %s\n  iProduct            %5d %s\n  iSerial             %5d %s\n  bNumConfigurations  %5d\n",
 		dd.ManufacturerS, d.attr("manufacturer"), dd.ProductS, d.attr("product"), dd.SerialS, d.attr("serial"), dd.NumConfigs)
-	rest := raw[raw[0]:]
+	rest := raw[min(max(int(raw[0]), 18), len(raw)):]
 	for len(rest) >= 9 && rest[1] == hw.DescConfig {
 		n := min(max(int(binary.LittleEndian.Uint16(rest[2:])), 9), len(rest))
 		d.config(w, rest[:n], dd.USB >= 0x0300)
@@ -112,7 +112,7 @@ func (d *device) config(w io.Writer, b []byte, super bool) {
 	}
 	fmt.Fprintf(w, "    MaxPower            %5dmA\n", int(b[8])*unit)
 	var iface []byte // the interface that class descriptors belong to
-	for rest := b[b[0]:]; len(rest) >= 2; {
+	for rest := b[min(max(int(b[0]), 9), len(b)):]; len(rest) >= 2; {
 		n := int(rest[0])
 		if n < 2 || n > len(rest) {
 			fmt.Fprintf(w, "    junk at descriptor end: % x\n", rest[:min(len(rest), 16)])
