@@ -35,15 +35,23 @@ func (ft *fdTable) file(fd int) *File {
 	return (*s)[fd].Load()
 }
 
-// hold is file with a reference, for tables that are shared.
-func (ft *fdTable) hold(fd int) *File {
-	ft.mu.Lock()
-	defer ft.mu.Unlock()
-	f := ft.file(fd)
-	if f != nil {
-		f.count.Add(1)
+// hold is file with a reference, for tables that are shared. It takes no lock, as Linux's (fs/file.c __fget_files_rcu): a file whose last reference has
+// gone is not taken, and one that has left its descriptor meanwhile is given back.
+func (ft *fdTable) hold(t *Task, fd int) *File {
+	for {
+		f := ft.file(fd)
+		if f == nil {
+			return nil
+		}
+		n := f.count.Load()
+		if n <= 0 || !f.count.CompareAndSwap(n, n+1) {
+			continue // at 0 the descriptor is empty already, or somebody else's
+		}
+		if ft.file(fd) == f {
+			return f
+		}
+		f.put(t)
 	}
-	return f
 }
 
 // install gives f the lowest free descriptor from min on.

@@ -11,7 +11,7 @@ func (t *Task) fget(fd int) (f *File, shared bool) {
 	if ft.users.Load() == 1 {
 		return ft.file(fd), false
 	}
-	return ft.hold(fd), true
+	return ft.hold(t, fd), true
 }
 
 func (t *Task) badFD() error {
@@ -40,7 +40,7 @@ func (t *Task) Read(fd int, p []byte) (int, error) {
 }
 
 func (t *Task) sharedRead(fd int, p []byte) (int, error) {
-	f := t.files.hold(fd)
+	f := t.files.hold(t, fd)
 	if f == nil {
 		return 0, t.badFD()
 	}
@@ -61,7 +61,7 @@ func (t *Task) Write(fd int, p []byte) (int, error) {
 }
 
 func (t *Task) sharedWrite(fd int, p []byte) (int, error) {
-	f := t.files.hold(fd)
+	f := t.files.hold(t, fd)
 	if f == nil {
 		return 0, t.badFD()
 	}
@@ -195,7 +195,7 @@ func (t *Task) Close(fd int) error {
 
 // Dup gives the file a second descriptor. Errors: EBADF, EMFILE.
 func (t *Task) Dup(fd int) (int, error) {
-	f := t.files.hold(fd)
+	f := t.files.hold(t, fd)
 	if f == nil {
 		return -1, t.badFD()
 	}
@@ -211,7 +211,7 @@ func (t *Task) Dup2(fd, newfd int) (int, error) {
 	if newfd < 0 || newfd >= fdLimit {
 		return -1, EBADF
 	}
-	f := t.files.hold(fd)
+	f := t.files.hold(t, fd)
 	if f == nil {
 		return -1, t.badFD()
 	}
@@ -237,7 +237,7 @@ const (
 // Fcntl duplicates a descriptor (F_DUPFD, from arg on) or reads and sets the file's flags (F_GETFL; F_SETFL of O_NONBLOCK,
 // O_APPEND, FASYNC). Errors: EBADF, EINVAL, EMFILE; ENOTTY when the driver knows no FASYNC.
 func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
-	f := t.files.hold(fd)
+	f := t.files.hold(t, fd)
 	if f == nil {
 		return -1, t.badFD()
 	}
@@ -266,7 +266,7 @@ func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 // File is the open file behind a descriptor, for callers that keep it beyond the descriptor's life: it holds a reference until
 // its Close. Errors: EBADF.
 func (t *Task) File(fd int) (*Handle, error) {
-	f := t.files.hold(fd)
+	f := t.files.hold(t, fd)
 	if f == nil {
 		return nil, t.badFD()
 	}

@@ -1,0 +1,71 @@
+package kernel_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/kerneltest"
+	"github.com/stretchr/testify/require"
+)
+
+// Tasks that share their descriptors open, duplicate, close and read them all at once: every call has its file or EBADF, every file is released
+// once, and none too early.
+func TestDescriptorStress(t *testing.T) {
+	k := kerneltest.Boot(t)
+	var opened, released atomic.Int64
+	type state struct{ closed atomic.Bool }
+	use := func(f *kernel.File) {
+		if f.Private.(*state).closed.Load() {
+			t.Error("a call on a file that was released")
+		}
+	}
+	major, err := k.RegisterChrdev(0, "many", &kernel.FileOperations{
+		Open: func(_ *kernel.Task, f *kernel.File) error { opened.Add(1); f.Private = &state{}; return nil },
+		Release: func(_ *kernel.Task, f *kernel.File) {
+			if f.Private.(*state).closed.Swap(true) {
+				t.Error("released twice")
+			}
+			released.Add(1)
+		},
+		Read:  func(_ *kernel.Task, f *kernel.File, p []byte) (int, error) { use(f); return len(p), nil },
+		Write: func(_ *kernel.Task, f *kernel.File, p []byte) (int, error) { use(f); return len(p), nil },
+	})
+	require.NoError(t, err)
+	defer k.UnregisterChrdev(major, "many")
+	require.NoError(t, k.Init().Mknod("/dev/many", kernel.S_IFCHR|0o666, kernel.MkDev(major, 0)))
+	first := k.NewTask()
+	var all sync.WaitGroup
+	const tasks, rounds = 6, 3000
+	for n := range tasks {
+		task := first.Clone()
+		all.Go(func() {
+			defer task.Exit()
+			p := make([]byte, 8)
+			for i := range rounds {
+				fd := i % 5
+				var err error
+				switch (i + n) % 6 {
+				case 0:
+					_, err = task.Open("/dev/many", kernel.O_RDWR)
+				case 1:
+					_, err = task.Dup2(fd, (fd+1)%5)
+				case 2:
+					err = task.Close(fd)
+				case 3:
+					_, err = task.Write(fd, p)
+				default:
+					_, err = task.Read(fd, p)
+				}
+				if err != nil && kernel.ErrnoOf(err) != kernel.EBADF && kernel.ErrnoOf(err) != kernel.EMFILE {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	first.Exit()
+	require.Equal(t, opened.Load(), released.Load())
+	require.Greater(t, opened.Load(), int64(1000))
+}
