@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // Events is a set of poll(2) events with Linux's values.
 type Events uint32
 
@@ -27,9 +29,11 @@ const (
 type PollTable struct {
 	task    *Task        // whom to wake, or
 	fn      func(Events) // what to call
-	waiters []*Waiter
-	full    bool // queues were registered by an earlier round
+	waiters []*Waiter    // registered; what follows up to its capacity is kept for the next registration, or nil
+	full    bool         // queues were registered by an earlier round
 }
+
+const pollKept = 8 // waiters that a table keeps
 
 // Wait registers the caller with q (poll_wait). A driver calls it for each of its queues before
 // it looks at its state. It never blocks.
@@ -37,9 +41,17 @@ func (p *PollTable) Wait(q *WaitQueue) {
 	if p == nil || p.full || q == nil {
 		return
 	}
-	w := &Waiter{task: p.task, Func: p.fn}
+	n := len(p.waiters)
+	if n == cap(p.waiters) {
+		p.waiters = slices.Grow(p.waiters, 1)
+	}
+	p.waiters = p.waiters[:n+1]
+	w := p.waiters[n]
+	if w == nil {
+		w = &Waiter{task: p.task, Func: p.fn}
+		p.waiters[n] = w
+	}
 	q.Add(w)
-	p.waiters = append(p.waiters, w)
 }
 
 // NewPollTable gives a table whose registrations call fn at every wake-up, for event loops
@@ -53,7 +65,9 @@ func (p *PollTable) Release() {
 			q.Remove(w)
 		}
 	}
-	clear(p.waiters)
+	if len(p.waiters) > pollKept {
+		clear(p.waiters[pollKept:])
+	}
 	p.waiters = p.waiters[:0]
 	p.full = false
 }

@@ -128,7 +128,10 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 	w := t.pollTable()
 	defer w.Release()
 	w.full = timeout == 0 // who does not wait need not be woken
-	deadline := time.Now().Add(timeout)
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
+	}
 	for {
 		if timeout != 0 {
 			t.SetState(TaskInterruptible)
@@ -147,8 +150,11 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 			}
 		}
 		w.full = true
-		left := time.Until(deadline)
-		if err != nil || ready > 0 || timeout == 0 || timeout > 0 && left <= 0 {
+		var left time.Duration
+		if timeout > 0 && err == nil && ready == 0 {
+			left = time.Until(deadline)
+		}
+		if err != nil || ready > 0 || timeout >= 0 && left <= 0 {
 			t.SetState(TaskRunning)
 			return ready, err
 		}

@@ -51,6 +51,7 @@ type Task struct {
 	dead    atomic.Bool
 
 	poll  PollTable // of the blocking calls
+	event Waiter    // of WaitEvent
 	depth int       // calls in progress, one inside the other
 	slept bool      // counted in kernel.asleep until the outermost call ends
 	once  sync.Once // exit
@@ -71,7 +72,7 @@ func WithComm(name string) TaskOption { return func(t *Task) { t.SetComm(name) }
 // NewTask starts a task of root's, or as the options say. Exit ends it; Shutdown ends all.
 func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	t := &Task{k: k, wake: make(chan struct{}, 1), cwd: k.root, umask: 0o022}
-	t.poll.task = t
+	t.poll.task, t.event.task = t, t
 	t.cred.Store(&Cred{}) // root
 	t.files = newFDTable()
 	t.SetComm("task")
@@ -87,7 +88,7 @@ func (t *Task) Clone() *Task {
 	files := t.files
 	files.users.Add(1)
 	c := &Task{k: t.k, wake: make(chan struct{}, 1), cwd: t.cwd, umask: t.umask}
-	c.poll.task = c
+	c.poll.task, c.event.task = c, c
 	c.cred.Store(t.cred.Load())
 	c.files = files
 	c.comm.Store(t.comm.Load())
@@ -239,9 +240,12 @@ func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) err
 	if cond() {
 		return nil
 	}
-	w := Waiter{task: t}
-	q.Add(&w)
-	defer q.Remove(&w)
+	w := &t.event
+	if w.queue != nil { // cond of an outer wait waits itself
+		w = &Waiter{task: t}
+	}
+	q.Add(w)
+	defer q.Remove(w)
 	defer t.SetState(TaskRunning)
 	for {
 		t.SetState(TaskInterruptible)
