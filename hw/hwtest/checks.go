@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -493,6 +494,9 @@ func (r *run) latency() error {
 	return nil
 }
 
+// inFlight is how many bytes the throughput check has on their way at most.
+const inFlight = 64 << 10
+
 func (r *run) throughput() error {
 	size := 4 << 20
 	if most := int(r.Budget / 4 / max(r.Mode.CharTime(1), 1)); r.paced() && size > most {
@@ -504,12 +508,21 @@ func (r *run) throughput() error {
 		err  error
 	}
 	var stop atomic.Bool
+	quit := make(chan struct{})
+	halt := sync.OnceFunc(func() { stop.Store(true); close(quit) })
+	defer halt()
+	flying := make(chan struct{}, inFlight/len(data)) // what was sent and has not come: a path may have a buffer without a bound in it
 	done := make(chan end, 1)
 	near := r.near // the writer may outlive a check that fails
 	start := time.Now()
 	go func() {
 		e := end{}
 		for e.sent < size && e.err == nil && !stop.Load() {
+			select {
+			case flying <- struct{}{}:
+			case <-quit:
+				continue
+			}
 			var k int
 			k, e.err = near.Write(data[:min(len(data), size-e.sent)])
 			e.sent += k
@@ -517,12 +530,12 @@ func (r *run) throughput() error {
 		done <- e
 	}()
 	buf := make([]byte, 64<<10)
-	total, n := size, 0
+	total, n, taken := size, 0, 0
 	said := false // what the writer has sent
 	last := start
 	for n < total {
 		if !said && !stop.Load() && time.Since(start) > r.Budget/4 { // it is slower than it looked: enough
-			stop.Store(true)
+			halt()
 			total = 1 << 62 // until the writer has said
 		}
 		select {
@@ -537,17 +550,18 @@ func (r *run) throughput() error {
 		r.far.SetReadDeadline(time.Now().Add(r.Wait))
 		k, err := r.far.Read(buf)
 		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && time.Since(last) < stall+r.Mode.CharTime(16)) {
-			stop.Store(true)
 			return fmt.Errorf("after %d bytes: %w", n, err)
 		}
 		for i := range k {
 			if want := data[(n+i)%len(data)]; buf[i] != want {
-				stop.Store(true)
 				return fmt.Errorf("byte %d is %#02x, sent was %#02x", n+i, buf[i], want)
 			}
 		}
 		if n += k; k > 0 {
 			last = time.Now()
+		}
+		for ; taken+len(data) <= n; taken += len(data) {
+			<-flying
 		}
 	}
 	took := last.Sub(start)
