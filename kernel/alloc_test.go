@@ -99,6 +99,10 @@ func TestWaitingAllocatesNothing(t *testing.T) {
 	task, fd := openWaiting(t, d)
 	p := make([]byte, 8)
 	fds := []kernel.PollFD{{FD: fd, Events: kernel.PollIn}}
+	nonblock := task.Kernel().NewTask()
+	defer nonblock.Exit()
+	again, err := nonblock.Open("/dev/waiting", kernel.O_RDONLY|kernel.O_NONBLOCK)
+	require.NoError(t, err)
 	var q kernel.WaitQueue
 	for _, c := range []struct {
 		name string
@@ -113,6 +117,15 @@ func TestWaitingAllocatesNothing(t *testing.T) {
 				err = kernel.EIO
 			}
 			return err
+		}},
+		{"read does not wait", func() error {
+			d.empty = false
+			switch _, err := nonblock.Read(again, p); err {
+			case kernel.EAGAIN:
+				return nil
+			default:
+				return fmt.Errorf("not EAGAIN: %v", err)
+			}
 		}},
 		{"event", func() error {
 			looks := 0

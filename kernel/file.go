@@ -206,14 +206,17 @@ func (f *File) writeSlow(t *Task, p []byte, done int, err error) (int, error) {
 
 // sysError turns a driver's error into what the system call returns.
 func (t *Task) sysError(err error) error {
-	var fault *Fault
-	if errors.As(err, &fault) {
-		return t.Oops(fault)
+	e, bare := err.(Errno)
+	if !bare { // what follows allocates
+		var fault *Fault
+		if errors.As(err, &fault) {
+			return t.Oops(fault)
+		}
+		if err == errShutdown {
+			return ErrKilled
+		}
+		e = ErrnoOf(err)
 	}
-	if err == errShutdown {
-		return ErrKilled
-	}
-	e := ErrnoOf(err)
 	switch e {
 	case ERESTARTSYS:
 		e = EINTR
