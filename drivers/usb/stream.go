@@ -11,8 +11,8 @@ import (
 // StreamConfig says what a Stream moves.
 type StreamConfig struct {
 	In, Out *hw.Endpoint
-	// Receive takes what one URB brought, in order; false asks for a pause until Resume. It must not wait.
-	Receive func(p []byte) (more bool)
+	// Receive takes what one URB brought, in order. It must not wait; it may call Pause.
+	Receive func(p []byte)
 	// Sent tells that room has become free in the transmit buffer.
 	Sent func()
 	// ReadSize is the size of a read, in bytes; 0 is 4096. Reads is how many are in flight; 0 is 2.
@@ -42,7 +42,7 @@ type Stream struct {
 	fifo    []byte // +checklocks:mu  what waits to be sent
 	flying  int    // +checklocks:mu  bytes in submitted writes
 	running bool   // +checklocks:mu
-	paused  bool   // +checklocks:mu  by Receive
+	paused  bool   // +checklocks:mu
 	held    int    // +checklocks:mu  output waits
 	sending bool   // +checklocks:mu  somebody submits, in order
 	failed  error  // +checklocks:mu  of the last write, for nobody but the log
@@ -97,16 +97,15 @@ func (s *Stream) Stop() {
 	}
 }
 
-// Pause stops submitting reads, Resume goes on. What is in flight still comes.
+// Pause stops submitting reads until Unpause. What is in flight still comes. Both may be called with a lock held that Receive takes; the last one
+// counts.
 func (s *Stream) Pause() { s.mu.Lock(); s.paused = true; s.mu.Unlock() }
 
-// Resume ends a pause.
-func (s *Stream) Resume() {
-	s.mu.Lock()
-	s.paused = false
-	s.mu.Unlock()
-	_ = s.submitReads()
-}
+// Unpause ends a pause. Poke has to follow.
+func (s *Stream) Unpause() { s.mu.Lock(); s.paused = false; s.mu.Unlock() }
+
+// Poke goes on with reading, unless there is a pause. Receive may be called before it returns.
+func (s *Stream) Poke() { _ = s.submitReads() }
 
 func (s *Stream) submitReads() error {
 	for {
@@ -132,16 +131,12 @@ func (s *Stream) received(u *URB) {
 	s.mu.Lock()
 	running := s.running
 	s.mu.Unlock()
-	more := true
 	if u.Actual > 0 && running {
-		more = s.cfg.Receive(u.Data[:u.Actual])
+		s.cfg.Receive(u.Data[:u.Actual])
 	}
 	err := u.Err
 	s.mu.Lock()
 	s.idle = append(s.idle, u) // from here on it may be submitted by somebody else
-	if !more {
-		s.paused = true
-	}
 	s.mu.Unlock()
 	switch err {
 	case nil:

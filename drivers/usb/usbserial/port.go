@@ -44,7 +44,6 @@ type Port struct {
 	t      *tty.TTY
 	send   func() // queued by Write
 	kicked atomic.Bool
-	full   atomic.Bool // the tty takes no more
 
 	mu     sync.Mutex
 	modem  uint32          // +checklocks:mu  the lines as they are, TIOCM_
@@ -123,7 +122,6 @@ func (p *Port) Startup(t *tty.TTY) error {
 	if p.Iface.Dev().Gone() {
 		return kernel.ENODEV
 	}
-	p.full.Store(false)
 	p.mu.Lock()
 	p.modem &= inputs
 	p.held, p.stop, p.err = false, false, nil
@@ -232,12 +230,12 @@ func (p *Port) SetBreak(on bool) error {
 
 // Throttle implements tty.Throttler: nothing is read until the tty takes more, so the device fills up and does its own flow control.
 func (p *Port) Throttle(on bool) {
-	p.full.Store(on)
 	if on {
 		p.stream.Pause()
-	} else {
-		p.queue.Put(p.stream.Resume)
+		return
 	}
+	p.stream.Unpause()
+	p.queue.Put(p.stream.Poke)
 }
 
 // Stop implements tty.Stopper.
@@ -283,10 +281,7 @@ func (p *Port) Counters() serial.Counters {
 func (p *Port) Describe() tty.SerialInfo { return tty.SerialInfo{Line: int32(p.t.Index())} }
 
 // receive gets what a read brought.
-func (p *Port) receive(b []byte) bool {
-	p.ops.Decode(p, b)
-	return !p.full.Load()
-}
+func (p *Port) receive(b []byte) { p.ops.Decode(p, b) }
 
 func (p *Port) sent() { p.t.Wakeup() }
 
