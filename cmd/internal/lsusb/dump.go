@@ -29,28 +29,36 @@ func (d *device) dump(w io.Writer) {
 		d.config(w, rest[:n], dd.USB >= 0x0300)
 		rest = rest[n:]
 	}
-	self := false
 	if dd.Class == hw.ClassHub {
 		d.hub(w, dd.Protocol)
 	}
-	if dd.USB >= 0x0200 && dd.USB < 0x0300 && !strings.HasPrefix(d.dir, "usb") {
+	root := strings.HasPrefix(d.dir, "usb") // a root hub has no device behind its node
+	if dd.USB >= 0x0201 {
+		d.bos(w)
+	}
+	if dd.USB == 0x0200 && !root {
 		d.qualifier(w)
 	}
 	status, err := d.control(hw.DirIn, hw.GetStatus, 0, 0, 2)
 	if err != nil || len(status) < 2 {
-		if !strings.HasPrefix(d.dir, "usb") {
+		if !root {
 			return
 		}
-		status = []byte{1, 0} // a root hub has no device behind its node
+		status = []byte{1, 0}
 	}
 	fmt.Fprintf(w, "Device Status:     0x%02x%02x\n", status[1], status[0])
-	if self = status[0]&1 != 0; self {
-		fmt.Fprintln(w, "  Self Powered")
-	} else {
-		fmt.Fprintln(w, "  (Bus Powered)")
+	power, third, more := "(Bus Powered)", "Test Mode", 0
+	if status[0]&1 != 0 {
+		power = "Self Powered"
 	}
-	if status[0]&2 != 0 {
-		fmt.Fprintln(w, "  Remote Wakeup Enabled")
+	if dd.USB >= 0x0300 {
+		third, more = "U1 Enabled", 0xff
+	}
+	fmt.Fprintf(w, "  %s\n", power)
+	for i, name := range []string{1: "Remote Wakeup Enabled", 2: third, 3: "U2 Enabled", 4: "Latency Tolerance Messaging (LTM) Enabled", 6: "Debug Mode"} {
+		if status[0]&(1<<i)&uint8(more|0x46) != 0 && name != "" {
+			fmt.Fprintf(w, "  %s\n", name)
+		}
 	}
 }
 
@@ -102,6 +110,9 @@ func (d *device) config(w io.Writer, b []byte, super bool) {
 	}
 	fmt.Fprintf(w, "  Configuration Descriptor:\n    bLength             %5d\n    bDescriptorType     %5d\n    wTotalLength       0x%04x\n    bNumInterfaces      %5d\n", b[0], b[1], le.Uint16(b[2:]), b[4])
 	fmt.Fprintf(w, "    bConfigurationValue %5d\n    iConfiguration      %5d %s\n    bmAttributes         0x%02x\n", b[5], b[6], name, b[7])
+	if b[7]&0x80 == 0 {
+		fmt.Fprintln(w, "      (Missing must-be-set bit!)")
+	}
 	if b[7]&hw.SelfPowered != 0 {
 		fmt.Fprintln(w, "      Self Powered")
 	} else {
@@ -109,6 +120,9 @@ func (d *device) config(w io.Writer, b []byte, super bool) {
 	}
 	if b[7]&hw.RemoteWakeup != 0 {
 		fmt.Fprintln(w, "      Remote Wakeup")
+	}
+	if b[7]&0x10 != 0 {
+		fmt.Fprintln(w, "      Battery Powered")
 	}
 	fmt.Fprintf(w, "    MaxPower            %5dmA\n", int(b[8])*unit)
 	var iface []byte // the interface that class descriptors belong to
@@ -234,11 +248,8 @@ func (d *device) hub(w io.Writer, protocol uint8) {
 	fmt.Fprintf(w, "  bPwrOn2PwrGood      %3d * 2 milli seconds\n  bHubContrCurrent    %3d milli Ampere\n", b[5], b[6])
 	m := int(b[2])/8 + 1
 	for i, name := range []string{"  DeviceRemovable   ", "  PortPwrCtrlMask   "} {
-		if len(b) < 7+(i+1)*m {
-			return
-		}
 		fmt.Fprint(w, name)
-		for _, c := range b[7+i*m : 7+(i+1)*m] {
+		for _, c := range b[min(7+i*m, len(b)):min(7+(i+1)*m, len(b))] { // QEMU's hub answers one byte less
 			fmt.Fprintf(w, " 0x%02x", c)
 		}
 		fmt.Fprintln(w)
@@ -250,14 +261,13 @@ func (d *device) hub(w io.Writer, protocol uint8) {
 			return
 		}
 		fmt.Fprintf(w, "   Port %d: %02x%02x.%02x%02x", port+1, s[3], s[2], s[1], s[0])
-		for i := 15; i >= 0; i-- {
-			names := [16]string{"connect", "enable", "suspend", "oc", "RESET", "L1", 8: "power", 9: "lowspeed", 10: "highspeed", 11: "test", 12: "indicator"}
-			if binary.LittleEndian.Uint16(s)&(1<<i) != 0 && names[i] != "" {
-				fmt.Fprintf(w, " %s", names[i])
+		for i, name := range []string{"C_RESET", "C_OC", "C_SUSPEND", "C_ENABLE", "C_CONNECT"} {
+			if s[2]&(0x10>>i) != 0 {
+				fmt.Fprintf(w, " %s", name)
 			}
 		}
-		for i, name := range []string{"C_CONNECT", "C_ENABLE", "C_SUSPEND", "C_OC", "C_RESET"} {
-			if s[2]&(1<<i) != 0 {
+		for i, name := range []string{"indicator", "test", "highspeed", "lowspeed", "power", "", "", "L1", "RESET", "oc", "suspend", "enable", "connect"} {
+			if binary.LittleEndian.Uint16(s)&(0x1000>>i) != 0 && name != "" {
 				fmt.Fprintf(w, " %s", name)
 			}
 		}

@@ -97,7 +97,7 @@ func Run(sys System, o Options, out io.Writer) error {
 		if o.Verbose {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "Bus %03d Device %03d: ID %s:%s %s\n", d.bus, d.dev, v, p, strings.TrimSpace(d.attr("manufacturer")+" "+d.attr("product")))
+		fmt.Fprintf(w, "Bus %03d Device %03d: ID %s:%s %s %s\n", d.bus, d.dev, v, p, d.attr("manufacturer"), d.attr("product"))
 		if o.Verbose {
 			d.dump(w)
 		}
@@ -187,7 +187,7 @@ func branch(w io.Writer, all []*device, prefix string, depth int) {
 			if class == hw.ClassHub {
 				driver += "/" + d.attr("maxchild") + "p"
 			}
-			fmt.Fprintf(w, "%s|__ Port %s: Dev %d, If %d, Class=%s, Driver=%s, %sM\n", strings.Repeat("    ", depth), port, d.dev, number, className(uint8(class)), driver, d.attr("speed"))
+			fmt.Fprintf(w, "%s|__ Port %s: Dev %d, If %d, Class=%s, Driver=%s, %sM\n", strings.Repeat("    ", depth), port, d.dev, number, d.class(uint8(class)), driver, d.attr("speed"))
 		}
 		branch(w, all, d.dir+".", depth+1)
 	}
