@@ -21,8 +21,10 @@ type IRQLine struct {
 	count atomic.Uint64
 	kick  chan struct{} // capacity 1
 
-	mu      sync.Mutex    // held while a handler runs
-	actions []*irqAction  // +checklocks:mu
+	busy sync.Mutex // held while handlers run
+
+	mu      sync.Mutex
+	actions []*irqAction  // +checklocks:mu  replaced, never changed: service walks it without mu
 	stop    chan struct{} // +checklocks:mu  nil while nobody has requested the line
 }
 
@@ -58,13 +60,14 @@ func (l *IRQLine) Set(level bool) {
 }
 
 // Request installs a handler on the line; several may share one. While the line is up the handlers are called, one at a time, from a
-// goroutine of the kernel's; a handler tells whether its device had asked for it, and must not block for long. free takes it off
-// again and waits for a call in progress; it must not be called from a handler.
+// goroutine of the kernel's; a handler tells whether its device had asked for it, and must not block for long. Request does not wait for
+// handlers, so that a driver may hold what its own needs. free takes it off again and waits for a call in progress; it must not be called
+// from a handler, nor with what one waits for held.
 func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
 	a := &irqAction{name, handler}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.actions = append(l.actions, a)
+	l.actions = append(slices.Clone(l.actions), a)
 	if l.stop == nil {
 		l.stop = make(chan struct{})
 		go l.run(l.stop)
@@ -76,13 +79,19 @@ func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
 		}
 	}
 	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.actions = slices.DeleteFunc(l.actions, func(o *irqAction) bool { return o == a })
-		if len(l.actions) == 0 && l.stop != nil {
-			close(l.stop)
-			l.stop = nil
-		}
+		l.remove(a)
+		l.busy.Lock()
+		defer l.busy.Unlock() // the call in progress has ended
+	}
+}
+
+func (l *IRQLine) remove(a *irqAction) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.actions = slices.DeleteFunc(slices.Clone(l.actions), func(o *irqAction) bool { return o == a })
+	if len(l.actions) == 0 && l.stop != nil {
+		close(l.stop)
+		l.stop = nil
 	}
 }
 
@@ -100,10 +109,13 @@ func (l *IRQLine) run(stop chan struct{}) {
 
 // service calls the handlers once and reports whether one of them cared.
 func (l *IRQLine) service() (handled bool) {
+	l.busy.Lock()
+	defer l.busy.Unlock()
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	actions := l.actions
+	l.mu.Unlock()
 	l.count.Add(1)
-	for _, a := range l.actions {
+	for _, a := range actions {
 		if a.handler() {
 			handled = true
 		}
@@ -121,10 +133,11 @@ func (k *Kernel) interruptsText(*Task) (string, error) {
 		l := k.irqs.lines[n]
 		var names []string
 		l.mu.Lock()
-		for _, a := range l.actions {
+		actions := l.actions
+		l.mu.Unlock()
+		for _, a := range actions {
 			names = append(names, a.name)
 		}
-		l.mu.Unlock()
 		if names == nil {
 			continue
 		}
