@@ -16,14 +16,15 @@ import (
 // Conn is a program that has a terminal of the simulated kernel open, raw: its far side as a serial.Conn. Through it the same tests
 // and the same doors (ptys, RFC 2217) work on a driver as on a bare line.
 type Conn struct {
-	path     string
-	rd, wr   *kernel.Task
-	fd       int
-	deadline atomic.Pointer[time.Time]
-	closed   atomic.Bool
-	marks    []byte      // received, not yet decoded: guarded by rdMu
-	in       [4096]byte  // of the read under way: guarded by rdMu
-	purged   atomic.Bool // marks are to be forgotten: a reader that waits holds rdMu
+	path      string
+	rd, wr    *kernel.Task
+	fd        int
+	deadline  atomic.Pointer[time.Time]
+	closed    atomic.Bool
+	abandoned atomic.Bool
+	marks     []byte      // received, not yet decoded: guarded by rdMu
+	in        [4096]byte  // of the read under way: guarded by rdMu
+	purged    atomic.Bool // marks are to be forgotten: a reader that waits holds rdMu
 
 	rdMu  sync.Mutex
 	wrMu  sync.Mutex
@@ -205,7 +206,8 @@ func (c *Conn) SetReadDeadline(d time.Time) error {
 	return nil
 }
 
-// Close closes the terminal and ends what waits at once.
+// Close closes the terminal and ends reads and writes that wait. What was written leaves first, as at any last close of a terminal: for 30 s at
+// most, or until [Conn.Abandon].
 //
 // Errors: os.ErrClosed the second time.
 func (c *Conn) Close() error {
@@ -226,11 +228,20 @@ func (c *Conn) Close() error {
 			break
 		}
 	}
+	if c.abandoned.Load() {
+		c.ctl.Kill(kernel.SIGTERM)
+	}
 	_ = c.ctl.Close(c.fd)
 	c.ctl.Exit()
 	c.wr.Exit()
 	c.rd.Exit()
 	return nil
+}
+
+// Abandon lets Close, of now or later, lose what has been written and not sent.
+func (c *Conn) Abandon() {
+	c.abandoned.Store(true)
+	c.ctl.Kill(kernel.SIGTERM)
 }
 
 // ioctl makes one on behalf of whoever holds the conn.
@@ -278,10 +289,12 @@ func (c *Conn) SetMode(m serial.Mode) error {
 	return nil
 }
 
-// TermiosOf is a raw termios for mode m, with bad characters marked by PARMRK and the modem lines ignored.
+// TermiosOf is a raw termios for mode m, with bad characters marked by PARMRK, the modem lines ignored as inputs and DTR and RTS dropped at the
+// last close.
 func TermiosOf(m serial.Mode) Termios {
 	t := RawTermios(uint32(m.Baud))
 	t.Iflag |= INPCK | PARMRK
+	t.Cflag |= HUPCL
 	t.Cflag = t.Cflag&^CSIZE | uint32(m.Data-5)<<4
 	if m.Stop != serial.Stop1 {
 		t.Cflag |= CSTOPB

@@ -29,6 +29,37 @@ type Doors struct {
 	unwatch func()
 	events  usb.Queue
 	plugged map[string]context.CancelFunc // of USB terminals by name; belongs to events
+	lobby   lobby
+}
+
+// lobby is where the ptys of a machine's doors are known. A client that opens one door and then writes into another may count on the first one's
+// terminal being open when its bytes arrive, although doors learn of their clients a moment late: so every door looks round before it sends.
+type lobby struct {
+	mu   sync.RWMutex
+	ptys map[*host.PTY]struct{} // +checklocks:mu
+}
+
+func (l *lobby) enter(p *host.PTY) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ptys == nil {
+		l.ptys = make(map[*host.PTY]struct{})
+	}
+	l.ptys[p] = struct{}{}
+}
+
+func (l *lobby) exit(p *host.PTY) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.ptys, p)
+}
+
+func (l *lobby) greet() {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for p := range l.ptys {
+		p.Greet()
+	}
 }
 
 // Door is one terminal's ways in.
@@ -57,14 +88,15 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
 		}
 		local := door
-		d.wg.Go(func() { servePTY(ctx, m.Kernel, local, pty, device(p.Line, p.Far)) })
+		d.wg.Go(func() { d.servePTY(ctx, local, pty, device(p.Line, p.Far)) })
+		<-pty.Serving()
 		if p.Door.RFC2217 != "" {
 			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Door.RFC2217)
 			if err != nil {
 				return nil, fmt.Errorf("a door for %s: rfc2217: %w", p.TTY, err)
 			}
 			door.RFC2217 = l.Addr().String()
-			d.wg.Go(func() { serveNet(ctx, m.Kernel, door, l) })
+			d.wg.Go(func() { d.serveNet(ctx, door, l) })
 		}
 		d.List = append(d.List, door)
 	}
@@ -100,16 +132,18 @@ func (d *Doors) Close() error {
 const again = 50 * time.Millisecond
 
 // servePTY serves one pty after another under the door's link: a terminal that fails hangs its client up.
-func servePTY(ctx context.Context, k *kernel.Kernel, door Door, pty *host.PTY, far *serial.Port) {
-	e := newEnd(k, "/dev/"+door.TTY)
+func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, far *serial.Port) {
+	e := newEnd(d.m.Kernel, "/dev/"+door.TTY)
 	for {
-		err := pty.Serve(ctx, ptySession{session{e}, far})
+		d.lobby.enter(pty)
+		err := pty.Serve(ctx, ptySession{session{e, &d.lobby}, far})
+		d.lobby.exit(pty)
 		e.leave()
 		_ = pty.Close()
 		if ctx.Err() != nil {
 			return
 		}
-		k.Log.Printf(kernel.LevelWarning, "%s: the door %s hangs up: %v", door.TTY, door.Path, err)
+		d.m.Kernel.Log.Printf(kernel.LevelWarning, "%s: the door %s hangs up: %v", door.TTY, door.Path, err)
 		for {
 			select {
 			case <-ctx.Done():
@@ -124,7 +158,16 @@ func servePTY(ctx context.Context, k *kernel.Kernel, door Door, pty *host.PTY, f
 }
 
 // session is an end whose client's coming and going are DTR and RTS together, as host.PTY and host.Serve2217 tell them.
-type session struct{ *end }
+type session struct {
+	*end
+	lobby *lobby
+}
+
+// Write lets those in who have come before.
+func (s session) Write(p []byte) (int, error) {
+	s.lobby.greet()
+	return s.end.Write(p)
+}
 
 func (s session) SetSignals(mask, value serial.Signals) error {
 	if mask == serial.DTEOutputs && value == 0 {
@@ -158,17 +201,17 @@ func device(line board.Line, far *serial.Port) *serial.Port {
 	return nil
 }
 
-func serveNet(ctx context.Context, k *kernel.Kernel, door Door, l net.Listener) {
-	e := newEnd(k, "/dev/"+door.TTY)
+func (d *Doors) serveNet(ctx context.Context, door Door, l net.Listener) {
+	e := newEnd(d.m.Kernel, "/dev/"+door.TTY)
 	defer e.leave()
 	for {
-		err := host.Serve2217(ctx, l, session{e}, "kobench "+door.TTY)
+		err := host.Serve2217(ctx, l, session{e, &d.lobby}, "kobench "+door.TTY)
 		e.leave()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			l.Close()
 			return
 		}
-		k.Log.Printf(kernel.LevelWarning, "%s: the door rfc2217://%s hangs up: %v", door.TTY, door.RFC2217, err)
+		d.m.Kernel.Log.Printf(kernel.LevelWarning, "%s: the door rfc2217://%s hangs up: %v", door.TTY, door.RFC2217, err)
 		for {
 			l.Close()
 			select {

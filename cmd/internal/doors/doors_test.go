@@ -116,18 +116,16 @@ func TestNothingIsLostAtClose(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })
 	rx := tarmPort(t, d.List[1].Path, 9600)
-	_, err = rx.Write([]byte("?")) // the door has its terminal open from here on
-	require.NoError(t, err)
 	for i := range 20 {
 		tx, err := tarm.OpenPort(&tarm.Config{Name: d.List[0].Path, Baud: 9600})
 		require.NoError(t, err)
-		msg := fmt.Sprintf("message %02d", i)
+		msg := strings.Repeat(fmt.Sprintf("message %02d ", i), 1+i*20) // up to more than the terminal and its chip hold
 		_, err = tx.Write([]byte(msg))
 		require.NoError(t, err)
 		require.NoError(t, tx.Close())
 		got := make([]byte, len(msg))
-		_, err = io.ReadFull(rx, got)
-		require.NoError(t, err)
+		n, err := io.ReadFull(rx, got)
+		require.NoError(t, err, "after %q of message %d", got[:n], i)
 		require.Equal(t, msg, string(got))
 	}
 }

@@ -22,6 +22,7 @@ type end struct {
 	changed  chan struct{} // +checklocks:mu  closed when conn or the deadline changes
 	deadline time.Time     // +checklocks:mu
 	mode     serial.Mode   // +checklocks:mu  what the client asked for last
+	leaving  *tty.Conn     // +checklocks:mu  being closed
 	writing  int           // +checklocks:mu  writes that wait for the line
 }
 
@@ -66,12 +67,17 @@ func (e *end) open() (*tty.Conn, error) {
 func (e *end) leave() {
 	e.mu.Lock()
 	c := e.conn
-	e.conn = nil
+	e.conn, e.leaving = nil, c
 	e.changedLocked()
 	e.mu.Unlock()
-	if c != nil {
-		_ = c.SetSignals(serial.DTEOutputs, 0)
-		_ = c.Close()
+	if c == nil {
+		return
+	}
+	_ = c.Close() // HUPCL is set: DTR and RTS go after the last byte
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.leaving == c {
+		e.leaving = nil
 	}
 }
 
@@ -149,14 +155,17 @@ func (e *end) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// SetWriteDeadline ends a write that waits for the line, at once when d has passed; it knows no later time.
+// SetWriteDeadline ends a write that waits for the line, and a close that waits for what was written, at once when d has passed; it knows no later time.
 func (e *end) SetWriteDeadline(d time.Time) error {
 	if d.IsZero() || time.Until(d) > 0 {
 		return nil
 	}
 	e.mu.Lock()
-	c, stuck := e.conn, e.writing > 0
+	c, stuck, leaving := e.conn, e.writing > 0, e.leaving
 	e.mu.Unlock()
+	if leaving != nil {
+		leaving.Abandon()
+	}
 	if c != nil && stuck {
 		_ = c.Purge(false, true)
 		e.leave()

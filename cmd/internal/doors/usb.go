@@ -59,7 +59,8 @@ func (d *Doors) add(name string) (Door, bool) {
 	}
 	ctx, stop := context.WithCancel(d.ctx)
 	d.plugged[name] = stop
-	d.wg.Go(func() { servePTY(ctx, d.m.Kernel, door, pty, far) })
+	d.wg.Go(func() { d.servePTY(ctx, door, pty, far) })
+	<-pty.Serving()
 	return door, true
 }
 

@@ -34,5 +34,11 @@ func (*PTY) Device() string { return "" }
 // Close does nothing.
 func (*PTY) Close() error { return nil }
 
+// Greet does nothing.
+func (*PTY) Greet() {}
+
+// Serving is never closed.
+func (*PTY) Serving() <-chan struct{} { return nil }
+
 // Serve fails at once.
 func (*PTY) Serve(context.Context, serial.Conn) error { return noPTY() }

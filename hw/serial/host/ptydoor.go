@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,6 +20,9 @@ type PTY struct {
 	slave  string // its path; its modes last as long as the master is open
 	link   string
 	opens  *opens
+	served atomic.Pointer[door] // nil: nobody serves
+	begun  sync.Once
+	ready  chan struct{}
 }
 
 // OpenPTY makes a pseudo terminal and points the symbolic link at its slave; an empty link makes none.
@@ -29,7 +33,7 @@ func OpenPTY(link string) (*PTY, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &PTY{master: m, slave: s.Name(), link: link}
+	p := &PTY{master: m, slave: s.Name(), link: link, ready: make(chan struct{})}
 	s.Close() // raw by now; nobody but clients has it open, so that the master's hang-up says whether one is there
 	if link != "" {
 		err = Symlink(p.slave, link)
@@ -81,9 +85,20 @@ func (p *PTY) Close() error {
 	return errors.Join(err, removeLink(p.slave, p.link), p.master.Close())
 }
 
-// Serve joins the terminal's clients to conn until ctx ends or conn fails. A client's open raises DTR and RTS, its close drops them; its
-// rate, stop bits and flow control reach conn before the bytes it writes afterwards. While no client is there what conn sends is lost, as on a
-// port that nobody has open. conn and the terminal stay open.
+// Greet raises DTR and RTS for a client that has opened the terminal, if Serve has not done so yet. Serve learns of a client a moment after the
+// client's open has returned; Greet is for whoever is about to send and must not be faster. It costs a poll(2) while no client is there.
+func (p *PTY) Greet() {
+	if d := p.served.Load(); d != nil {
+		d.greet()
+	}
+}
+
+// Serving is closed when Serve has begun for the first time.
+func (p *PTY) Serving() <-chan struct{} { return p.ready }
+
+// Serve joins the terminal's clients to conn until ctx ends or conn fails. A client's open raises DTR and RTS; its close drops them, after what it
+// wrote has reached conn, for which it has [closingWait]. Its rate, stop bits and flow control reach conn before the bytes it writes afterwards.
+// While no client is there what conn sends is lost, as on a port that nobody has open. conn and the terminal stay open.
 //
 // Errors: ctx's; conn's.
 func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
@@ -99,6 +114,9 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 		p.master.f.SetDeadline(t)
 	}
 	deadlines(time.Time{})
+	p.served.Store(d)
+	p.begun.Do(func() { close(p.ready) })
+	defer p.served.Store(nil)
 	stop := context.AfterFunc(ctx, func() { deadlines(time.Now()) })
 	var wg sync.WaitGroup
 	for _, f := range []func(context.Context) error{d.toClient, d.fromClient, d.watch} {
@@ -117,39 +135,87 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 	return context.Cause(ctx)
 }
 
-// pollClient is how often a client's presence and mode are looked at when nothing else says that they changed.
-const pollClient = 20 * time.Millisecond
+const (
+	// pollClient is how often a client's presence and mode are looked at when nothing else says that they changed.
+	pollClient = 20 * time.Millisecond
+	// closingWait is how long what a client wrote before it left may wait for the line (30 s, as a closed serial port has in Linux:
+	// drivers/tty/serial/serial_core.c, uart_register_driver's ports start with it).
+	closingWait = 30 * time.Second
+)
 
 // door is one Serve.
 type door struct {
 	p    *PTY
 	conn serial.Conn
 
+	change sync.Mutex // held while presence changes, with all that conn does about it
+
 	mu      sync.Mutex
 	present bool
+	leaving bool // conn is being told that the client has gone
+	writing bool // what a client wrote is on its way into conn
 	known   serial.Mode
 }
 
+// setPresent tells conn that a client has come or gone. When it returns conn has heard it.
 func (d *door) setPresent(on bool) {
-	d.mu.Lock()
-	was := d.present
-	d.present = on
-	d.mu.Unlock()
-	if was == on {
+	d.change.Lock()
+	defer d.change.Unlock()
+	d.setPresentLocked(on)
+}
+
+func (d *door) setPresentLocked(on bool) {
+	if d.isPresent() == on {
 		return
 	}
+	d.mark(false, !on)
 	if l, ok := d.conn.(serial.ModemLines); ok {
 		_ = l.SetSignals(serial.DTEOutputs, lineIf(on)) // an end without modem lines has nothing to raise
 	}
 	if !on {
 		d.p.forget()
 	}
+	d.mark(on, false)
+}
+
+func (d *door) mark(present, leaving bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.present, d.leaving = present, leaving
 }
 
 func (d *door) isPresent() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.present
+}
+
+// greet is [PTY.Greet]. It does not wait for the last client's leaving, nor raise lines for one that comes meanwhile: that one's open waits, as Linux's.
+func (d *door) greet() {
+	d.mu.Lock()
+	known := d.present || d.leaving
+	d.mu.Unlock()
+	if !known {
+		d.arrived()
+	}
+}
+
+// arrived looks whether a client has come in the meantime.
+func (d *door) arrived() bool {
+	if !d.p.inUse() {
+		return false
+	}
+	d.setPresent(true)
+	return true
+}
+
+// gone is after the last byte of a client that has left, unless the next one is here already.
+func (d *door) gone() {
+	d.change.Lock()
+	defer d.change.Unlock()
+	if !d.p.inUse() {
+		d.setPresentLocked(false)
+	}
 }
 
 // look carries a change of the client's mode to conn.
@@ -186,15 +252,6 @@ func (d *door) toClient(ctx context.Context) error {
 	}
 }
 
-// arrived looks whether a client has come in the meantime.
-func (d *door) arrived() bool {
-	if !d.p.inUse() {
-		return false
-	}
-	d.setPresent(true)
-	return true
-}
-
 func (d *door) fromClient(ctx context.Context) error {
 	buf := make([]byte, 64<<10)
 	for {
@@ -202,10 +259,11 @@ func (d *door) fromClient(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, syscall.ENODEV) { // no client: Linux says EIO
+		if errors.Is(err, syscall.ENODEV) { // no client, and nothing left of the last one: Linux says EIO
 			if !d.p.master.open.Load() {
 				return err
 			}
+			d.gone()
 			select {
 			case <-ctx.Done():
 			case <-time.After(pollClient / 4):
@@ -217,13 +275,36 @@ func (d *door) fromClient(ctx context.Context) error {
 		}
 		d.setPresent(true)
 		d.look()
-		if _, err := d.conn.Write(buf[:n]); err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		switch err := d.write(buf[:n]); {
+		case err == nil, ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
+		case !d.isPresent(): // given up by watch
+		default:
 			return err
 		}
 	}
 }
 
-// watch follows the clients' coming and going, and their mode while one is there.
+func (d *door) write(p []byte) error {
+	d.setWriting(true)
+	defer d.setWriting(false)
+	_, err := d.conn.Write(p)
+	return err
+}
+
+func (d *door) setWriting(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.writing = on
+}
+
+func (d *door) isWriting() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writing
+}
+
+// watch follows the clients' coming, and their mode while one is there. Their going is fromClient's to see, which knows when the last byte is
+// through; only from one that the line has kept waiting for closingWait does watch take it.
 func (d *door) watch(ctx context.Context) error {
 	t := time.NewTicker(pollClient)
 	defer t.Stop()
@@ -231,10 +312,19 @@ func (d *door) watch(ctx context.Context) error {
 	if d.p.opens != nil {
 		changed = d.p.opens.changed
 	}
+	var left time.Time
 	for ctx.Err() == nil {
-		d.setPresent(d.p.inUse())
-		if d.isPresent() {
+		switch {
+		case d.arrived():
 			d.look()
+			left = time.Time{}
+		case !d.isWriting():
+			left = time.Time{}
+		case left.IsZero():
+			left = time.Now()
+		case time.Since(left) > closingWait:
+			d.setPresent(false)
+			left = time.Time{}
 		}
 		select {
 		case <-ctx.Done():
