@@ -23,19 +23,6 @@ import (
 
 const adapter = "-device qemu-xhci,id=x -device usb-serial,bus=x.0,chardev=a,always-plugged=on -chardev "
 
-// gadgets makes three real gadgets beside QEMU's FTDI adapter: a serial port with an echo behind it, a source and sink, and a loop-back.
-const gadgets = `modprobe xhci_pci; modprobe dummy_hcd num=3; modprobe g_serial; modprobe libcomposite; modprobe usb_f_ss_lb
-mount -t configfs none /sys/kernel/config 2>/dev/null
-for f in a4a0:SourceSink a4a4:Loopback; do
-  g=/sys/kernel/config/usb_gadget/${f#*:}; mkdir $g; echo 0x0525 >$g/idVendor; echo 0x${f%:*} >$g/idProduct
-  mkdir $g/configs/c.3 $g/functions/${f#*:}.0; ln -s $g/functions/${f#*:}.0 $g/configs/c.3/
-  for udc in /sys/class/udc/*; do echo ${udc##*/} >$g/UDC 2>/dev/null && break; done
-done
-i=0; while [ ! -c /dev/ttyGS0 ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done
-(while :; do stty -F /dev/ttyGS0 raw -echo; cat /dev/ttyGS0 >/dev/ttyGS0; sleep .1; done) 2>/dev/null &
-i=0; until [ $(lsusb | grep -c -e 0403:6001 -e 0525:a4a) = 4 ] || [ $i -ge 80 ]; do sleep 0.1; i=$((i+1)); done
-`
-
 // functions of the guest's shell: smoke tests a device, wait_for waits for a file, through says what goes into one port and comes out of another.
 const functions = `smoke() { /root/kobench smoke --usb "$@" --max-size 1024 --skip lines,break,flow,errors 2>/tmp/err; echo "$1 rc $?"; tail -3 /tmp/err; }
 wait_for() { i=0; while [ ! -e $1 ] && [ $i -lt 80 ]; do sleep 0.1; i=$((i+1)); done; ls $1; }
@@ -46,6 +33,12 @@ through() {
   echo "$2: $line"
 }
 `
+
+func gadgets(t *testing.T) string {
+	b, err := os.ReadFile("../../../fixtures/oracle/usb/gadgets.sh")
+	require.NoError(t, err)
+	return string(b)
+}
 
 // withLibusb runs a script in a real kernel, with kobench built for libusb as /root/kobench, and wants what it printed to hold these texts.
 func withLibusb(t *testing.T, hardware, script string, want ...string) {
@@ -88,7 +81,7 @@ through /dev/ttyUSB0 /dev/ttyS2; through /dev/ttyS2 /dev/ttyUSB0`,
 
 // TestOracleLibusbGadgets: the same on a CDC-ACM gadget, whose two interfaces the kernel's driver must get back in order, and on a source and sink.
 func TestOracleLibusbGadgets(t *testing.T) {
-	withLibusb(t, adapter+"null,id=a", gadgets+`modprobe cdc_acm; modprobe usbtest; wait_for /dev/ttyACM0
+	withLibusb(t, adapter+"null,id=a", gadgets(t)+`modprobe cdc_acm; modprobe usbtest; wait_for /dev/ttyACM0
 for id in 0525:a4a7 0525:a4a0; do smoke $id --echo; done
 wait_for /dev/ttyACM0; through /dev/ttyACM0 /dev/ttyACM0`,
 		"ttyACM0: host 0525:a4a7\n", "0525:a4a7 rc 0\n", "usbtest  12 checks\n", "0525:a4a0 rc 0\n", "/dev/ttyACM0: /dev/ttyACM0 speaks\n")
@@ -107,7 +100,7 @@ func TestOracleUSBIP(t *testing.T) {
 	defer stopEcho()
 	share := t.TempDir()
 	script := filepath.Join(t.TempDir(), "cmd.sh")
-	require.NoError(t, os.WriteFile(script, []byte(gadgets+`modprobe usbip_host
+	require.NoError(t, os.WriteFile(script, []byte(gadgets(t)+`modprobe usbip_host
 cp /usr/sbin/usbipd /tmp/; /tmp/usbipd -4 & sleep 1
 for d in /sys/bus/usb/devices/*-*; do
   case $d in *:*) continue;; esac

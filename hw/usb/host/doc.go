@@ -6,12 +6,12 @@
 //	…
 //	dev.Unplug() // the host's own driver gets the device back
 //
-// A kernel driver that has the device is detached while the device is configured here, and attached again by Unplug. Transfers on
-// different endpoints run at the same time. On an IN endpoint [Option] InFlight keeps that many reads under way in libusb; they then read
-// ahead of what was asked for. With 1, the default, each transfer is exactly one of libusb's, in order, and is really cancelled.
+// A kernel driver that has the device is detached while the device is configured here, and attached again by Unplug. Transfers on different
+// endpoints run at the same time, and several on each endpoint ([Option] InFlight): they are handed to libusb and completed in order, each is
+// exactly one of libusb's, and is really cancelled. A device that is pulled out is noticed by the next transfer, or within a second.
 //
-// What it does not do: isochronous transfers (EOPNOTSUPP); cancelling a control transfer, which ends by its time-out instead; resetting the
-// host's data toggle with CLEAR_FEATURE(HALT), which gousb does not offer.
+// What it does not do: isochronous transfers (EOPNOTSUPP); keeping what a read had when it failed, with InFlight above 1; cancelling a control
+// transfer, which ends by its time-out instead; resetting the host's data toggle with CLEAR_FEATURE(HALT), which gousb does not offer.
 //
 // References:
 //
@@ -28,6 +28,6 @@ type ID struct {
 
 // Option changes how a device is used.
 type Option struct {
-	InFlight       int           // reads under way on each IN endpoint; 0 is 1
+	InFlight       int           // transfers under way in libusb on each endpoint; 0 is 4
 	ControlTimeout time.Duration // 0 is 5 s
 }

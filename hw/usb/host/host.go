@@ -34,23 +34,6 @@ type Device struct {
 	closed bool
 }
 
-// queue is the transfers of one endpoint, done by one goroutine in order. The control endpoint's has no endpoint in it.
-type queue struct {
-	d      *Device
-	addr   uint8
-	in     *gousb.InEndpoint
-	out    *gousb.OutEndpoint
-	stream *gousb.ReadStream
-	ctx    context.Context
-	stop   context.CancelFunc
-
-	mu     sync.Mutex
-	todo   []*usb.Transfer
-	now    *usb.Transfer
-	cancel context.CancelFunc // of now
-	wake   chan struct{}
-}
-
 // Open opens the first device with this id.
 //
 // Errors: ENODEV if there is none; EACCES of the host without permission (a udev rule, or root).
@@ -58,6 +41,9 @@ func Open(id ID, options ...Option) (*Device, error) {
 	opt := Option{}
 	for _, o := range options {
 		opt = o
+	}
+	if opt.InFlight <= 0 {
+		opt.InFlight = 4
 	}
 	if opt.ControlTimeout == 0 {
 		opt.ControlTimeout = 5 * time.Second
@@ -86,6 +72,7 @@ func Open(id ID, options ...Option) (*Device, error) {
 		return nil, &usb.Error{Op: "open", Where: where, Errno: errnoOf(err), Reason: "the host's driver cannot be detached", Err: err}
 	}
 	d.queues[0] = d.newQueue(0, nil, nil)
+	d.wg.Go(d.watch)
 	return d, nil
 }
 
@@ -223,13 +210,6 @@ func (d *Device) Submit(t *usb.Transfer) error {
 	return nil
 }
 
-func (q *queue) poke() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
 // Cancel implements [usb.Device].
 func (d *Device) Cancel(t *usb.Transfer) {
 	d.mu.Lock()
@@ -243,26 +223,6 @@ func (d *Device) Cancel(t *usb.Transfer) {
 			return
 		}
 	}
-}
-
-// drop takes t out of the queue, or cancels it if it is under way.
-func (q *queue) drop(t *usb.Transfer) bool {
-	q.mu.Lock()
-	if q.now == t {
-		q.cancel()
-		q.mu.Unlock()
-		return true
-	}
-	for i, x := range q.todo {
-		if x == t {
-			q.todo = append(q.todo[:i:i], q.todo[i+1:]...)
-			q.mu.Unlock()
-			t.Complete(0, usb.ECONNRESET)
-			return true
-		}
-	}
-	q.mu.Unlock()
-	return false
 }
 
 // Reset implements [usb.Device].
@@ -283,113 +243,38 @@ func (d *Device) Reset() error {
 	return nil
 }
 
-// dropQueues ends the endpoints that match, and what waits on them.
+// dropQueues ends the endpoints that match, and returns when nothing is under way on them.
 func (d *Device) dropQueues(match func(*queue) bool) {
+	var gone []*queue
 	d.mu.Lock()
 	for a, q := range d.queues {
 		if a != 0 && match(q) {
 			q.stop()
 			delete(d.queues, a)
+			gone = append(gone, q)
 		}
 	}
 	d.mu.Unlock()
+	for _, q := range gone {
+		<-q.done
+	}
 }
 
-func (d *Device) newQueue(addr uint8, in *gousb.InEndpoint, out *gousb.OutEndpoint) *queue {
-	ctx, stop := context.WithCancel(context.Background())
-	q := &queue{d: d, addr: addr, in: in, out: out, ctx: ctx, stop: stop, wake: make(chan struct{}, 1)}
-	d.wg.Go(q.run)
-	return q
-}
-
-// run does the queue's transfers one after the other.
-func (q *queue) run() {
+// watch notices that the device was pulled out while nothing is under way. Linux's libusb looks at /sys for that and leaves the device alone.
+func (d *Device) watch() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
-		q.mu.Lock()
-		var t *usb.Transfer
-		if len(q.todo) > 0 {
-			t, q.todo = q.todo[0], q.todo[1:]
+		select {
+		case <-d.gone:
+			return
+		case <-tick.C:
 		}
-		if q.ctx.Err() != nil {
-			rest := q.todo
-			q.todo = nil
-			q.mu.Unlock()
-			if t != nil {
-				t.Complete(0, usb.ESHUTDOWN)
-			}
-			for _, t := range rest {
-				t.Complete(0, usb.ESHUTDOWN)
-			}
-			if q.stream != nil {
-				q.stream.Close()
-			}
+		if _, err := d.dev.ActiveConfigNum(); errors.Is(err, gousb.ErrorNoDevice) {
+			d.Unplug()
 			return
 		}
-		if t == nil {
-			q.mu.Unlock()
-			select {
-			case <-q.wake:
-			case <-q.ctx.Done():
-			}
-			continue
-		}
-		ctx, cancel := context.WithCancel(q.ctx)
-		q.now, q.cancel = t, cancel
-		q.mu.Unlock()
-		n, err := q.do(ctx, t)
-		cancel()
-		q.mu.Lock()
-		q.now = nil
-		q.mu.Unlock()
-		q.finish(t, n, err)
 	}
-}
-
-func (q *queue) finish(t *usb.Transfer, n int, err error) {
-	if err == nil {
-		if t.In() && n < len(t.Data) && t.Flags&usb.ShortNotOK != 0 {
-			t.Complete(n, usb.EREMOTEIO)
-			return
-		}
-		t.Complete(n, nil)
-		return
-	}
-	e, own := err.(usb.Errno)
-	if !own {
-		e = errnoOf(err)
-	}
-	if q.ctx.Err() != nil && e == usb.ECONNRESET {
-		e = usb.ESHUTDOWN
-	}
-	t.Complete(n, e)
-	if e == usb.ENODEV {
-		q.d.Unplug()
-	}
-}
-
-// do is one transfer.
-func (q *queue) do(ctx context.Context, t *usb.Transfer) (int, error) {
-	switch {
-	case t.Type == usb.Control:
-		return q.d.control(t)
-	case q.out != nil:
-		n, err := q.out.WriteContext(ctx, t.Data)
-		if err == nil && t.Flags&usb.ZeroPacket != 0 && len(t.Data) > 0 && len(t.Data)%q.out.Desc.MaxPacketSize == 0 {
-			_, err = q.out.WriteContext(ctx, nil)
-		}
-		return n, err
-	case q.d.opt.InFlight > 1:
-		if q.stream == nil {
-			size := max(1, (len(t.Data)+q.in.Desc.MaxPacketSize-1)/q.in.Desc.MaxPacketSize) * q.in.Desc.MaxPacketSize
-			s, err := q.in.NewStream(size, q.d.opt.InFlight)
-			if err != nil {
-				return 0, err
-			}
-			q.stream = s
-		}
-		return q.stream.ReadContext(ctx, t.Data)
-	}
-	return q.in.ReadContext(ctx, t.Data)
 }
 
 // control does a control transfer; what changes the device's configuration goes the way that lets libusb know.
@@ -399,6 +284,9 @@ func (d *Device) control(t *usb.Transfer) (int, error) {
 	s := t.Setup
 	switch {
 	case s.Is(usb.ToDevice, usb.SetConfiguration):
+		if _, ok := d.dev.Desc.Configs[int(s.Value)]; !ok && s.Value != 0 {
+			return 0, usb.EPIPE // as a device answers that is asked for it, [USB2] 9.4.7
+		}
 		d.dropQueues(func(*queue) bool { return true })
 		d.release()
 		if s.Value == 0 {
@@ -425,10 +313,17 @@ func (d *Device) configure(value int) error {
 	return nil
 }
 
+// has reports whether the configuration has this setting of an interface.
+func (d *Device) has(number, alt int) bool {
+	return d.cfg != nil && slices.ContainsFunc(d.cfg.Desc.Interfaces, func(f gousb.InterfaceDesc) bool {
+		return f.Number == number && slices.ContainsFunc(f.AltSettings, func(s gousb.InterfaceSetting) bool { return s.Alternate == alt })
+	})
+}
+
 // claim takes an interface in one of its settings and opens its endpoints.
 func (d *Device) claim(number, alt int) error {
-	if d.cfg == nil {
-		return usb.EPIPE
+	if !d.has(number, alt) {
+		return usb.EPIPE // [USB2] 9.4.10
 	}
 	if old := d.ifs[uint8(number)]; old != nil {
 		d.dropQueues(func(q *queue) bool {
