@@ -4,6 +4,7 @@ package doors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -127,6 +128,36 @@ func TestNothingIsLostAtClose(t *testing.T) {
 		n, err := io.ReadFull(rx, got)
 		require.NoError(t, err, "after %q of message %d", got[:n], i)
 		require.Equal(t, msg, string(got))
+	}
+}
+
+// A client that has gone left more than a slow line sends in a minute. Shutting the doors does not wait for it.
+func TestShutWhileTheLineIsBusy(t *testing.T) {
+	for _, size := range []int{100, 8000} { // in the terminal, waited for by its close; more than it holds, waited for by a write
+		b, err := board.Parse("slow.yaml", []byte("modules: [\"8250\"]\nuarts: [{io: 0x3f8, irq: 4, line: loopback}]\n"))
+		require.NoError(t, err)
+		m := b.Power(kernel.Config{})
+		require.NoError(t, m.LoadModules())
+		d, err := Open(t.Context(), m, t.TempDir())
+		require.NoError(t, err)
+		p, err := tarm.OpenPort(&tarm.Config{Name: d.List[0].Path, Baud: 50})
+		require.NoError(t, err)
+		written := make(chan error, 1)
+		go func() {
+			_, err := p.Write(make([]byte, size))
+			written <- errors.Join(err, p.Close())
+		}()
+		if size < 4096 {
+			require.NoError(t, <-written)
+		}
+		time.Sleep(100 * time.Millisecond)
+		start := time.Now()
+		require.NoError(t, d.Close())
+		require.Less(t, time.Since(start), 15*time.Second)
+		if size >= 4096 {
+			<-written // EIO, or done: the pty may have had room for it
+		}
+		require.NoError(t, m.Close())
 	}
 }
 
