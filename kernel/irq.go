@@ -15,9 +15,10 @@ type irqs struct {
 	lines map[int]*IRQLine // +checklocks:mu
 }
 
-// IRQLine is one interrupt line: hardware drives its level, a goroutine of the kernel's runs the handlers while it is up.
+// IRQLine is one interrupt line: hardware drives its level through a [IRQLine.Source] each, a goroutine of the kernel's runs the
+// handlers while it is up.
 type IRQLine struct {
-	level atomic.Bool
+	up    atomic.Int32 // pins that are
 	count atomic.Uint64
 	kick  chan struct{} // capacity 1
 
@@ -48,11 +49,23 @@ func (k *Kernel) IRQ(n int) *IRQLine {
 	return l
 }
 
-// Set drives the line. It never blocks and takes no lock, so that hardware may call it whatever it holds.
-func (l *IRQLine) Set(level bool) {
-	if l.level.Swap(level) || !level {
-		return
+// Source makes a pin that drives the line; the line is up while one of its pins is. set never blocks and takes no lock, so that hardware may call
+// it whatever it holds; the calls for one pin are the hardware's to put in order.
+func (l *IRQLine) Source() (set func(level bool)) {
+	var pin atomic.Bool
+	return func(level bool) {
+		switch {
+		case pin.Swap(level) == level:
+		case level:
+			l.up.Add(1)
+			l.wake()
+		default:
+			l.up.Add(-1)
+		}
 	}
+}
+
+func (l *IRQLine) wake() {
 	select {
 	case l.kick <- struct{}{}:
 	default:
@@ -72,11 +85,8 @@ func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
 		l.stop = make(chan struct{})
 		go l.run(l.stop)
 	}
-	if l.level.Load() {
-		select {
-		case l.kick <- struct{}{}:
-		default:
-		}
+	if l.up.Load() > 0 {
+		l.wake()
 	}
 	return func() {
 		l.remove(a)
@@ -102,7 +112,7 @@ func (l *IRQLine) run(stop chan struct{}) {
 		case <-stop:
 			return
 		}
-		for l.level.Load() && l.service() {
+		for l.up.Load() > 0 && l.service() {
 		}
 	}
 }

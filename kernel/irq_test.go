@@ -14,6 +14,7 @@ func TestRequestIRQWhileAHandlerRuns(t *testing.T) {
 	k := kernel.Boot(kernel.Config{})
 	defer k.Shutdown()
 	line := k.IRQ(4)
+	set := line.Source()
 	var device sync.Mutex
 	entered := make(chan struct{}, 1)
 	handler := func() bool {
@@ -23,12 +24,12 @@ func TestRequestIRQWhileAHandlerRuns(t *testing.T) {
 		}
 		device.Lock()
 		defer device.Unlock()
-		line.Set(false)
+		set(false)
 		return true
 	}
 	free := line.Request("first", handler)
 	device.Lock()
-	line.Set(true)
+	set(true)
 	<-entered
 	done := make(chan func())
 	go func() { done <- line.Request("second", handler) }()
@@ -47,6 +48,7 @@ func TestFreeIRQWaits(t *testing.T) {
 	k := kernel.Boot(kernel.Config{})
 	defer k.Shutdown()
 	line := k.IRQ(4)
+	set := line.Source()
 	for range 200 {
 		var gone atomic.Bool
 		entered := make(chan struct{}, 1)
@@ -60,10 +62,33 @@ func TestFreeIRQWaits(t *testing.T) {
 			}
 			return true
 		})
-		line.Set(true)
+		set(true)
 		<-entered
 		free()
 		gone.Store(true)
-		line.Set(false)
+		set(false)
+	}
+}
+
+// Two devices share a line: one's going down leaves it up for the other.
+func TestSharedIRQ(t *testing.T) {
+	k := kernel.Boot(kernel.Config{})
+	defer k.Shutdown()
+	line := k.IRQ(4)
+	first, second := line.Source(), line.Source()
+	first(true)
+	second(true)
+	first(false)
+	served := make(chan struct{})
+	free := line.Request("second", func() bool {
+		second(false)
+		close(served)
+		return true
+	})
+	defer free()
+	select {
+	case <-served:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the line is down")
 	}
 }

@@ -79,7 +79,7 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 	for i := range m.Ports {
 		p := &m.Ports[i]
 		u := b.UARTs[i]
-		chip := uart16550.New(p.Near, uart16550.Options{Kind: u.Kind, IRQ: m.Kernel.IRQ(u.IRQ).Set})
+		chip := uart16550.New(p.Near, uart16550.Options{Kind: u.Kind, IRQ: m.Kernel.IRQ(u.IRQ).Source()})
 		m.sites = append(m.sites, serial8250.Site{Chip: chip, Base: u.IO, IRQ: u.IRQ})
 		if d, ok := p.Line.(device); ok {
 			m.alive.Go(func() {

@@ -19,7 +19,7 @@ func boot(t testing.TB, ports ...*serial.Port) *kernel.Kernel {
 	k := kerneltest.Boot(t, kerneltest.Parallel())
 	var sites []serial8250.Site
 	for i, p := range ports {
-		chip := uart16550.New(p, uart16550.Options{IRQ: k.IRQ(4 + i).Set})
+		chip := uart16550.New(p, uart16550.Options{IRQ: k.IRQ(4 + i).Source()})
 		sites = append(sites, serial8250.Site{Chip: chip, Base: 0x3f8 + uint32(8*i), IRQ: 4 + i})
 	}
 	kerneltest.Load(t, k, serial8250.New(sites), "")
@@ -44,6 +44,29 @@ func setTermios(t testing.TB, task *kernel.Task, fd int, tm tty.Termios) {
 	buf := tm.Bytes()
 	_, err := task.Ioctl(fd, tty.TCSETS2, kernel.Arg{Buf: buf})
 	require.NoError(t, err)
+}
+
+// A line without time does not wait for a port that nobody has open, before its first opening and after its last.
+func TestNobodyListens(t *testing.T) {
+	a, b := serial.NullModem(serial.Max)
+	k := boot(t, a, b)
+	task, fd := openRaw(t, k, "/dev/ttyS0", nil)
+	msg := make([]byte, 200_000)
+	n, err := task.Write(fd, msg)
+	require.NoError(t, err)
+	require.Equal(t, len(msg), n)
+	far, there := openRaw(t, k, "/dev/ttyS1", nil)
+	n, err = task.Write(fd, []byte("now"))
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	buf := make([]byte, 100)
+	n, err = far.Read(there, buf)
+	require.NoError(t, err)
+	require.Equal(t, "now", string(buf[:n]))
+	require.NoError(t, far.Close(there))
+	n, err = task.Write(fd, msg)
+	require.NoError(t, err)
+	require.Equal(t, len(msg), n)
 }
 
 func TestLoopbackPlug(t *testing.T) {

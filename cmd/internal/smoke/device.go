@@ -48,7 +48,7 @@ func device(ctx context.Context, o Options, rep *Report, bar *progress) (err err
 			_ = dev.Close()
 		})
 		irq := 4 + i
-		chip := uart16550.New(dte, uart16550.Options{IRQ: k.IRQ(irq).Set})
+		chip := uart16550.New(dte, uart16550.Options{IRQ: k.IRQ(irq).Source()})
 		sites = append(sites, serial8250.Site{Chip: chip, Base: uint32(0x3f8 + 8*i), IRQ: irq})
 	}
 	if err := k.Init().LoadByName("8250", ""); err != nil {
