@@ -28,7 +28,7 @@ func (c *Chip) size() int {
 }
 
 func (c *Chip) receive(now serial.Time) {
-	elastic := c.io.Speed() == serial.Max
+	elastic := c.io.Speed() == serial.Max && c.attended()
 	for {
 		var buf [fifoSize]byte
 		room := c.size() - c.rxLen
@@ -48,6 +48,10 @@ func (c *Chip) receive(now serial.Time) {
 		}
 	}
 }
+
+// attended reports whether somebody is there to read. On a line without time the sender waits for a reader, but not for one that has gone, or has
+// never come, and left the chip as after a reset.
+func (c *Chip) attended() bool { return c.fifo || c.ier != 0 || c.mcr&(MCR_OUT2|MCR_LOOP) != 0 }
 
 // push puts a character into the receive FIFO, or into RBR.
 func (c *Chip) push(b uint8, f serial.Flags) {
