@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,30 +37,25 @@ type Doors struct {
 // terminal being open when its bytes arrive, although doors learn of their clients a moment late: so every door looks round before it sends.
 type lobby struct {
 	mu   sync.RWMutex
-	ptys map[*host.PTY]struct{} // +checklocks:mu
+	ptys []*host.PTY // +checklocks:mu
 }
 
 func (l *lobby) enter(p *host.PTY) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ptys == nil {
-		l.ptys = make(map[*host.PTY]struct{})
-	}
-	l.ptys[p] = struct{}{}
+	l.ptys = append(l.ptys, p)
 }
 
 func (l *lobby) exit(p *host.PTY) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.ptys, p)
+	l.ptys = slices.DeleteFunc(l.ptys, func(o *host.PTY) bool { return o == p })
 }
 
 func (l *lobby) greet() {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for p := range l.ptys {
-		p.Greet()
-	}
+	host.Greet(l.ptys)
 }
 
 // Door is one terminal's ways in.

@@ -20,6 +20,7 @@ type PTY struct {
 	slave  string // its path; its modes last as long as the master is open
 	link   string
 	opens  *opens
+	fd     int32                // the master's
 	served atomic.Pointer[door] // nil: nobody serves
 	begun  sync.Once
 	ready  chan struct{}
@@ -35,7 +36,8 @@ func OpenPTY(link string) (*PTY, error) {
 	}
 	p := &PTY{master: m, slave: s.Name(), link: link, ready: make(chan struct{})}
 	s.Close() // raw by now; nobody but clients has it open, so that the master's hang-up says whether one is there
-	if link != "" {
+	err = m.control("poll", func(fd int) error { p.fd = int32(fd); return nil })
+	if err == nil && link != "" {
 		err = Symlink(p.slave, link)
 	}
 	if err == nil {
@@ -85,11 +87,31 @@ func (p *PTY) Close() error {
 	return errors.Join(err, removeLink(p.slave, p.link), p.master.Close())
 }
 
-// Greet raises DTR and RTS for a client that has opened the terminal, if Serve has not done so yet. Serve learns of a client a moment after the
-// client's open has returned; Greet is for whoever is about to send and must not be faster. It costs a poll(2) while no client is there.
-func (p *PTY) Greet() {
-	if d := p.served.Load(); d != nil {
-		d.greet()
+// Greet raises DTR and RTS for the clients that have opened one of these terminals where Serve has not done so yet. Serve learns of a client a
+// moment after the client's open has returned; Greet is for whoever is about to send and must not be faster. It costs one poll(2), whatever the
+// number of terminals. None of them may be closed meanwhile.
+func Greet(ptys []*PTY) {
+	var (
+		doors = make([]*door, 0, 32)
+		fds   = make([]int32, 0, 32)
+	)
+	for _, p := range ptys {
+		if d := p.served.Load(); d != nil && d.vacant() {
+			doors, fds = append(doors, d), append(fds, p.fd)
+		}
+	}
+	if len(fds) == 0 {
+		return
+	}
+	hup := make([]bool, 32)
+	if len(fds) > len(hup) {
+		hup = make([]bool, len(fds))
+	}
+	hungUp(fds, hup[:len(fds)])
+	for i, d := range doors {
+		if !hup[i] {
+			d.setPresent(true)
+		}
 	}
 }
 
@@ -190,14 +212,11 @@ func (d *door) isPresent() bool {
 	return d.present
 }
 
-// greet is [PTY.Greet]. It does not wait for the last client's leaving, nor raise lines for one that comes meanwhile: that one's open waits, as Linux's.
-func (d *door) greet() {
+// vacant reports whether no client is known, nor one on its way out: for the one that comes meanwhile nobody raises lines, as Linux's open waits.
+func (d *door) vacant() bool {
 	d.mu.Lock()
-	known := d.present || d.leaving
-	d.mu.Unlock()
-	if !known {
-		d.arrived()
-	}
+	defer d.mu.Unlock()
+	return !d.present && !d.leaving
 }
 
 // arrived looks whether a client has come in the meantime.
