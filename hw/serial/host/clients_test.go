@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,8 +50,9 @@ func runClient(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// door opens a pty door to one end of a null modem whose other end echoes in upper case.
-func echoDoor(t *testing.T) (path string, far *serial.Port) {
+// echoDoor opens a pty door to one end of a null modem whose other end echoes in upper case, and tells in what mode the last bytes came: a client
+// may put the mode back before it leaves.
+func echoDoor(t *testing.T) (path string, mode func() serial.Mode) {
 	t.Helper()
 	p, err := OpenPTY(filepath.Join(t.TempDir(), "ttyS0"))
 	if err != nil {
@@ -61,6 +63,7 @@ func echoDoor(t *testing.T) (path string, far *serial.Port) {
 	b.SetAuto(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	done, echo := make(chan error, 1), make(chan struct{})
+	var last atomic.Value
 	go func() { done <- p.Serve(ctx, a) }()
 	go func() {
 		defer close(echo)
@@ -70,6 +73,7 @@ func echoDoor(t *testing.T) (path string, far *serial.Port) {
 			if err != nil {
 				return
 			}
+			last.Store(b.PeerMode())
 			for i, c := range buf[:n] {
 				if 'a' <= c && c <= 'z' {
 					buf[i] = c - 'a' + 'A'
@@ -85,7 +89,7 @@ func echoDoor(t *testing.T) (path string, far *serial.Port) {
 		b.Close()
 		<-echo
 	})
-	return p.Path(), b
+	return p.Path(), func() serial.Mode { return last.Load().(serial.Mode) }
 }
 
 const pyPTY = `
@@ -103,10 +107,10 @@ s.close()
 
 func TestPyserialOnPTY(t *testing.T) {
 	py := python(t)
-	path, far := echoDoor(t)
+	path, mode := echoDoor(t)
 	require.Contains(t, runClient(t, py, "-c", pyPTY, path), "ok 57600")
 	m, _ := serial.ParseMode("57600 8N2")
-	require.Equal(t, m, far.PeerMode())
+	require.Equal(t, m, mode())
 }
 
 const py2217 = `
@@ -215,15 +219,15 @@ func TestPyserialRFC2217(t *testing.T) {
 
 func TestPicocom(t *testing.T) {
 	pico := program(t, "picocom")
-	path, far := echoDoor(t)
+	path, mode := echoDoor(t)
 	out := runClient(t, pico, "-q", "-b", "38400", "--initstring", "hello picocom", "--exit-after", "400", path)
 	require.Contains(t, out, "HELLO PICOCOM")
-	require.Equal(t, serial.Baud(38400), far.PeerMode().Baud)
+	require.Equal(t, serial.Baud(38400), mode().Baud)
 }
 
 func TestTio(t *testing.T) {
 	tio := program(t, "tio")
-	path, far := echoDoor(t)
+	path, mode := echoDoor(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	// tio wants a terminal, so it gets one.
@@ -248,7 +252,7 @@ func TestTio(t *testing.T) {
 	expect("onnected")
 	m.Write([]byte("hello tio"))
 	expect("HELLO TIO")
-	require.Equal(t, serial.Baud(19200), far.PeerMode().Baud)
+	require.Equal(t, serial.Baud(19200), mode().Baud)
 	m.Write([]byte{0x14, 'q'}) // ctrl-t q
 	require.NoError(t, cmd.Wait())
 }
