@@ -42,20 +42,18 @@ func (s streams) catCommand() *cobra.Command {
 			defer stop()
 			failed := false
 			for _, name := range args {
-				err := func() error {
-					r, err := c.Open(ctx, name, count)
-					if err != nil {
-						return err
-					}
-					defer r.Close()
+				what := fmt.Sprintf("can't open '%s'", name)
+				r, err := c.Open(ctx, name, count)
+				if err == nil {
+					what = name
 					_, err = io.Copy(s.out, r)
-					return err
-				}()
+					r.Close()
+				}
 				switch {
 				case ctx.Err() != nil:
 					return exitStatus(130)
 				case err != nil:
-					fmt.Fprintf(s.err, "cat: can't open '%s': %s\n", name, text(err))
+					fmt.Fprintf(s.err, "cat: %s: %s\n", what, text(err))
 					failed = true
 				}
 			}

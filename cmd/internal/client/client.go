@@ -90,6 +90,7 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, body
 		return nil, err
 	}
 	req.Header.Set("Kobench-Comm", c.comm)
+	req.Header.Set("TE", "trailers")
 	if uid := os.Getenv("KOBENCH_UID"); uid != "" {
 		req.Header.Set("Kobench-Uid", uid)
 	}
@@ -108,22 +109,33 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, body
 		return res, nil
 	}
 	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+	if err == nil {
+		if err = problem(text); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("the bench answered %s", res.Status)
+}
+
+// problem is the error in an answer's JSON text, nil if there is none.
+func problem(text []byte) error {
 	var p struct {
 		Errno  int    `json:"errno"`
 		Error  string `json:"error"`
 		Killed bool   `json:"killed"`
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<16)).Decode(&p); err != nil || p.Errno == 0 {
-		return nil, fmt.Errorf("the bench answered %s", res.Status)
+	if err := json.Unmarshal(text, &p); err != nil || p.Errno == 0 {
+		return nil
 	}
 	if p.Killed {
-		return nil, kernel.ErrKilled
+		return kernel.ErrKilled
 	}
 	e := kernel.Errno(p.Errno)
 	if p.Error != e.Error() {
-		return nil, &Error{e, p.Error}
+		return &Error{e, p.Error}
 	}
-	return nil, e
+	return e
 }
 
 // Error is what the bench says about a request, in more words than its number has.
@@ -184,8 +196,23 @@ func (c *Client) Open(ctx context.Context, path string, n int64) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	return res.Body, nil
+	return &content{res}, nil
 }
+
+// content is a file's; the error that ends it is in the trailer.
+type content struct{ res *http.Response }
+
+func (r *content) Read(p []byte) (int, error) {
+	n, err := r.res.Body.Read(p)
+	if err == io.EOF {
+		if e := problem([]byte(r.res.Trailer.Get(daemon.ProblemTrailer))); e != nil {
+			err = e
+		}
+	}
+	return n, err
+}
+
+func (r *content) Close() error { return r.res.Body.Close() }
 
 // ReadFile reads a file to its end.
 func (c *Client) ReadFile(path string) ([]byte, error) {

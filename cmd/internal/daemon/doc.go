@@ -44,5 +44,6 @@
 //	POST   /v1/shutdown
 //
 // An error is a status of 4xx or 5xx and {"errno": 2, "name": "ENOENT", "error": "No such file or directory"}; "killed": true tells that the
-// task died.
+// task died. An error after the first byte of a file breaks the connection off, unless the client sends "TE: trailers": then it is in the trailer
+// Kobench-Problem.
 package daemon

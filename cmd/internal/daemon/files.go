@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -80,6 +81,10 @@ func (s *Server) fileRoutes(m *http.ServeMux) {
 // query is a value of the URL, never of the body.
 func query(r *http.Request, key string) string { return r.URL.Query().Get(key) }
 
+// ProblemTrailer is the trailer in which a file's content that ends with an error says which, as JSON. It is for clients that send "TE: trailers"; for
+// others the connection breaks off, so that they do not take what they have for all.
+const ProblemTrailer = "Kobench-Problem"
+
 // readFile streams a file's content as it comes.
 func (s *Server) readFile(w http.ResponseWriter, r *http.Request) {
 	t, done := s.taskOf(r)
@@ -98,6 +103,10 @@ func (s *Server) readFile(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
+	trailers := r.Header.Get("TE") == "trailers"
+	if trailers {
+		w.Header().Set("Trailer", ProblemTrailer)
+	}
 	flush := http.NewResponseController(w)
 	buf := make([]byte, 64<<10)
 	for started := false; left != 0; started = true {
@@ -106,13 +115,19 @@ func (s *Server) readFile(w http.ResponseWriter, r *http.Request) {
 			p = p[:left]
 		}
 		n, err := t.Read(fd, p)
-		if err != nil {
-			if !started {
-				w.Header().Del("Content-Type")
-				fail(w, err)
-				return
-			}
-			panic(http.ErrAbortHandler) // the client sees that this is not the end
+		switch {
+		case err == nil:
+		case trailers:
+			p, _ := problemOf(err)
+			text, _ := json.Marshal(p)
+			w.Header().Set(ProblemTrailer, string(text))
+			return
+		case !started:
+			w.Header().Del("Content-Type")
+			fail(w, err)
+			return
+		default:
+			panic(http.ErrAbortHandler)
 		}
 		if n == 0 {
 			return

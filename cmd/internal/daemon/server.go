@@ -135,27 +135,27 @@ type problem struct {
 }
 
 func fail(w http.ResponseWriter, err error) {
-	p := problem{Error: err.Error()}
-	status := http.StatusInternalServerError
-	if errors.Is(err, kernel.ErrKilled) {
-		p.Killed, p.Errno, p.Name = true, int(kernel.EINTR), "EINTR"
-	} else {
-		e := kernel.ErrnoOf(err)
-		p.Errno, p.Name, p.Error = int(e), e.Name(), e.Error()
-		switch e {
-		case kernel.ENOENT:
-			status = http.StatusNotFound
-		case kernel.EPERM, kernel.EACCES:
-			status = http.StatusForbidden
-		case kernel.EBUSY, kernel.EEXIST, kernel.EAGAIN:
-			status = http.StatusConflict
-		default:
-			status = http.StatusBadRequest
-		}
-	}
+	p, status := problemOf(err)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(p)
+}
+
+func problemOf(err error) (p problem, status int) {
+	if errors.Is(err, kernel.ErrKilled) {
+		return problem{Error: err.Error(), Killed: true, Errno: int(kernel.EINTR), Name: "EINTR"}, http.StatusInternalServerError
+	}
+	e := kernel.ErrnoOf(err)
+	p = problem{Errno: int(e), Name: e.Name(), Error: e.Error()}
+	switch e {
+	case kernel.ENOENT:
+		return p, http.StatusNotFound
+	case kernel.EPERM, kernel.EACCES:
+		return p, http.StatusForbidden
+	case kernel.EBUSY, kernel.EEXIST, kernel.EAGAIN:
+		return p, http.StatusConflict
+	}
+	return p, http.StatusBadRequest
 }
 
 func answer(w http.ResponseWriter, v any) {

@@ -136,9 +136,9 @@ func TestQuestions(t *testing.T) {
 
 // Devices of a USB/IP server behind the drivers of a simulated machine: what smoke --usb does with a real usbipd.
 func TestUSB(t *testing.T) {
-	bus := usb.NewBus(1, 4)
+	bus := usb.NewBus(1, 5)
 	line := serial.Loopback(serial.Max)
-	for _, fn := range []usb.Function{ftdi.New(line, ""), usbtmc.New(&scpi.Supply{ID: "A,B,C,D"}), sourcesink.New(sourcesink.Zeros), hidkbd.New()} {
+	for _, fn := range []usb.Function{ftdi.New(line, ""), usbtmc.New(&scpi.Supply{ID: "A,B,C,D"}), sourcesink.New(sourcesink.Zeros), sourcesink.Loopback(), hidkbd.New()} {
 		speed := usb.HighSpeed
 		if fn.Descriptors(speed) == nil {
 			speed = usb.FullSpeed
@@ -158,7 +158,7 @@ func TestUSB(t *testing.T) {
 			_ = bus.Unplug(s.Path())
 		}
 	}()
-	for id, passes := range map[string]int{"1-1": 40, "1-2": 1, "1-3": 12} {
+	for id, passes := range map[string]int{"1-1": 40, "1-2": 1, "1-3": 12, "1-4": 3} {
 		var out bytes.Buffer
 		require.NoError(t, Run(t.Context(), Options{USB: l.Addr().String() + "/" + id, JSON: true, MaxSize: 1024, Loopback: true}, &out, &out), "%s: %s", id, &out)
 		var rep Report
@@ -166,5 +166,5 @@ func TestUSB(t *testing.T) {
 		require.GreaterOrEqual(t, rep.Ports[0].Count(hwtest.Pass), passes, id)
 	}
 	var out bytes.Buffer
-	require.ErrorContains(t, Run(t.Context(), Options{USB: l.Addr().String() + "/1-4"}, &out, &out), "no driver")
+	require.ErrorContains(t, Run(t.Context(), Options{USB: l.Addr().String() + "/1-5"}, &out, &out), "no driver")
 }
