@@ -114,7 +114,9 @@ func (r *run) transfer(from, to serial.Conn, data []byte, m serial.Mode) error {
 		err = fmt.Errorf("byte %d of %d is %#02x, sent was %#02x", i, len(want), got[i], want[i])
 	}
 	if err != nil {
-		r.dead = n == 0 && r.result.Check == "patterns/all-values"
+		if r.result.Check == "patterns/all-values" {
+			r.hopeless = hopeless(got[:n], want)
+		}
 		select {
 		case e := <-werr:
 			if e != nil {
@@ -447,6 +449,20 @@ func (r *run) deadline() error {
 		return fmt.Errorf("a read with a deadline in %v came back after %v", r.Wait, took)
 	}
 	return r.transfer(r.near, r.far, []byte("after the deadline"), r.Mode)
+}
+
+// hopeless is why nothing that was not got could come through later: "" when at least a few bytes are, in a row, what was sent.
+func hopeless(got, sent []byte) string {
+	const row = 4
+	if len(got) == 0 {
+		return "nothing at all came in the first check: look at the cable"
+	}
+	for i := range len(sent) - row {
+		if bytes.Contains(got, sent[i:i+row]) {
+			return ""
+		}
+	}
+	return "nothing that came in the first check was sent by it: look at rate and format, and at what speaks on this line"
 }
 
 // closePending closes the end under a waiting read, which must come back at once.

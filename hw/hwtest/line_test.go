@@ -256,11 +256,12 @@ func TestReportJSON(t *testing.T) {
 func TestTable(t *testing.T) {
 	r := hwtest.Report{Line: "ttyS0", Results: []hwtest.Result{
 		{Check: "sizes/1", Status: hwtest.Pass}, {Check: "sizes/2", Status: hwtest.Pass}, {Check: "sizes/3", Status: hwtest.Fail, Reason: "lost"},
+		{Check: "flow/a", Status: hwtest.Skip, Reason: "none"}, {Check: "flow/b", Status: hwtest.Skip, Reason: "none"},
 		{Check: "break", Status: hwtest.Skip, Reason: "none"}, {Check: "throughput", Status: hwtest.Pass, Rate: 11520},
 	}}
 	var b strings.Builder
 	require.NoError(t, r.WriteTable(&b))
-	require.Equal(t, "ttyS0\npass  sizes       2 checks\nfail  sizes/3     lost\nskip  break       none\npass  throughput  0.012 MB/s\n3 passed, 1 failed, 1 skipped\n", b.String())
+	require.Equal(t, "ttyS0\npass  sizes       2 checks\nfail  sizes/3     lost\nskip  flow        2 checks: none\nskip  break       none\npass  throughput  0.012 MB/s\n3 passed, 1 failed, 3 skipped\n", b.String())
 }
 
 // slow is an end that gives a byte a read, and not at once: its sender has long finished when the last one comes.
@@ -292,4 +293,23 @@ func TestThroughputSlowReader(t *testing.T) {
 		}
 		t.Fatal("no throughput in the report")
 	})
+}
+
+// talks is an end of a device that says its own things.
+type talks struct{ serial.Conn }
+
+func (talks) Read(p []byte) (int, error) {
+	return copy(p, "$GPGLL,4916.45,N,12311.12,W,225444,A*31\r\n"), nil
+}
+
+// A device that does not send back what it gets costs one check, not the time-outs of them all.
+func TestNoLoop(t *testing.T) {
+	r, err := hwtest.Run(t.Context(), hwtest.Setup{Open: opens(func() (serial.Conn, serial.Conn, error) {
+		a, b := serial.NullModem(serial.Max)
+		return a, talks{b}, nil
+	})}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Count(hwtest.Fail))
+	require.Equal(t, 0, r.Count(hwtest.Pass))
+	require.Contains(t, r.Results[1].Reason, "what speaks on this line")
 }

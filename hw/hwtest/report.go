@@ -79,13 +79,17 @@ func (r *Report) WriteTable(w io.Writer) error {
 		x := r.Results[i]
 		group, _, grouped := strings.Cut(x.Check, "/")
 		j := i + 1
-		for grouped && x.Status == Pass && j < len(r.Results) && r.Results[j].Status == Pass && strings.HasPrefix(r.Results[j].Check, group+"/") {
+		for grouped && x.Status != Fail && j < len(r.Results) && strings.HasPrefix(r.Results[j].Check, group+"/") &&
+			r.Results[j].Status == x.Status && r.Results[j].Reason == x.Reason {
 			j++
 		}
 		name, note := x.Check, x.Reason
 		switch {
 		case j > i+1:
 			name, note = group, fmt.Sprintf("%d checks", j-i)
+			if x.Reason != "" {
+				note += ": " + x.Reason
+			}
 		case x.Latency != nil:
 			note = fmt.Sprintf("1 byte there and back: median %v, 99 %% %v, longest %v", x.Latency.P50, x.Latency.P99, x.Latency.Max)
 		case x.Rate > 0:

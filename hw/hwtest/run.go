@@ -48,7 +48,7 @@ type run struct {
 	ctx       context.Context
 	near, far serial.Conn // far is near on a looped line
 	looped    bool
-	dead      bool // not a byte came through
+	hopeless  string // what the first check says about all others
 	result    *Result
 }
 
@@ -104,8 +104,8 @@ func Run(ctx context.Context, s Setup, progress func(Result)) (*Report, error) {
 				err = errSkip(why)
 			}
 		}
-		if r.dead && err == nil {
-			err = skipf("nothing at all came in the first check: look at the cable")
+		if r.hopeless != "" && err == nil {
+			err = errSkip(r.hopeless)
 		}
 		if err == nil {
 			err = c.run()
