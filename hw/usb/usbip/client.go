@@ -205,16 +205,30 @@ func (d *Device) nextLocked() uint32 {
 	return d.seq
 }
 
-// Cancel implements [usb.Device]: it sends an unlink, whose answer ends the transfer.
+// unlinkWait is how long a server may take to answer an unlink. A server's own cancelling waits for no device.
+const unlinkWait = 2 * time.Second
+
+// Cancel implements [usb.Device]: it sends an unlink, whose answer ends the transfer. A server that owes the answer for 2 s loses the connection, and
+// with it every transfer ends.
 func (d *Device) Cancel(t *usb.Transfer) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	seq, ok := d.seqOf[t]
-	if _, asked := d.unlink[t]; ok && !asked && !d.closed {
-		d.out = append(d.out, message{seq: d.nextLocked(), unlink: seq})
-		d.flight[d.seq], d.unlink[t] = t, d.seq
+	if _, asked := d.unlink[t]; !ok || asked || d.closed {
+		return
 	}
-	d.mu.Unlock()
+	unlink := d.nextLocked()
+	d.out = append(d.out, message{seq: unlink, unlink: seq})
+	d.flight[unlink], d.unlink[t] = t, unlink
 	d.wake.Signal()
+	time.AfterFunc(unlinkWait, func() {
+		d.mu.Lock()
+		owed := d.unlink[t] == unlink
+		d.mu.Unlock()
+		if owed {
+			d.end(&usb.Error{Op: "usbip", Where: d.info.BusID, Errno: usb.ETIMEDOUT, Reason: fmt.Sprintf("the server has not answered an unlink for %v", unlinkWait)})
+		}
+	})
 }
 
 // Reset implements [usb.Device]: the request that usbip_host takes for a port reset.
