@@ -45,6 +45,9 @@ func NewHub(ports int) *Hub {
 }
 
 func hubOf(d Device) *Hub {
+	if w, ok := d.(interface{ Unwrap() Device }); ok { // one with faults
+		return hubOf(w.Unwrap())
+	}
 	if f, ok := d.(interface{ Function() Function }); ok {
 		if h, ok := f.Function().(*Hub); ok {
 			return h

@@ -11,7 +11,11 @@ package usbfault
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +29,7 @@ type Kind string
 const (
 	Stall      Kind = "stall"      // EPIPE; a bulk or interrupt endpoint is halted for real
 	NAK        Kind = "nak"        // the device is not ready For this long; then the transfer begins
-	Short      Kind = "short"      // an IN transfer ends early, after half of its bytes
+	Short      Kind = "short"      // an IN transfer ends early, after half of its bytes; others are not counted
 	Babble     Kind = "babble"     // EOVERFLOW
 	CRC        Kind = "crc"        // EPROTO: the packet was lost
 	Timeout    Kind = "timeout"    // ETIMEDOUT after For: no answer
@@ -53,6 +57,9 @@ func (r Rule) check() error {
 	default:
 		return fmt.Errorf("%q is not a fault; there are stall, nak, short, babble, crc, timeout, slow and disconnect", r.Kind)
 	}
+	if r.Kind == Short && r.Endpoint != 0 && r.Endpoint&usb.DirIn == 0 {
+		return fmt.Errorf("%s: endpoint %#02x takes data, and a host sends all it has; want an IN endpoint such as %#02x", r.Kind, r.Endpoint, r.Endpoint|usb.DirIn)
+	}
 	if (r.Rate != 0) == (r.At != 0) {
 		return fmt.Errorf("%s: give exactly one of rate and transfer", r.Kind)
 	}
@@ -77,9 +84,11 @@ type Device struct {
 
 	mu      sync.Mutex
 	rules   []*rule
+	seed    uint64
 	list    []Injected
 	count   map[Kind]int
-	held    map[*usb.Transfer]*delay
+	lanes   map[uint8]*lane
+	held    map[*usb.Transfer]*held
 	gone    chan struct{}
 	removed bool
 }
@@ -90,17 +99,11 @@ type rule struct {
 	n   uint64
 }
 
-// delay is a transfer kept back: first by a timer, then by the device, in a transfer of its own.
-type delay struct {
-	timer *time.Timer
-	inner *usb.Transfer
-}
-
 // New puts faults on d.
 //
 // Errors: EINVAL with the rule that makes no sense.
 func New(d usb.Device, seed uint64, rules ...Rule) (*Device, error) {
-	f := &Device{Device: d, count: map[Kind]int{}, held: map[*usb.Transfer]*delay{}, gone: make(chan struct{})}
+	f := &Device{Device: d, seed: seed, count: map[Kind]int{}, lanes: map[uint8]*lane{}, held: map[*usb.Transfer]*held{}, gone: make(chan struct{})}
 	for i, r := range rules {
 		if err := r.check(); err != nil {
 			return nil, &usb.Error{Op: "fault", Where: fmt.Sprintf("rule %d", i+1), Errno: usb.EINVAL, Reason: err.Error()}
@@ -127,13 +130,6 @@ func (f *Device) vanish(below bool) {
 	f.mu.Lock()
 	was := f.removed
 	f.removed = true
-	var waiting []*usb.Transfer
-	for t, d := range f.held {
-		if d.inner == nil && d.timer.Stop() {
-			waiting = append(waiting, t)
-			delete(f.held, t)
-		}
-	}
 	f.mu.Unlock()
 	if was {
 		return
@@ -141,9 +137,7 @@ func (f *Device) vanish(below bool) {
 	if u, ok := f.Device.(interface{ Unplug() }); ok && below {
 		u.Unplug()
 	}
-	for _, t := range waiting {
-		t.Complete(0, usb.ESHUTDOWN)
-	}
+	f.flush()
 	close(f.gone)
 }
 
@@ -157,10 +151,37 @@ func (f *Device) Report() []Injected {
 // Count is how many faults of a kind there were.
 func (f *Device) Count(k Kind) int { f.mu.Lock(); defer f.mu.Unlock(); return f.count[k] }
 
+// WriteReport writes what was injected for a person to read.
+//
+// Errors: those of w.
+func (f *Device) WriteReport(w io.Writer) error {
+	f.mu.Lock()
+	list, count, seed := slices.Clone(f.list), maps.Clone(f.count), f.seed
+	f.mu.Unlock()
+	total := 0
+	for _, n := range count {
+		total += n
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "faults injected: %d (seed %d)\n", total, seed)
+	for _, x := range list {
+		where := "control"
+		if x.Endpoint != 0 {
+			where = fmt.Sprintf("endpoint %#02x", x.Endpoint)
+		}
+		fmt.Fprintf(&b, "%10d  %-10s %s\n", x.Transfer, x.Kind, where)
+	}
+	if total > len(list) {
+		fmt.Fprintf(&b, "… and %d more\n", total-len(list))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // draw decides what happens to t: the first rule that strikes.
 func (f *Device) draw(t *usb.Transfer) (hit Rule, ok bool) {
 	for _, r := range f.rules {
-		if r.Control != (t.Type == usb.Control) || r.Endpoint != 0 && r.Endpoint != t.Endpoint {
+		if !r.concerns(t) {
 			continue
 		}
 		r.n++
@@ -177,132 +198,13 @@ func (f *Device) draw(t *usb.Transfer) (hit Rule, ok bool) {
 	return hit, ok
 }
 
-// Submit implements [usb.Device].
-func (f *Device) Submit(t *usb.Transfer) error {
-	f.mu.Lock()
-	if f.removed {
-		f.mu.Unlock()
-		return usb.ENODEV
+// concerns reports whether a rule counts this transfer.
+func (r *rule) concerns(t *usb.Transfer) bool {
+	switch {
+	case r.Control != (t.Type == usb.Control), r.Endpoint != 0 && r.Endpoint != t.Endpoint:
+		return false
+	case r.Kind == Short:
+		return t.In() && len(t.Data) > 0 && t.Type != usb.Isochronous
 	}
-	hit, ok := f.draw(t)
-	f.mu.Unlock()
-	if !ok {
-		return f.Device.Submit(t)
-	}
-	switch hit.Kind {
-	case NAK, Timeout:
-		return f.wait(t, hit)
-	case Slow:
-		t.Push(slow{hit.For})
-		return f.Device.Submit(t)
-	case Short:
-		if t.In() && len(t.Data) > 0 && t.Type != usb.Isochronous {
-			t.Push(short{})
-		}
-		return f.Device.Submit(t)
-	case Disconnect:
-		if err := t.Begin(); err != nil {
-			return err
-		}
-		f.vanish(true)
-		t.Complete(0, usb.ESHUTDOWN)
-		return nil
-	}
-	if err := t.Begin(); err != nil {
-		return err
-	}
-	err := map[Kind]usb.Errno{Stall: usb.EPIPE, Babble: usb.EOVERFLOW, CRC: usb.EPROTO}[hit.Kind]
-	if hit.Kind == Stall && t.Type != usb.Control { // the device halts its endpoint; t ends when that is so
-		halt := &usb.Transfer{Type: usb.Control, Setup: usb.Setup{RequestType: usb.ToEndpoint, Request: usb.SetFeature, Value: usb.EndpointHalt, Index: uint16(t.Endpoint)}}
-		halt.Done = func(*usb.Transfer) { t.Complete(0, usb.EPIPE) }
-		if f.Device.Submit(halt) == nil {
-			return nil
-		}
-	}
-	t.Complete(0, err)
-	return nil
-}
-
-// wait keeps t back. It is not submitted below meanwhile, so the claim on it is ours.
-func (f *Device) wait(t *usb.Transfer, hit Rule) error {
-	if err := t.Begin(); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.held[t] = &delay{timer: time.AfterFunc(hit.For, func() {
-		f.mu.Lock()
-		_, mine := f.held[t]
-		delete(f.held, t)
-		f.mu.Unlock()
-		switch {
-		case !mine:
-		case hit.Kind == Timeout:
-			t.Complete(0, usb.ETIMEDOUT)
-		default:
-			f.forward(t)
-		}
-	})}
-	return nil
-}
-
-// forward carries t to the device in a transfer of its own, since t counts as submitted.
-func (f *Device) forward(t *usb.Transfer) {
-	inner := &usb.Transfer{Endpoint: t.Endpoint, Type: t.Type, Flags: t.Flags, Setup: t.Setup, Data: t.Data, Packets: t.Packets, Interval: t.Interval}
-	inner.Done = func(x *usb.Transfer) {
-		f.mu.Lock()
-		delete(f.held, t)
-		f.mu.Unlock()
-		t.StartFrame, t.ErrorCount = x.StartFrame, x.ErrorCount
-		t.Complete(x.Actual, x.Err)
-	}
-	f.mu.Lock()
-	f.held[t] = &delay{inner: inner}
-	f.mu.Unlock()
-	if err := f.Device.Submit(inner); err != nil {
-		f.mu.Lock()
-		delete(f.held, t)
-		f.mu.Unlock()
-		t.Complete(0, err)
-	}
-}
-
-// Cancel implements [usb.Device].
-func (f *Device) Cancel(t *usb.Transfer) {
-	f.mu.Lock()
-	d := f.held[t]
-	mine := d != nil && d.inner == nil && d.timer.Stop()
-	if mine {
-		delete(f.held, t)
-	}
-	f.mu.Unlock()
-	if mine {
-		t.Complete(0, usb.ECONNRESET)
-		return
-	}
-	if d != nil && d.inner != nil {
-		t = d.inner
-	}
-	f.Device.Cancel(t)
-}
-
-// slow holds a completion back.
-type slow struct{ d time.Duration }
-
-func (s slow) Completed(t *usb.Transfer) bool {
-	time.AfterFunc(s.d, t.Resume)
 	return true
-}
-
-// short cuts an answer.
-type short struct{}
-
-func (short) Completed(t *usb.Transfer) bool {
-	if t.Err == nil {
-		t.Actual /= 2
-		if t.Flags&usb.ShortNotOK != 0 {
-			t.Err = usb.EREMOTEIO
-		}
-	}
-	return false
 }
