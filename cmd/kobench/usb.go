@@ -97,6 +97,9 @@ nodes that came. DEVICE is one of
 				fmt.Fprintf(s.out, ", /dev/%s", n)
 			}
 			fmt.Fprintln(s.out)
+			if !p.Enumerated {
+				return fmt.Errorf("%s is plugged in, but the kernel has not enumerated it; dmesg says why, and lsmod whether there is a usbcore", p.Name)
+			}
 			return nil
 		},
 	}
@@ -127,6 +130,27 @@ func (s streams) unplugCommand() *cobra.Command {
 				}
 			}
 			return nil
+		},
+	}
+}
+
+func (s streams) faultsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "faults", Short: "Print what faults were injected where, into serial lines and USB devices", Args: cobra.NoArgs,
+		Long: `faults prints what the faults of the board and of "kobench plug --faults" have done so far: for a line the byte and the time, for a USB
+device the number of the transfer among those that the rule looks at. The same seed and the same traffic give the same faults.`,
+		RunE: func(*cobra.Command, []string) error {
+			c := s.bench("faults")
+			defer c.Close()
+			report, err := c.Faults()
+			if err != nil {
+				return err
+			}
+			if report == "" {
+				report = "no faults were asked for\n"
+			}
+			_, err = fmt.Fprint(s.out, report)
+			return err
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -158,7 +159,7 @@ func (m *Machine) instrument() {
 	}
 }
 
-// FaultReport says what was injected where, "" if the board asks for no faults.
+// FaultReport says what was injected where, into lines and USB devices, those that have gone among them; "" if nobody asked for faults.
 func (m *Machine) FaultReport() string {
 	var b strings.Builder
 	for _, p := range m.Ports {
@@ -170,6 +171,13 @@ func (m *Machine) FaultReport() string {
 				fmt.Fprintf(&b, "%s %s:\n%s", p.TTY, dir.name, dir.in.Report())
 			}
 		}
+	}
+	m.usb.mu.Lock()
+	broken := slices.Clone(m.usb.broken)
+	m.usb.mu.Unlock()
+	for _, p := range broken {
+		fmt.Fprintf(&b, "usb %s: %s:\n", p.Slot.Name(), p.USBDevice)
+		_ = p.Broken.WriteReport(&b)
 	}
 	return b.String()
 }

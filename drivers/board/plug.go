@@ -51,7 +51,10 @@ type usbSide struct {
 	mu      sync.Mutex
 	core    *usb.Core  // +checklocks:mu  as long as usbcore is loaded
 	plugged []*Plugged // +checklocks:mu
+	broken  []*Plugged // +checklocks:mu  had or have faults, the last maxBroken
 }
+
+const maxBroken = 100 // whose fault reports are kept
 
 // usbcore builds the module of the machine's bus.
 func (s *usbSide) usbcore() *kernel.Module {
@@ -119,6 +122,9 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 	m.usb.mu.Lock() // whoever sees what the kernel makes of it sees it among the plugged ones too
 	if p.Slot, err = m.usb.bus.Plug(d.Port, dev); err == nil {
 		m.usb.plugged = append(m.usb.plugged, p)
+		if p.Broken != nil {
+			m.usb.broken = append(m.usb.broken[max(0, len(m.usb.broken)+1-maxBroken):], p)
+		}
 	}
 	m.usb.mu.Unlock()
 	if err != nil {
@@ -246,6 +252,14 @@ func (m *Machine) Settle() {
 		core.Settle()
 	}
 	m.usb.hotplug.Settle()
+}
+
+// Enumerated reports whether the kernel knows a device that was plugged in: usbcore is loaded, and the device has answered it.
+func (m *Machine) Enumerated(p *Plugged) bool {
+	t := m.Kernel.NewTask(kernel.WithComm("usb"))
+	defer t.Exit()
+	_, err := t.Lstat("/sys/bus/usb/devices/" + p.Slot.Name())
+	return err == nil
 }
 
 // Nodes are the device files below /dev that drivers have made for a device, such as "ttyUSB0".

@@ -10,6 +10,7 @@ import (
 	"github.com/kobench/kobench/hw/usb/cdcacm"
 	"github.com/kobench/kobench/hw/usb/ftdi"
 	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/usbfault"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )
@@ -124,6 +125,23 @@ func TestHostileDevices(t *testing.T) {
 			r.core.Settle()
 			require.NotNil(t, r.core.Find("1-2"))
 		})
+	}
+}
+
+// A device whose answers get lost on the way, wherever in the enumeration, is tried again.
+func TestLostAnswers(t *testing.T) {
+	for _, rules := range []string{"crc@1 on control", "crc@2 on control", "crc@3 on control", "timeout@2/1ms on control", "timeout@4/1ms on control", "crc=0.3 on control"} {
+		r := start(t)
+		chip, _ := serial.NullModem(serial.Max)
+		faults, err := usbfault.Parse(rules)
+		require.NoError(t, err)
+		d, err := usbfault.New(hw.MustNew(ftdi.New(chip, ""), hw.FullSpeed), 3, faults...)
+		require.NoError(t, err)
+		_, err = r.bus.Plug("1", d)
+		require.NoError(t, err)
+		r.core.Settle()
+		require.NotNil(t, r.core.Find("1-1"), "%s: %s", rules, r.k.Log.Text())
+		require.NotEmpty(t, d.Report())
 	}
 }
 

@@ -138,15 +138,7 @@ func (c *Core) connect(r *root, slot *hw.Slot) {
 	}
 	d := &Device{core: c, root: r, slot: slot}
 	d.printf(kernel.LevelInfo, "new %s-speed USB device number %d using kobench-hcd", slot.Speed(), slot.Address())
-	ctx, stop := context.WithTimeout(c.k.Context(), ControlTimeout)
-	defer stop()
-	var err error
-	if d.desc, err = hw.ReadDescriptors(ctx, slot); err != nil {
-		what := "device descriptor read/all"
-		if e := hw.ErrnoOf(err); e == hw.EINVAL {
-			what = "descriptors are not usable: " + err.Error()
-		}
-		d.printf(kernel.LevelErr, "%s, error %d", what, -int(hw.ErrnoOf(err)))
+	if !d.identify() {
 		d.printf(kernel.LevelErr, "unable to enumerate USB device")
 		return
 	}
@@ -157,6 +149,30 @@ func (c *Core) connect(r *root, slot *hw.Slot) {
 	if conf := d.choose(); conf != nil {
 		if err := d.configure(conf); err != nil {
 			d.printf(kernel.LevelErr, "can't set config #%d, error %d", conf.Value, -int(kernel.ErrnoOf(err)))
+		}
+	}
+}
+
+// initTries is how often a port tries with a device, with a reset in between (PORT_INIT_TRIES, drivers/usb/core/hub.c).
+const initTries = 4
+
+// identify reads the descriptors. All tries together have ControlTimeout: the other ports wait for this one.
+func (d *Device) identify() bool {
+	ctx, stop := context.WithTimeout(d.core.k.Context(), ControlTimeout)
+	defer stop()
+	for try := 1; ; try++ {
+		var err error
+		if d.desc, err = hw.ReadDescriptors(ctx, d.slot); err == nil {
+			return true
+		}
+		what := "device descriptor read/all"
+		e := hw.ErrnoOf(err)
+		if e == hw.EINVAL {
+			what = "descriptors are not usable: " + err.Error()
+		}
+		d.printf(kernel.LevelErr, "%s, error %d", what, -int(e))
+		if try == initTries || e == hw.EINVAL || ctx.Err() != nil || d.slot.Reset() != nil {
+			return false
 		}
 	}
 }

@@ -189,13 +189,22 @@ func Each(b []byte, f func(typ uint8, d []byte)) {
 	}
 }
 
-// Descriptor reads one descriptor as usb_get_descriptor does: n bytes at most.
+// Descriptor reads one descriptor as usb_get_descriptor and usb_get_string do (drivers/usb/core/message.c): n bytes at most, with three tries, but
+// after a time-out none, and for a string only after a stall.
 //
 // Errors: EPIPE if there is none; otherwise as Request.
 func Descriptor(ctx context.Context, d Device, typ, index uint8, lang uint16, n int) ([]byte, error) {
 	b := make([]byte, n)
-	got, err := Request(ctx, d, DirIn, GetDescriptor, uint16(typ)<<8|uint16(index), lang, b)
-	return b[:got], err
+	for try := 1; ; try++ {
+		got, err := Request(ctx, d, DirIn, GetDescriptor, uint16(typ)<<8|uint16(index), lang, b)
+		again := err != nil && ErrnoOf(err) != ETIMEDOUT && ErrnoOf(err) != ENODEV && ErrnoOf(err) != ESHUTDOWN
+		if typ == DescString {
+			again = ErrnoOf(err) == EPIPE
+		}
+		if !again || try == 3 || ctx.Err() != nil {
+			return b[:got], err
+		}
+	}
 }
 
 // ReadDescriptors reads all that a device says about itself, in the order of Linux's usb_new_device. A configuration with faults in it

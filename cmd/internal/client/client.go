@@ -393,6 +393,14 @@ func (c *Client) Unplug(port string) error {
 	return c.call("DELETE", "usb", values("port", port), nil, nil)
 }
 
+// Faults says what faults were injected where.
+func (c *Client) Faults() (string, error) {
+	var a struct {
+		Report string `json:"report"`
+	}
+	return a.Report, c.call("GET", "faults", nil, nil, &a)
+}
+
 // Export offers devices over USB/IP; EndExport ends that.
 func (c *Client) Export(listen string, ports []string) (x daemon.Exported, err error) {
 	q := values("listen", listen)

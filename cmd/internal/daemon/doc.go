@@ -40,6 +40,7 @@
 //	GET    /v1/usb                                      what is plugged in, with its nodes below /dev
 //	POST   /v1/usb                                      plug in; body: a device as a board has it, {"device": "ftdi", "line": "loopback"}
 //	DELETE /v1/usb?port=                                unplug
+//	GET    /v1/faults                                   {"report": "…"}: what was injected where, into lines and USB devices
 //	POST   /v1/usbip?listen=&port=&port=                offer devices over USB/IP: {"address": "…", "devices": ["1-1"]}; DELETE ends that
 //	POST   /v1/shutdown
 //

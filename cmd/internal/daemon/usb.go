@@ -11,11 +11,12 @@ import (
 
 // Plugged is a device on the machine's bus.
 type Plugged struct {
-	Name   string   `json:"name"` // "1-2"
-	Port   string   `json:"port"`
-	Device string   `json:"device"`
-	Nodes  []string `json:"nodes"` // below /dev
-	Faults any      `json:"faults,omitempty"`
+	Name       string   `json:"name"` // "1-2"
+	Port       string   `json:"port"`
+	Device     string   `json:"device"`
+	Enumerated bool     `json:"enumerated"` // the kernel knows it
+	Nodes      []string `json:"nodes"`      // below /dev
+	Faults     any      `json:"faults,omitempty"`
 }
 
 // Exported is what the machine's USB/IP server offers.
@@ -73,6 +74,9 @@ func (s *Server) usbRoutes(m *http.ServeMux) {
 		s.Sim.Settle()
 		return struct{}{}, nil
 	}))
+	m.HandleFunc("GET /v1/faults", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"report": s.Sim.FaultReport()})
+	})
 	m.HandleFunc("POST /v1/usbip", root(func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		addr, devices, err := s.Sim.Export(query(r, "listen"), r.URL.Query()["port"])
 		return Exported{addr, devices}, err
@@ -81,7 +85,7 @@ func (s *Server) usbRoutes(m *http.ServeMux) {
 }
 
 func (s *Server) plugged(p *board.Plugged) Plugged {
-	v := Plugged{Name: p.Slot.Name(), Port: p.Slot.Path(), Device: p.USBDevice.String(), Nodes: s.Sim.Nodes(p)}
+	v := Plugged{Name: p.Slot.Name(), Port: p.Slot.Path(), Device: p.USBDevice.String(), Enumerated: s.Sim.Enumerated(p), Nodes: s.Sim.Nodes(p)}
 	if p.Broken != nil {
 		v.Faults = p.Broken.Report()
 	}
