@@ -26,7 +26,7 @@ type exports struct {
 // [usbip.DefaultAddress], on the loop-back interface. A second call adds devices to the server there is, and its address must be the same or "".
 // It returns where the server listens and what it offers, by bus id.
 //
-// Errors: ENODEV nothing is in a port; EBUSY a device is offered already; the listener's.
+// Errors: ENODEV nothing is in a port; EINVAL a hub is; EBUSY a device is offered already; the listener's.
 func (m *Machine) Export(addr string, ports []string) (at string, offered []string, err error) {
 	x := &m.exports
 	x.mu.Lock()
@@ -59,18 +59,18 @@ func (m *Machine) slots(ports []string) ([]*hw.Slot, error) {
 	var slots []*hw.Slot
 	if len(ports) == 0 {
 		for _, s := range m.usb.bus.Devices() {
-			if e, ok := s.Device().(*hw.Emulated); ok {
-				if _, hub := e.Function().(*hw.Hub); hub {
-					continue
-				}
+			if !s.Hub() {
+				slots = append(slots, s)
 			}
-			slots = append(slots, s)
 		}
 	}
 	for _, p := range ports {
 		s := m.usb.bus.Find(p)
 		if s == nil {
 			return nil, fmt.Errorf("usbip: nothing is plugged into port %s; see kobench lsusb -t: %w", p, kernel.ENODEV)
+		}
+		if s.Hub() {
+			return nil, fmt.Errorf("usbip: %s is a hub; export what is behind it: %w", s.Name(), kernel.EINVAL)
 		}
 		slots = append(slots, s)
 	}

@@ -296,6 +296,9 @@ func (s *Slot) Bus() *Bus { return s.bus }
 // Device is what was plugged in.
 func (s *Slot) Device() Device { return s.dev }
 
+// Hub reports whether the device is one of our hubs, so that others can be plugged in behind it.
+func (s *Slot) Hub() bool { return hubOf(s.dev) != nil }
+
 func (s *Slot) route() []int {
 	var r []int
 	for p := range strings.SplitSeq(s.path, ".") {

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/usbip"
 )
 
 // TestFlood: 10,000 connections that say nothing, or half of something, more at a time than the server takes. It refuses what is too much, forgets
@@ -42,4 +45,33 @@ func TestFlood(t *testing.T) {
 		return n == 8
 	}, 20*time.Second, 10*time.Millisecond)
 	r.alive(t)
+}
+
+// Connections that are held open and say nothing do not keep out one that speaks, nor disturb one that has a device.
+func TestSilentConnections(t *testing.T) {
+	r := serve(t)
+	d := r.attach(t, "1-5")
+	for range 700 {
+		c, err := net.Dial("tcp", r.addr)
+		require.NoError(t, err)
+		defer c.Close()
+	}
+	_, err := usbip.List(t.Context(), r.addr)
+	require.NoError(t, err)
+	_, err = usb.ReadDescriptors(t.Context(), d)
+	require.NoError(t, err)
+}
+
+// A hub is neither listed nor given: its importer would find what is behind it a second time.
+func TestNoHubs(t *testing.T) {
+	r := serve(t)
+	_, err := r.bus.Plug("8", usb.MustNew(usb.NewHub(2), usb.HighSpeed))
+	require.NoError(t, err)
+	list, err := usbip.List(t.Context(), r.addr)
+	require.NoError(t, err)
+	for _, i := range list {
+		require.NotEqual(t, "1-8", i.BusID)
+	}
+	_, err = usbip.Import(t.Context(), r.addr, "1-8")
+	require.ErrorIs(t, err, usb.ENODEV)
 }

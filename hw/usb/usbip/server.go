@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,9 +36,11 @@ type Server struct {
 	mu    sync.Mutex
 	used  map[*usb.Slot]bool
 	conns int
+	mute  []net.Conn // those of them that have not asked for anything yet, oldest first
 }
 
-// NewServer makes a server of all devices on these buses. logf (or nil) is told who connects and why a connection ended.
+// NewServer makes a server of all devices on these buses but hubs: whose host would find what is behind them a second time (as usbip_host,
+// drivers/usb/usbip/stub_dev.c, has it). logf (or nil) is told who connects and why a connection ended.
 func NewServer(logf func(format string, args ...any), buses ...*usb.Bus) *Server {
 	if logf == nil {
 		logf = func(string, ...any) {}
@@ -77,13 +80,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		s.mu.Lock()
-		ok := s.conns < maxConns
-		if ok {
-			s.conns++
-		}
-		s.mu.Unlock()
-		if !ok {
+		if !s.admit(c) {
 			s.logf("%s: refused, %d connections are open", c.RemoteAddr(), maxConns)
 			c.Close()
 			continue
@@ -91,6 +88,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		wg.Go(func() {
 			defer func() {
 				c.Close()
+				s.spoke(c)
 				s.mu.Lock()
 				s.conns--
 				s.mu.Unlock()
@@ -104,6 +102,31 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// admit counts a connection in. When there are too many, the one that has been silent for longest makes room.
+func (s *Server) admit(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns >= maxConns {
+		if len(s.mute) == 0 {
+			return false
+		}
+		s.mute[0].Close()
+		s.mute = s.mute[1:]
+	}
+	s.conns++
+	s.mute = append(s.mute, c)
+	return true
+}
+
+// spoke says that a connection has asked for something.
+func (s *Server) spoke(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.mute, c); i >= 0 {
+		s.mute = slices.Delete(s.mute, i, i+1)
+	}
+}
+
 // handle does one connection's operation.
 func (s *Server) handle(ctx context.Context, c net.Conn) error {
 	c.SetDeadline(time.Now().Add(requestTime))
@@ -113,6 +136,7 @@ func (s *Server) handle(ctx context.Context, c net.Conn) error {
 	}
 	switch code {
 	case opReqDevlist:
+		s.spoke(c)
 		_, err := c.Write(s.list(ctx))
 		return err
 	case opReqImport:
@@ -120,6 +144,7 @@ func (s *Server) handle(ctx context.Context, c net.Conn) error {
 		if _, err := io.ReadFull(c, id[:]); err != nil {
 			return err
 		}
+		s.spoke(c)
 		return s.export(ctx, c, text(id[:]))
 	}
 	return protocol("operation %#04x; a list is 8005 and an import 8003", code)
@@ -132,7 +157,7 @@ func (s *Server) list(ctx context.Context) []byte {
 			if s.Offers != nil && !s.Offers(slot) {
 				continue
 			}
-			if i, _, err := describe(ctx, slot); err == nil {
+			if i, _, err := describe(ctx, slot); err == nil && i.Device.Class != usb.ClassHub {
 				infos = append(infos, i)
 			}
 		}
@@ -211,6 +236,9 @@ func (s *Server) export(ctx context.Context, c net.Conn, id string) error {
 	info, desc, err := describe(ctx, slot)
 	if err != nil {
 		return refuse(stError, err.Error())
+	}
+	if info.Device.Class == usb.ClassHub {
+		return refuse(stNoDev, "it is a hub")
 	}
 	if _, err := c.Write(info.append(op(opRepImport, stOK), len(info.Interfaces))); err != nil {
 		return err
