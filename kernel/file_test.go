@@ -47,7 +47,10 @@ func TestOpenErrors(t *testing.T) {
 		{"exclusive", root, "/dev/null", kernel.O_CREAT | kernel.O_EXCL, kernel.EEXIST},
 		{"log for root only", nobody, "/proc/kmsg", kernel.O_RDONLY, kernel.EACCES},
 		{"write to what is read-only", root, "/sys/module/mem/refcnt", kernel.O_WRONLY, kernel.EACCES},
-		{"create in /proc", root, "/proc/new", kernel.O_CREAT | kernel.O_WRONLY, kernel.EACCES},
+		{"create in /proc", root, "/proc/new", kernel.O_CREAT | kernel.O_WRONLY, kernel.ENOENT},
+		{"create in /sys", root, "/sys/new", kernel.O_CREAT | kernel.O_WRONLY, kernel.EACCES},
+		{"create below /sys", root, "/sys/class/mem/new", kernel.O_CREAT | kernel.O_WRONLY, kernel.EACCES},
+		{"create below a module", root, "/sys/module/mem/new", kernel.O_CREAT | kernel.O_WRONLY, kernel.EACCES},
 		{"anybody may use null", nobody, "/dev/null", kernel.O_RDWR, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,6 +63,11 @@ func TestOpenErrors(t *testing.T) {
 	}
 	require.Equal(t, kernel.EPERM, nobody.Mknod("/tmp/x", kernel.S_IFCHR, 0))
 	require.Equal(t, kernel.EACCES, nobody.Mkdir("/dev/x", 0o755))
+	require.Equal(t, kernel.EPERM, root.Mkdir("/sys/class/x", 0o755))
+	require.Equal(t, kernel.ENOENT, root.Mkdir("/proc/x", 0o755))
+	require.Equal(t, kernel.EPERM, root.Rmdir("/sys/class"))
+	require.Equal(t, kernel.EPERM, root.Unlink("/proc/modules"))
+	require.Equal(t, kernel.EBUSY, root.Rmdir("/proc"))
 }
 
 func TestReferencesOfAnOpenFile(t *testing.T) {

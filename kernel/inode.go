@@ -175,7 +175,7 @@ func (ns *nameSpace) mkdirAll(dir *Inode, path ...string) *Inode {
 	for _, name := range path {
 		next, ok := dir.children[name]
 		if !ok {
-			next = ns.inode(S_IFDIR|0o755, nil)
+			next = ns.inode(S_IFDIR|0o755|dir.mode&(procDir|sysDir), nil)
 			_ = dir.attachLocked(name, next)
 		}
 		dir = next

@@ -80,6 +80,8 @@ func Boot(cfg Config) *Kernel {
 	k.dev = k.ns.mkdirAll(k.root, "dev")
 	k.proc = k.ns.mkdirAll(k.root, "proc")
 	k.sys = k.ns.mkdirAll(k.root, "sys")
+	k.proc.mode |= procDir
+	k.sys.mode |= sysDir
 	k.ns.mkdirAll(k.root, "root").mode = S_IFDIR | 0o700
 	k.ns.mkdirAll(k.root, "tmp").mode = S_IFDIR | S_ISVTX | 0o777
 	k.Log.Printf(LevelNotice, "%s", k.version())

@@ -150,7 +150,10 @@ func (t *Task) create(path string, make func() (*Inode, error)) (*Inode, error) 
 	if _, taken := dir.children[name]; taken || name == "." || name == ".." {
 		return nil, EEXIST
 	}
-	if dir.mode&readOnlyDir != 0 {
+	switch {
+	case dir.mode&procDir != 0:
+		return nil, ENOENT
+	case dir.mode&sysDir != 0:
 		return nil, EPERM
 	}
 	if err := t.access(dir, mayWrite|mayExec); err != nil {
@@ -165,14 +168,18 @@ func (t *Task) create(path string, make func() (*Inode, error)) (*Inode, error) 
 	return i, dir.attachLocked(name, i)
 }
 
-// readOnlyDir marks directories of /proc and /sys, where nobody creates names (not part of the mode that is shown).
-const readOnlyDir = 1 << 20
+// procDir and sysDir mark directories of /proc and /sys, where only the kernel makes and removes names (not part of the mode that is shown). For who
+// tries, a name that /proc does not have cannot be looked up (proc_lookup), and /sys has no operation to make one.
+const (
+	procDir = 1 << 20
+	sysDir  = 1 << 21
+)
 
 // Mknod makes a device node (S_IFCHR), or an empty regular file (S_IFREG).
 //
 // Errors:
-//   - EPERM: the task is not root's, or the directory is part of /proc or /sys; or the type is another.
-//   - EEXIST: the name is taken. ENOENT, ENOTDIR, EACCES: the path leads nowhere or is closed to the task.
+//   - EPERM: the task is not root's, or the directory is part of /sys; or the type is another.
+//   - EEXIST: the name is taken. ENOENT, ENOTDIR, EACCES: the path leads nowhere, to /proc, or is closed to the task.
 func (t *Task) Mknod(path string, mode uint32, dev Dev) error {
 	switch mode & S_IFMT {
 	case S_IFCHR:
@@ -246,10 +253,12 @@ func (t *Task) remove(path string, wantDir bool) error {
 		return ENOTDIR
 	case !wantDir && i.IsDir():
 		return EISDIR
+	case dir.mode&(procDir|sysDir) != 0:
+		return EPERM
+	case i.mode&(procDir|sysDir) != 0:
+		return EBUSY // mounted there
 	case len(i.children) > 0:
 		return ENOTEMPTY
-	case dir.mode&readOnlyDir != 0 || i.mode&readOnlyDir != 0:
-		return EPERM
 	}
 	if err := t.access(dir, mayWrite|mayExec); err != nil {
 		return err

@@ -80,7 +80,7 @@ func (t *Task) createFile(path string, perm, flags uint32) (*Inode, error) {
 		return i, nil
 	})
 	if err == EPERM {
-		err = EACCES // proc and sysfs have no create operation
+		err = EACCES // sysfs has no create operation
 	}
 	return i, err
 }

@@ -69,18 +69,6 @@ func (k *Kernel) procInit() {
 			return nil
 		},
 	})
-	k.sealProc(k.proc)
-	k.sealProc(k.sys)
-}
-
-// sealProc marks a tree as one where nobody creates or removes names.
-func (k *Kernel) sealProc(dir *Inode) {
-	dir.mode |= readOnlyDir
-	for _, c := range dir.children {
-		if c.IsDir() {
-			k.sealProc(c)
-		}
-	}
 }
 
 // kmsgCursor is one reader of the log.

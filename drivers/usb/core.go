@@ -223,3 +223,11 @@ func (i *Interface) Claim(other *Interface) error {
 	i.dev.core.k.DeviceBind(other.device, i.driver.Load().Name)
 	return nil
 }
+
+// Release gives back what Claim has taken, whichever of the two is asked (usb_driver_release_interface): the other's Disconnect is called. It is for
+// a driver's Disconnect.
+func (i *Interface) Release(other *Interface) {
+	if other != i && other.driver.Load() == i.driver.Load() {
+		i.dev.core.release(other)
+	}
+}

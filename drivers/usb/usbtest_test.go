@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	acm "github.com/kobench/kobench/drivers/usb/cdcacm"
 	"github.com/kobench/kobench/drivers/usb/skeleton"
 	"github.com/kobench/kobench/drivers/usb/usbtest"
+	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/cdcacm"
 	"github.com/kobench/kobench/hw/usb/sourcesink"
 	"github.com/kobench/kobench/hw/usb/usbfault"
 	"github.com/kobench/kobench/kernel"
@@ -130,6 +133,33 @@ func newID(r *rig, text string) {
 	defer h.Close()
 	_, err = io.WriteString(h, text)
 	require.NoError(r, err)
+}
+
+// A driver of two interfaces lets go of both when one is taken from it, and can have them again.
+func TestUnbindSibling(t *testing.T) {
+	for _, iface := range []string{"1-1:1.0", "1-1:1.1"} {
+		r := start(t, acm.New())
+		chip, _ := serial.NullModem(serial.Max)
+		r.plug(cdcacm.New(chip, "B2"), hw.HighSpeed)
+		bound := func(n int) string { return r.read(fmt.Sprintf("/sys/bus/usb/devices/1-1:1.%d/uevent", n)) }
+		write := func(file, text string) {
+			h, err := r.k.Init().OpenFile("/sys/bus/usb/drivers/cdc_acm/"+file, kernel.O_WRONLY)
+			require.NoError(t, err)
+			defer h.Close()
+			_, err = io.WriteString(h, text)
+			require.NoError(t, err)
+		}
+		write("unbind", iface)
+		require.NotContains(t, bound(0), "DRIVER", iface)
+		require.NotContains(t, bound(1), "DRIVER", iface)
+		_, err := r.k.Init().Stat("/dev/ttyACM0")
+		require.ErrorIs(t, err, kernel.ENOENT)
+		write("bind", "1-1:1.0")
+		require.Contains(t, bound(0), "DRIVER=cdc_acm")
+		require.Contains(t, bound(1), "DRIVER=cdc_acm")
+		_, err = r.k.Init().Stat("/dev/ttyACM0")
+		require.NoError(t, err)
+	}
 }
 
 // bind and unbind move an interface from one driver to another.

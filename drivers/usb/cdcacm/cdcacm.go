@@ -64,6 +64,9 @@ func New() *kernel.Module {
 			m.port = nil // one Disconnect for each of the two interfaces
 			m.notify.Free()
 			port.Detach(lines)
+			for _, other := range []*usb.Interface{m.control, m.data} { // acm_disconnect
+				i.Release(other)
+			}
 		}
 	}
 	return &kernel.Module{
@@ -81,6 +84,7 @@ func New() *kernel.Module {
 // modem is one device.
 type modem struct {
 	control *usb.Interface
+	data    *usb.Interface
 	number  uint16 // of the control interface
 	caps    uint8
 	port    *usbserial.Port
@@ -121,12 +125,13 @@ func probe(i *usb.Interface, lines *tty.Driver) error {
 	if err := i.Claim(data); err != nil {
 		return err
 	}
-	m := &modem{control: control, number: uint16(control.Number()), caps: cdc.ACM}
+	m := &modem{control: control, data: data, number: uint16(control.Number()), caps: cdc.ACM}
 	m.notify = control.NewURB(interrupt, make([]byte, max(interrupt.PacketSize(), 16)), m.notified)
-	if m.port, err = usbserial.NewPort(control, data, m); err != nil {
-		return err
+	if m.port, err = usbserial.NewPort(control, data, m); err == nil {
+		err = m.port.Attach(lines)
 	}
-	if err := m.port.Attach(lines); err != nil {
+	if err != nil {
+		i.Release(data)
 		return err
 	}
 	i.Private, data.Private = m, m
