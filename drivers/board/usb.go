@@ -134,8 +134,10 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 		return u, c.errorf(v.From.node, "%s: %s comes from nowhere else; leave from out", where, u.Kind)
 	case u.Kind == "hub" && v.Ports.node == nil:
 		u.Ports = 4
-	case u.Kind != "hub" && v.Ports.node != nil, u.Ports < 0 || u.Ports > 15:
-		return u, c.errorf(v.Ports.node, "%s: ports: a hub has 1 to 15, %s has none", where, u.Kind)
+	case u.Kind != "hub" && v.Ports.node != nil:
+		return u, c.errorf(v.Ports.node, "%s: ports: a hub has some, %s has none", where, u.Kind)
+	case u.Kind == "hub" && (u.Ports < 1 || u.Ports > 15):
+		return u, c.errorf(v.Ports.node, "%s: ports: a hub has 1 to 15, not %d", where, u.Ports)
 	}
 	if kind.line {
 		line, err := c.line(where, v.Line.node)

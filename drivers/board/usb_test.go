@@ -31,8 +31,8 @@ func TestUSBErrors(t *testing.T) {
 		"{device: ftdi, speed: warp}":               `speed "warp": want low`,
 		"{device: replay}":                          "from: say where it comes from: a capture",
 		"{device: hub, from: x}":                    "leave from out",
-		"{device: hub, ports: 16}":                  "a hub has 1 to 15",
-		"{device: ftdi, ports: 2}":                  "a hub has 1 to 15",
+		"{device: hub, ports: 16}":                  "a hub has 1 to 15, not 16",
+		"{device: ftdi, ports: 2}":                  "a hub has some, ftdi has none",
 		"{device: ftdi, faults: always}":            "want KIND=RATE",
 		"{device: ftdi, colour: red}":               "unknown field",
 	} {

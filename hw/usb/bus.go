@@ -59,7 +59,8 @@ type Slot struct {
 // Plug puts a device into a port: "2" of the root hub, "2.1" of a hub in that. "" is the first free root port. The device goes with
 // Unplug, or by itself when it closes Gone.
 //
-// Errors: EINVAL for a path that makes no sense; ENXIO for a port that is not there; EBUSY if it is taken; ENODEV if the device has gone.
+// Errors: EINVAL for a path that makes no sense; ENXIO for a port that is not there; EBUSY if it is taken, or the device is plugged in already;
+// ENODEV if the device has gone; ENOTCONN if all 127 addresses are given (choose_devnum, drivers/usb/core/hub.c).
 func (b *Bus) Plug(path string, d Device) (*Slot, error) {
 	select {
 	case <-d.Gone():
@@ -82,7 +83,18 @@ func (b *Bus) Plug(path string, d Device) (*Slot, error) {
 		b.mu.Unlock()
 		return nil, err
 	}
-	s := &Slot{bus: b, path: path, dev: d, address: b.addressLocked(), removed: make(chan struct{})}
+	for _, o := range b.slots {
+		if o.dev.Gone() == d.Gone() {
+			b.mu.Unlock()
+			return nil, fail("plug", path, EBUSY, "the device is plugged in already, as %s", o.Name())
+		}
+	}
+	address := b.addressLocked()
+	if address == 0 {
+		b.mu.Unlock()
+		return nil, fail("plug", path, ENOTCONN, "bus %d has given all its 127 addresses; unplug something", b.number)
+	}
+	s := &Slot{bus: b, path: path, dev: d, address: address, removed: make(chan struct{})}
 	s.setTaps(b.taps)
 	b.slots[path] = s
 	watchers := b.watchersLocked()

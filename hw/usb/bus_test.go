@@ -20,6 +20,9 @@ func TestBus(t *testing.T) {
 		require.NoError(t, err)
 		leaf, err := b.Plug("1.2", usb.MustNew(&echo{}, usb.FullSpeed))
 		require.NoError(t, err)
+		_, err = b.Plug("1.1", hub)
+		require.ErrorIs(t, err, usb.EBUSY)
+		require.ErrorContains(t, err, "plugged in already, as 3-1")
 		d := usb.MustNew(&echo{}, usb.FullSpeed)
 		s, err := b.Plug("", d)
 		require.NoError(t, err)
@@ -81,4 +84,22 @@ func TestTap(t *testing.T) {
 	stop()
 	p.Transfer(bg, buf)
 	require.Equal(t, n, c.completed)
+}
+
+// A bus has 127 addresses, one of them the root hub's.
+func TestAddresses(t *testing.T) {
+	b := usb.NewBus(1, 200)
+	for range 126 {
+		_, err := b.Plug("", usb.MustNew(&echo{}, usb.FullSpeed))
+		require.NoError(t, err)
+	}
+	_, err := b.Plug("", usb.MustNew(&echo{}, usb.FullSpeed))
+	require.ErrorIs(t, err, usb.ENOTCONN)
+	require.NoError(t, b.Unplug("77"))
+	s, err := b.Plug("", usb.MustNew(&echo{}, usb.FullSpeed))
+	require.NoError(t, err)
+	require.NotZero(t, s.Address())
+	for _, s := range b.Devices() {
+		require.NoError(t, b.Unplug(s.Path()))
+	}
 }

@@ -31,6 +31,7 @@ const (
 	ENOPROTOOPT Errno = 92
 	EOPNOTSUPP  Errno = 95  // this end cannot do that
 	ECONNRESET  Errno = 104 // cancelled, not waited for (usb_unlink_urb)
+	ENOTCONN    Errno = 107 // no address is left
 	ESHUTDOWN   Errno = 108 // the device or its port was disabled
 	ETIMEDOUT   Errno = 110 // nothing came in time
 	EREMOTEIO   Errno = 121 // a short packet where ShortNotOK forbids it
@@ -104,6 +105,7 @@ var errnoTable = [...]errnoRow{
 	{ENOPROTOOPT, "ENOPROTOOPT", "no such option"},
 	{EOPNOTSUPP, "EOPNOTSUPP", "not supported"},
 	{ECONNRESET, "ECONNRESET", "the transfer was unlinked"},
+	{ENOTCONN, "ENOTCONN", "no address is left"},
 	{ESHUTDOWN, "ESHUTDOWN", "the device was disabled"},
 	{ETIMEDOUT, "ETIMEDOUT", "the device did not answer in time"},
 	{EREMOTEIO, "EREMOTEIO", "a short packet"},
