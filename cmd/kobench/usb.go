@@ -54,7 +54,7 @@ nodes that came. DEVICE is one of
   usbtmc              a SCPI instrument: --id is what *IDN? answers
   source-sink         what usbtest expects; loopback the same, as an echo
   keyboard, hub       a boot keyboard; a hub with --ports
-  replay              a captured device: --from CAPTURE.pcapng
+  replay              a captured device: --from CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE out of several
   usbip               a device of a USB/IP server: --from HOST:PORT/BUSID
   host                a device of this computer, through libusb: --from VENDOR:PRODUCT
 

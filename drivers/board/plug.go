@@ -163,17 +163,12 @@ func (m *Machine) make(p *Plugged) (hw.Device, error) {
 	case "hub":
 		fn = hw.NewHub(p.Ports)
 	case "replay":
-		f, err := os.Open(p.From)
+		r, err := replay(p.From)
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		events, err := usbpcap.Read(f)
-		if err != nil {
-			return nil, err
-		}
-		if fn, err = usbpcap.NewReplay(events, 0, 0); err != nil {
-			return nil, err
+		if fn = r; p.Speed == hw.UnknownSpeed {
+			p.Speed = r.Speed()
 		}
 	case "usbip":
 		return importUSB(p.From)
@@ -212,6 +207,34 @@ func (m *Machine) usbLine(p *Plugged) *serial.Port {
 		})
 	}
 	return p.Near
+}
+
+// replay takes a device out of a capture: "bus.pcapng", or "bus.pcapng#1.3" for one of several.
+func replay(from string) (*usbpcap.Replay, error) {
+	var bus, dev int
+	name, which, chosen := strings.Cut(from, "#")
+	if _, err := os.Stat(from); err == nil { // the name has such a sign
+		name, chosen = from, false
+	}
+	if chosen {
+		b, d, ok := strings.Cut(which, ".")
+		var err1, err2 error
+		bus, err1 = strconv.Atoi(b)
+		dev, err2 = strconv.Atoi(d)
+		if !ok || err1 != nil || err2 != nil || bus < 1 || dev < 1 {
+			return nil, fmt.Errorf("replay: from %q: want CAPTURE#BUS.DEVICE, such as bus.pcapng#1.3", from)
+		}
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	events, err := usbpcap.Read(f)
+	if err != nil {
+		return nil, err
+	}
+	return usbpcap.NewReplay(events, bus, dev)
 }
 
 const importTime = 10 * time.Second

@@ -70,7 +70,7 @@ func usbKinds() map[string]usbKind {
 	return map[string]usbKind{
 		"ftdi": {line: true, speed: hw.FullSpeed}, "cdc-acm": {line: true, speed: hw.HighSpeed}, "usbtmc": {speed: hw.HighSpeed},
 		"source-sink": {speed: hw.HighSpeed}, "loopback": {speed: hw.HighSpeed}, "keyboard": {speed: hw.LowSpeed}, "hub": {speed: hw.HighSpeed},
-		"replay": {from: true, speed: hw.HighSpeed}, "usbip": {from: true}, "host": {from: true},
+		"replay": {from: true}, "usbip": {from: true}, "host": {from: true},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
@@ -106,13 +107,51 @@ type step struct {
 	used int
 }
 
-// NewReplay makes the device with this bus and device number out of a capture; 0, 0 is the first one whose descriptors were recorded.
+// Recorded is a device of which a capture has the device descriptor.
+type Recorded struct {
+	Bus, Dev int
+	Device   usb.DeviceDescriptor
+}
+
+func (r Recorded) String() string {
+	return fmt.Sprintf("%d.%d (%04x:%04x)", r.Bus, r.Dev, r.Device.Vendor, r.Device.Product)
+}
+
+// Devices are those that a capture can replay, in the order in which they come: all but hubs, whose place in a capture of a whole bus is beside
+// the devices.
+func Devices(events []Event) []Recorded {
+	var list []Recorded
+	asked := map[uint64]bool{}
+	for _, e := range events {
+		if e.Kind == 'S' {
+			asked[e.ID] = e.HasSetup && e.Setup.Is(usb.DirIn, usb.GetDescriptor) && e.Setup.Value>>8 == usb.DescDevice && e.Dev != 0
+			continue
+		}
+		if !asked[e.ID] || e.Kind != 'C' || e.Status < 0 {
+			continue
+		}
+		d, err := usb.ParseDevice(e.Data)
+		known := slices.ContainsFunc(list, func(r Recorded) bool { return r.Bus == e.Bus && r.Dev == e.Dev })
+		if err == nil && d.Class != usb.ClassHub && !known {
+			list = append(list, Recorded{e.Bus, e.Dev, d})
+		}
+	}
+	return list
+}
+
+// NewReplay makes the device with this bus and device number out of a capture; 0, 0 is the only one that [Devices] finds.
 //
-// Errors: EINVAL if the capture does not have its device and configuration descriptors.
+// Errors: EINVAL if the capture does not have its device and configuration descriptors, or has several devices and none was chosen.
 func NewReplay(events []Event, bus, dev int) (*Replay, error) {
+	if list := Devices(events); bus == 0 && len(list) > 0 {
+		if len(list) > 1 {
+			return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: fmt.Sprintf("the capture has %d devices, choose one: %v", len(list), list)}
+		}
+		bus, dev = list[0].Bus, list[0].Dev
+	}
 	r := &Replay{control: map[usb.Setup][]answer{}}
 	submitted := map[uint64]Event{}
-	var device, config []byte
+	var device, config, bos []byte
 	strings := map[uint8][]byte{}
 	for _, e := range events {
 		if bus != 0 && (e.Bus != bus || e.Dev != dev) {
@@ -133,18 +172,11 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 		}
 		switch {
 		case s.HasSetup && s.Setup.Is(usb.DirIn, usb.GetDescriptor) && err == nil:
-			if bus == 0 {
-				bus, dev = e.Bus, e.Dev
+			longest := map[uint16]*[]byte{usb.DescDevice: &device, usb.DescConfig: &config, usb.DescBOS: &bos}[s.Setup.Value>>8]
+			if longest != nil && len(e.Data) > len(*longest) {
+				*longest = e.Data
 			}
-			switch b := &config; s.Setup.Value >> 8 {
-			case usb.DescDevice:
-				b = &device
-				fallthrough
-			case usb.DescConfig:
-				if len(e.Data) > len(*b) {
-					*b = e.Data
-				}
-			case usb.DescString:
+			if s.Setup.Value>>8 == usb.DescString {
 				strings[uint8(s.Setup.Value)] = e.Data
 			}
 		case s.HasSetup:
@@ -158,7 +190,7 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 	}
 	d, err := usb.ParseDevice(device)
 	if err != nil {
-		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: "the capture has no device descriptor: record from before the device is plugged in", Err: err}
+		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: missing(events, bus, dev), Err: err}
 	}
 	c, err := usb.ParseConfiguration(config)
 	if c == nil {
@@ -166,6 +198,9 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 	}
 	d.NumConfigs = 1
 	r.desc = &usb.Descriptors{Device: d, Configs: []usb.Configuration{*c}}
+	if len(bos) > 0 {
+		r.desc.BOS, _ = usb.ParseBOS(bos)
+	}
 	for i := range 255 {
 		s, _ := usb.ParseString(strings[uint8(i+1)])
 		if s != "" {
@@ -181,6 +216,23 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 		}
 	}
 	return r, nil
+}
+
+func missing(events []Event, bus, dev int) string {
+	if list := Devices(events); bus != 0 && len(list) > 0 {
+		return fmt.Sprintf("the capture has no device %d.%d; it has %v", bus, dev, list)
+	}
+	return "the capture has no device descriptor: record from before the device is plugged in"
+}
+
+// Speed is the speed that the descriptors are right for; where several are, high before full and full before low. It is not in the capture.
+func (r *Replay) Speed() usb.Speed {
+	for _, s := range []usb.Speed{usb.SuperSpeed, usb.HighSpeed, usb.FullSpeed, usb.LowSpeed} {
+		if r.desc.Validate(s) == nil {
+			return s
+		}
+	}
+	return usb.HighSpeed
 }
 
 // Misses is where the host did something else than in the capture, and what was recorded and never asked for.

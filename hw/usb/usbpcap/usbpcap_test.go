@@ -11,7 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/ftdi"
+	"github.com/kobench/kobench/hw/usb/hidkbd"
 	"github.com/kobench/kobench/hw/usb/sourcesink"
 	"github.com/kobench/kobench/hw/usb/usbpcap"
 	"github.com/kobench/kobench/hw/usb/usbtmc"
@@ -91,6 +94,49 @@ func TestRecordAndReplay(t *testing.T) {
 		_, err = usbpcap.Read(bytes.NewReader(file[:10]))
 		require.ErrorIs(t, err, usb.EINVAL)
 	})
+}
+
+// Out of a capture of a bus each device can be had, at its speed, with all that it said of itself.
+func TestReplayOneOfSeveral(t *testing.T) {
+	bus := usb.NewBus(1, 4)
+	var file bytes.Buffer
+	rec, err := usbpcap.NewRecorder(&file)
+	require.NoError(t, err)
+	stop := bus.Tap(rec)
+	for _, x := range []struct {
+		f usb.Function
+		s usb.Speed
+	}{{usb.NewHub(2), usb.HighSpeed}, {sourcesink.New(sourcesink.Zeros), usb.SuperSpeed}, {ftdi.New(serial.Loopback(serial.Max), "X"), usb.FullSpeed}, {hidkbd.New(), usb.LowSpeed}} {
+		slot, err := bus.Plug("", usb.MustNew(x.f, x.s))
+		require.NoError(t, err)
+		_, err = usb.ReadDescriptors(bg, slot)
+		require.NoError(t, err)
+	}
+	stop()
+	for _, s := range bus.Devices() {
+		require.NoError(t, bus.Unplug(s.Path()))
+	}
+	require.NoError(t, rec.Close())
+	events, err := usbpcap.Read(&file)
+	require.NoError(t, err)
+	list := usbpcap.Devices(events)
+	require.Len(t, list, 3, "the hub is not among them")
+	_, err = usbpcap.NewReplay(events, 0, 0)
+	require.ErrorContains(t, err, "the capture has 3 devices, choose one: [1.3 (0525:a4a0) 1.4 (0403:6001) 1.5 (")
+	_, err = usbpcap.NewReplay(events, 1, 9)
+	require.ErrorContains(t, err, "no device 1.9; it has [1.3")
+	for i, speed := range []usb.Speed{usb.SuperSpeed, usb.FullSpeed, usb.FullSpeed} { // a keyboard is right for both
+		r, err := usbpcap.NewReplay(events, list[i].Bus, list[i].Dev)
+		require.NoError(t, err)
+		require.Equal(t, speed, r.Speed())
+		d, err := usb.New(r, r.Speed())
+		require.NoError(t, err)
+		got, err := usb.ReadDescriptors(bg, d)
+		require.NoError(t, err)
+		require.Equal(t, list[i].Device.Product, got.Device.Product)
+		require.Equal(t, speed == usb.SuperSpeed, got.BOS != nil)
+		d.Unplug()
+	}
 }
 
 // TestTshark: Wireshark's dissector finds nothing malformed, and knows what it sees.
