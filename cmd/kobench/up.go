@@ -90,9 +90,17 @@ func (s streams) up(o upOptions) error {
 	if b.doors != nil && len(b.doors.List) > 0 {
 		_, _ = b.doors.WriteTo(s.out)
 	}
+	s.problems(b.sim.Problems())
 	err = b.wait()
 	fmt.Fprint(s.out, b.sim.FaultReport())
 	return err
+}
+
+// problems says what of the board is not there. The bench is up all the same.
+func (s streams) problems(list []string) {
+	for _, p := range list {
+		fmt.Fprintf(s.err, "kobench: %s\n", p)
+	}
 }
 
 // bench is a machine that is served.
@@ -249,6 +257,7 @@ func (s streams) upInBackground(o upOptions) error {
 		}
 		if info, err := c.Info(); err == nil && (info.Kerneld || !o.kerneld) {
 			fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", info.Board, info.PID, o.socket)
+			s.problems(info.Problems)
 			return nil
 		}
 	}
@@ -304,6 +313,7 @@ func (s streams) runBench(o upOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	s.problems(b.sim.Problems())
 	cmd := exec.Command(args[0], args[1:]...)
 	path := bin + string(os.PathListSeparator) + os.Getenv("PATH")
 	cmd.Env = append(os.Environ(), "KOBENCH_SOCKET="+o.socket, "KOBENCH_ROOT="+o.Root, "KOBENCH_TTY="+o.doorsDir(), "PATH="+path)

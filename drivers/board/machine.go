@@ -31,7 +31,8 @@ type Machine struct {
 	alive sync.WaitGroup
 	usb   usbSide
 
-	exports exports
+	exports  exports
+	problems problems
 }
 
 // Port is one UART's end of its line, with what is at the other end.
@@ -71,7 +72,7 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 	}
 	m.Kernel = kernel.Boot(cfg)
 	for _, name := range missing {
-		m.Kernel.Log.Printf(kernel.LevelErr, "board %s: no driver %s in this program's catalog to build in", b.Name, name)
+		m.problem("board %s: no driver %s in this program's catalog to build in", b.Name, name)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -86,7 +87,7 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 			m.alive.Go(func() {
 				err := d.run(ctx, p.Far)
 				if err != nil && ctx.Err() == nil {
-					m.Kernel.Log.Printf(kernel.LevelErr, "%s: %s at the end of the line has failed: %v", p.TTY, d, err)
+					m.problem("%s: %s at the end of the line has failed: %v", p.TTY, d, err)
 				}
 				if _, recorded := d.(*Replay); recorded && err != nil {
 					p.uncovered = fmt.Errorf("%s: %s: %w", p.TTY, d, err)
@@ -143,7 +144,7 @@ func (m *Machine) instrument() {
 			}
 			in, err := fault.Parse(u.Faults.Seed, rules)
 			if err != nil { // a board that was not made by Parse
-				m.Kernel.Log.Printf(kernel.LevelErr, "%s: faults %q: %v", u.TTY, rules, err)
+				m.problem("%s: faults %q: %v", u.TTY, rules, err)
 				return nil
 			}
 			in.Install(end)
@@ -157,6 +158,32 @@ func (m *Machine) instrument() {
 			p.recorder = record.Start(p.Near)
 		}
 	}
+}
+
+// problem says in the log that something of the board cannot be had, and keeps it for [Machine.Problems].
+func (m *Machine) problem(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	m.Kernel.Log.Printf(kernel.LevelErr, "%s", text)
+	m.problems.mu.Lock()
+	defer m.problems.mu.Unlock()
+	if len(m.problems.list) < maxProblems {
+		m.problems.list = append(m.problems.list, text)
+	}
+}
+
+// Problems is what the board asks for and the machine could not have, or has lost: a capture that is not there, a port that could not be opened. The
+// first 100; the log has them all.
+func (m *Machine) Problems() []string {
+	m.problems.mu.Lock()
+	defer m.problems.mu.Unlock()
+	return slices.Clone(m.problems.list)
+}
+
+const maxProblems = 100
+
+type problems struct {
+	mu   sync.Mutex
+	list []string // +checklocks:mu
 }
 
 // FaultReport says what was injected where, into lines and USB devices, those that have gone among them; "" if nobody asked for faults.

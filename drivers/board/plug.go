@@ -80,14 +80,14 @@ func (m *Machine) startUSB() {
 			s.rec, err = usbpcap.NewRecorder(f)
 		}
 		if err != nil {
-			m.Kernel.Log.Printf(kernel.LevelErr, "usb: record: %v", err)
+			m.problem("usb: record: %v", err)
 		} else {
 			s.bus.Tap(s.rec)
 		}
 	}
 	for _, d := range m.Board.USB.Devices {
 		if _, err := m.Plug(d); err != nil {
-			m.Kernel.Log.Printf(kernel.LevelErr, "usb: %s: %v", d, err)
+			m.problem("usb: %s: %v", d, err)
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (m *Machine) usbLine(p *Plugged) *serial.Port {
 	if d, ok := p.Line.(device); ok {
 		m.alive.Go(func() {
 			if err := d.run(ctx, p.Far); err != nil && ctx.Err() == nil {
-				m.Kernel.Log.Printf(kernel.LevelErr, "usb %s: %s at the end of the line has failed: %v", p.Kind, d, err)
+				m.problem("usb %s: %s at the end of the line has failed: %v", p.Kind, d, err)
 			}
 		})
 	}
