@@ -94,6 +94,15 @@ func TestValidate(t *testing.T) {
 		"bulk at low": {usb.LowSpeed, func(d *usb.Descriptors) { d.Device.MaxPacket0 = 8 }, "no bulk endpoints"},
 		"interval":    {usb.HighSpeed, func(d *usb.Descriptors) { ep(d).Attributes = 3 }, "bInterval is 0"},
 		"super":       {usb.SuperSpeed, func(d *usb.Descriptors) { d.Device.MaxPacket0 = 9 }, "BOS"},
+		"several":     {usb.HighSpeed, func(d *usb.Descriptors) { ep(d).MaxPacket = 512 | 2<<11 }, "only a periodic endpoint"},
+		"reserved": {usb.HighSpeed, func(d *usb.Descriptors) {
+			*ep(d) = usb.Endpoint{Address: 0x81, Attributes: 3, MaxPacket: 64 | 3<<11, Interval: 4}
+		}, "which is reserved"},
+		"no capability": {usb.HighSpeed, func(d *usb.Descriptors) { d.BOS = &usb.BOS{} }, "without a capability"},
+		"no length":     {usb.HighSpeed, func(d *usb.Descriptors) { d.Configs[0].Interfaces[0].Extra = []byte{0, 0x24} }, "no right length"},
+		"interface inside": {usb.HighSpeed, func(d *usb.Descriptors) {
+			d.Configs[0].Interfaces[0].Extra = []byte{9, 4, 1, 0, 0, 0, 0, 0, 0}
+		}, "type 4 is among the class descriptors"},
 		"association": {usb.HighSpeed, func(d *usb.Descriptors) {
 			d.Configs[0].Associations = []usb.Association{{First: 0, Count: 3}}
 		}, "association"},

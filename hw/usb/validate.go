@@ -1,5 +1,7 @@
 package usb
 
+import "fmt"
+
 // Validate checks what a host or the specification would refuse in a device of this speed.
 //
 // Errors: EINVAL with the rule that is broken.
@@ -19,6 +21,9 @@ func (d *Descriptors) Validate(s Speed) error {
 	}
 	if s >= SuperSpeed && (d.Device.USB < 0x0300 || d.BOS == nil) {
 		return bad("device", "a %s-speed device has bcdUSB 3.00 or more and a BOS [USB3.2] 9.6.2", s)
+	}
+	if d.BOS != nil && len(d.BOS.Capabilities) == 0 {
+		return bad("device", "a BOS without a capability [USB3.2] 9.6.2")
 	}
 	for _, i := range []uint8{d.Device.ManufacturerS, d.Device.ProductS, d.Device.SerialS} {
 		if int(i) > len(d.Strings) {
@@ -76,6 +81,9 @@ func (c *Configuration) Validate(s Speed) error {
 		if f.Number != 0 && !settings[[2]uint8{f.Number - 1, 0}] {
 			return bad("interface %d comes before interface %d: numbers begin at 0 without gaps [USB2] 9.6.5", f.Number, f.Number-1)
 		}
+		if err := extra(f.Extra); err != nil {
+			return bad("interface %d: %v", f.Number, err)
+		}
 		seen := map[uint8]bool{}
 		for k := range f.Endpoints {
 			e := &f.Endpoints[k]
@@ -109,6 +117,20 @@ func most(s Speed, t TransferType) int {
 	return [4]int{512, 1024, 1024, 1024}[t]
 }
 
+// extra checks descriptors that stand as they are between the others: they must not be read as something else.
+func extra(b []byte) error {
+	for at := 0; at < len(b); at += int(b[at]) {
+		if len(b)-at < 2 || b[at] < 2 || int(b[at]) > len(b)-at {
+			return fmt.Errorf("the class descriptor at byte %d of %d has no right length", at, len(b))
+		}
+		switch b[at+1] {
+		case DescDevice, DescConfig, DescString, DescInterface, DescEndpoint, DescAssociation:
+			return fmt.Errorf("a descriptor of type %d is among the class descriptors", b[at+1])
+		}
+	}
+	return nil
+}
+
 func (e *Endpoint) validate(s Speed) error {
 	bad := func(format string, args ...any) error {
 		return fail("validate", epName(e.Address), EINVAL, format, args...)
@@ -129,6 +151,12 @@ func (e *Endpoint) validate(s Speed) error {
 		return bad("wMaxPacketSize is %d; a bulk endpoint at full speed has 8, 16, 32 or 64", n)
 	case s >= SuperSpeed && e.Companion == nil:
 		return bad("at super speed it needs a companion descriptor [USB3.2] 9.6.7")
+	case s == HighSpeed && e.MaxPacket>>11&3 == 3:
+		return bad("bits 12 and 11 of wMaxPacketSize are 3, which is reserved [USB2] 9.6.6")
+	case e.MaxPacket>>11 != 0 && (s != HighSpeed || t == Bulk):
+		return bad("wMaxPacketSize is %#04x; only a periodic endpoint at high speed has several transactions a microframe [USB2] 9.6.6", e.MaxPacket)
+	case e.Companion != nil && e.Companion.MaxBurst > 15:
+		return bad("bMaxBurst is %d; 0 to 15 are possible [USB3.2] 9.6.7", e.Companion.MaxBurst)
 	case s < SuperSpeed && e.Companion != nil:
 		return bad("a companion descriptor is for super speed")
 	case e.Interval == 0 && (t == Interrupt || t == Isochronous):
