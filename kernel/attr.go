@@ -104,7 +104,16 @@ func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err
 // ProcFileOps adds a file of /proc that a driver serves with operations of its own; private reaches them as
 // File.Inode().Private().
 func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
-	dir, base := k.splitDir(k.proc, name)
+	return k.fileOps(k.proc, name, perm, ops, private)
+}
+
+// SysFileOps is ProcFileOps below /sys, where debugfs is one.
+func (k *Kernel) SysFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
+	return k.fileOps(k.sys, name, perm, ops, private)
+}
+
+func (k *Kernel) fileOps(root *Inode, name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
+	dir, base := k.splitDir(root, name)
 	i := k.ns.inode(S_IFREG|perm, private)
 	i.ops = ops
 	if err := k.ns.attach(dir, base, i); err != nil {

@@ -1,6 +1,7 @@
 package ko_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -131,4 +132,59 @@ func TestOops(t *testing.T) {
 			t.Log(k.Log.Text())
 		})
 	}
+}
+
+// Files of debugfs, as a real kernel (6.1) showed them for the same module.
+func TestDebugfs(t *testing.T) {
+	k := boot(t, ko.Config{})
+	require.NoError(t, insmod(t, k, "debug", ""), k.Log.Text())
+	require.Contains(t, k.Log.Text(), "debugfs: Directory 'kobench-debug' with parent '/' already present!")
+	const dir = "/sys/kernel/debug/kobench-debug/"
+	read := func(name string) string {
+		h, err := k.Init().OpenFile(dir+name, kernel.O_RDONLY)
+		require.NoError(t, err, name)
+		defer h.Close()
+		b, err := io.ReadAll(h)
+		require.NoError(t, err, name)
+		return string(b)
+	}
+	write := func(name, text string) error {
+		h, err := k.Init().OpenFile(dir+name, kernel.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		_, err = h.Write([]byte(text))
+		return err
+	}
+	for name, want := range map[string]string{
+		"u8": "200", "u16": "48879", "sub/u32": "4000000000", "sub/x32": "0x0000cafe", "sub/u64": "1099511627776", "sub/bool": "Y",
+		"sub/atomic": "-5", "sub/square": "49", "sub/text": "words, a8 200",
+	} {
+		require.Equal(t, want+"\n", read(name), name)
+	}
+	for _, c := range []struct {
+		name, text string
+		err        error
+		want       string
+	}{
+		{"u8", "300", nil, "44"}, {"u8", "0x10", nil, "16"}, {"u8", "-1", kernel.EINVAL, "16"}, {"u8", "x", kernel.EINVAL, "16"},
+		{"u16", "5", kernel.EACCES, "48879"}, {"sub/bool", "n", nil, "N"}, {"sub/bool", "on", nil, "Y"}, {"sub/bool", "maybe", nil, "Y"},
+		{"sub/atomic", "-7", nil, "-7"}, {"sub/atomic", "9999999999", nil, "1410065407"}, {"sub/square", "12", nil, "144"},
+		{"sub/square", "1001", kernel.ERANGE, "144"}, {"sub/square", "-1", kernel.EINVAL, "144"}, {"sub/x32", "7", nil, "0x00000007"},
+		{"sub/u32", "010", nil, "8"}, {"sub/u32", "", kernel.EINVAL, "8"}, {"sub/u32", "+5", nil, "5"}, {"sub/u32", " 5", kernel.EINVAL, "5"},
+	} {
+		err := write(c.name, c.text+"\n")
+		if c.err == nil {
+			require.NoError(t, err, "%s <- %s", c.name, c.text)
+		} else {
+			require.ErrorIs(t, err, c.err, "%s <- %s", c.name, c.text)
+		}
+		require.Equal(t, c.want+"\n", read(c.name), "%s <- %s", c.name, c.text)
+	}
+	rmmod(t, k, "debug")
+	_, err := k.Init().Stat(dir)
+	require.ErrorIs(t, err, kernel.ENOENT)
+	require.NoError(t, insmod(t, k, "debug", ""), "nothing of it is left")
+	rmmod(t, k, "debug")
 }

@@ -17,7 +17,26 @@ extern void debugfs_create_u64(const char *name, umode_t mode, struct dentry *pa
 extern void debugfs_create_x32(const char *name, umode_t mode, struct dentry *parent, u32 *value);
 extern void debugfs_create_atomic_t(const char *name, umode_t mode, struct dentry *parent, atomic_t *value);
 extern void debugfs_create_bool(const char *name, umode_t mode, struct dentry *parent, bool *value);
+extern void debugfs_create_x8(const char *name, umode_t mode, struct dentry *parent, u8 *value);
+extern void debugfs_create_x16(const char *name, umode_t mode, struct dentry *parent, u16 *value);
+extern void debugfs_create_x64(const char *name, umode_t mode, struct dentry *parent, u64 *value);
+extern void debugfs_create_size_t(const char *name, umode_t mode, struct dentry *parent, size_t *value);
+extern void debugfs_create_ulong(const char *name, umode_t mode, struct dentry *parent, unsigned long *value);
 #define debugfs_remove_recursive debugfs_remove
 #define debugfs_create_file_unsafe debugfs_create_file
+#define DEFINE_DEBUGFS_ATTRIBUTE DEFINE_SIMPLE_ATTRIBUTE
+#define DEFINE_DEBUGFS_ATTRIBUTE_SIGNED DEFINE_SIMPLE_ATTRIBUTE_SIGNED
+#define debugfs_attr_read simple_attr_read
+#define debugfs_attr_write simple_attr_write
+
+static inline bool debugfs_initialized(void)
+{
+	return true;
+}
+
+static inline void debugfs_lookup_and_remove(const char *name, struct dentry *parent)
+{
+	debugfs_remove(debugfs_lookup(name, parent));
+}
 
 #endif /* _LINUX_DEBUGFS_H */

@@ -189,6 +189,31 @@ extern int generic_file_open(struct inode *inode, struct file *filp);
 extern int nonseekable_open(struct inode *inode, struct file *filp);
 extern int stream_open(struct inode *inode, struct file *filp);
 extern int simple_open(struct inode *inode, struct file *file);
+
+/* Files of one number: get gives it, set takes it, fmt is how it is printed (fs/libfs.c). */
+extern int simple_attr_open(struct inode *inode, struct file *file, int (*get)(void *, u64 *), int (*set)(void *, u64), const char *fmt);
+extern int simple_attr_release(struct inode *inode, struct file *file);
+extern ssize_t simple_attr_read(struct file *file, char __user *buf, size_t len, loff_t *ppos);
+extern ssize_t simple_attr_write(struct file *file, const char __user *buf, size_t len, loff_t *ppos);
+extern ssize_t simple_attr_write_signed(struct file *file, const char __user *buf, size_t len, loff_t *ppos);
+#define DEFINE_SIMPLE_ATTRIBUTE_XSIGNED(__fops, __get, __set, __fmt, __write)                   \
+	static int __fops##_open(struct inode *inode, struct file *file)                         \
+	{                                                                                        \
+		return simple_attr_open(inode, file, __get, __set, __fmt);                       \
+	}                                                                                        \
+	static const struct file_operations __fops = {                                           \
+		.owner = THIS_MODULE,                                                            \
+		.open = __fops##_open,                                                           \
+		.release = simple_attr_release,                                                  \
+		.read = simple_attr_read,                                                        \
+		.write = __write,                                                                \
+		.llseek = generic_file_llseek,                                                   \
+	}
+#define DEFINE_SIMPLE_ATTRIBUTE(__fops, __get, __set, __fmt) \
+	DEFINE_SIMPLE_ATTRIBUTE_XSIGNED(__fops, __get, __set, __fmt, simple_attr_write)
+#define DEFINE_SIMPLE_ATTRIBUTE_SIGNED(__fops, __get, __set, __fmt) \
+	DEFINE_SIMPLE_ATTRIBUTE_XSIGNED(__fops, __get, __set, __fmt, simple_attr_write_signed)
+
 extern long compat_ptr_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 extern ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from, size_t available);
 extern ssize_t simple_write_to_buffer(void *to, size_t available, loff_t *ppos, const void __user *from, size_t count);

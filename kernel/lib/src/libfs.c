@@ -114,6 +114,92 @@ int simple_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+struct simple_attr {
+	int (*get)(void *, u64 *);
+	int (*set)(void *, u64);
+	char get_buf[24];
+	void *data;
+	const char *fmt;
+	struct mutex mutex;
+};
+
+int simple_attr_open(struct inode *inode, struct file *file, int (*get)(void *, u64 *), int (*set)(void *, u64), const char *fmt)
+{
+	struct simple_attr *attr = kzalloc(sizeof(*attr), GFP_KERNEL);
+
+	if (!attr)
+		return -ENOMEM;
+	attr->get = get;
+	attr->set = set;
+	attr->data = inode->i_private;
+	attr->fmt = fmt;
+	mutex_init(&attr->mutex);
+	file->private_data = attr;
+	return nonseekable_open(inode, file);
+}
+
+int simple_attr_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
+ssize_t simple_attr_read(struct file *file, char __user *buf, size_t len, loff_t *ppos)
+{
+	struct simple_attr *attr = file->private_data;
+	ssize_t ret;
+	u64 val;
+
+	if (!attr->get)
+		return -EACCES;
+	ret = mutex_lock_interruptible(&attr->mutex);
+	if (ret)
+		return ret;
+	if (!*ppos || !attr->get_buf[0]) { /* the first read asks, the next ones go on with what it got */
+		ret = attr->get(attr->data, &val);
+		if (ret)
+			goto out;
+		scnprintf(attr->get_buf, sizeof(attr->get_buf), attr->fmt, (unsigned long long)val);
+	}
+	ret = simple_read_from_buffer(buf, len, ppos, attr->get_buf, strlen(attr->get_buf));
+out:
+	mutex_unlock(&attr->mutex);
+	return ret;
+}
+
+static ssize_t simple_attr_write_xsigned(struct file *file, const char __user *buf, size_t len, bool is_signed)
+{
+	struct simple_attr *attr = file->private_data;
+	char text[24];
+	u64 val;
+	ssize_t ret;
+
+	if (!attr->set)
+		return -EACCES;
+	if (copy_from_user(text, buf, min(len, sizeof(text) - 1)))
+		return -EFAULT;
+	text[min(len, sizeof(text) - 1)] = 0;
+	ret = is_signed ? kstrtoll(text, 0, (long long *)&val) : kstrtoull(text, 0, (unsigned long long *)&val);
+	if (ret)
+		return ret;
+	ret = mutex_lock_interruptible(&attr->mutex);
+	if (ret)
+		return ret;
+	ret = attr->set(attr->data, val);
+	mutex_unlock(&attr->mutex);
+	return ret ? ret : len; /* all of it, also what was not looked at */
+}
+
+ssize_t simple_attr_write(struct file *file, const char __user *buf, size_t len, loff_t *ppos)
+{
+	return simple_attr_write_xsigned(file, buf, len, false);
+}
+
+ssize_t simple_attr_write_signed(struct file *file, const char __user *buf, size_t len, loff_t *ppos)
+{
+	return simple_attr_write_xsigned(file, buf, len, true);
+}
+
 long compat_ptr_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	return file->f_op->unlocked_ioctl ? file->f_op->unlocked_ioctl(file, cmd, arg) : -ENOIOCTLCMD;
