@@ -122,6 +122,16 @@ func (k *Kernel) fileOps(root *Inode, name string, perm uint32, ops *FileOperati
 	return func() { k.ns.detach(dir, base) }, nil
 }
 
+// ProcChown gives a file below /proc an owner and a group.
+func (k *Kernel) ProcChown(name string, uid, gid uint32) {
+	dir, base := k.splitDir(k.proc, name)
+	k.ns.mu.Lock()
+	defer k.ns.mu.Unlock()
+	if i := dir.children[base]; i != nil {
+		i.uid, i.gid = uid, gid
+	}
+}
+
 // ProcRemove takes a name below /proc away with everything in it.
 func (k *Kernel) ProcRemove(name string) {
 	dir, base := k.splitDir(k.proc, name)

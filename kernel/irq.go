@@ -27,10 +27,12 @@ type IRQLine struct {
 	mu      sync.Mutex
 	actions []*irqAction  // +checklocks:mu  replaced, never changed: service walks it without mu
 	stop    chan struct{} // +checklocks:mu  nil while nobody has requested the line
+	depth   int           // +checklocks:mu  of Disable
 }
 
 type irqAction struct {
 	name    string
+	shared  bool
 	handler func() bool
 }
 
@@ -77,9 +79,50 @@ func (l *IRQLine) wake() {
 // handlers, so that a driver may hold what its own needs. free takes it off again and waits for a call in progress; it must not be called
 // from a handler, nor with what one waits for held.
 func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
-	a := &irqAction{name, handler}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.requestLocked(&irqAction{name, true, handler})
+}
+
+// RequestExclusive is Request for a driver that does not share its line, or does (__setup_irq, kernel/irq/manage.c).
+//
+// Errors: EBUSY if somebody has the line, and one of the two does not share it; with is that handler's name, and withShared whether it shares.
+func (l *IRQLine) RequestExclusive(name string, shared bool, handler func() bool) (free func(), with string, withShared bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.actions) > 0 && !(shared && l.actions[0].shared) {
+		return nil, l.actions[0].name, l.actions[0].shared, EBUSY
+	}
+	return l.requestLocked(&irqAction{name, shared, handler}), "", false, nil
+}
+
+// Disable keeps the handlers from being called until as many Enables; a call in progress goes on, Synchronize waits for it.
+func (l *IRQLine) Disable() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.depth++
+}
+
+// Enable undoes one Disable, and reports false if there was none.
+func (l *IRQLine) Enable() (ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.depth == 0 {
+		return false
+	}
+	if l.depth--; l.depth == 0 && l.up.Load() > 0 {
+		l.wake()
+	}
+	return true
+}
+
+// Synchronize waits until no handler that runs now does any more. It must not be called from one.
+func (l *IRQLine) Synchronize() {
+	l.busy.Lock()
+	defer l.busy.Unlock()
+}
+
+func (l *IRQLine) requestLocked(a *irqAction) (free func()) {
 	l.actions = append(slices.Clone(l.actions), a)
 	if l.stop == nil {
 		l.stop = make(chan struct{})
@@ -90,8 +133,7 @@ func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
 	}
 	return func() {
 		l.remove(a)
-		l.busy.Lock()
-		defer l.busy.Unlock() // the call in progress has ended
+		l.Synchronize()
 	}
 }
 
@@ -122,8 +164,11 @@ func (l *IRQLine) service() (handled bool) {
 	l.busy.Lock()
 	defer l.busy.Unlock()
 	l.mu.Lock()
-	actions := l.actions
+	actions, off := l.actions, l.depth > 0
 	l.mu.Unlock()
+	if off {
+		return false
+	}
 	l.count.Add(1)
 	for _, a := range actions {
 		if a.handler() {

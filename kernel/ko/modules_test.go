@@ -2,8 +2,10 @@ package ko_test
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -187,4 +189,54 @@ func TestDebugfs(t *testing.T) {
 	require.ErrorIs(t, err, kernel.ENOENT)
 	require.NoError(t, insmod(t, k, "debug", ""), "nothing of it is left")
 	rmmod(t, k, "debug")
+}
+
+// A line of a C driver: switched off and on, not shared unless it says so.
+func TestIRQ(t *testing.T) {
+	k := boot(t, ko.Config{})
+	const dir = "/sys/kernel/debug/kobench-irq/"
+	count := func() int {
+		h, err := k.Init().OpenFile(dir+"count", kernel.O_RDONLY)
+		require.NoError(t, err)
+		defer h.Close()
+		b, err := io.ReadAll(h)
+		require.NoError(t, err)
+		n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		require.NoError(t, err)
+		return n
+	}
+	ctl := func(c string) {
+		h, err := k.Init().OpenFile(dir+"ctl", kernel.O_WRONLY)
+		require.NoError(t, err)
+		defer h.Close()
+		_, err = h.Write([]byte(c))
+		require.NoError(t, err)
+	}
+	more := func(than int) func() bool { return func() bool { return count() > than } }
+	line := k.IRQ(40)
+	pin := line.Source()
+	free, _, _, err := line.RequestExclusive("other", false, func() bool { return false })
+	require.NoError(t, err)
+	require.ErrorIs(t, insmod(t, k, "irq", "shared=1"), kernel.EBUSY)
+	require.Contains(t, k.Log.Text(), "genirq: Flags mismatch irq 40. 00000080 (irqtest) vs. 00000000 (other)")
+	free()
+
+	require.NoError(t, insmod(t, k, "irq", ""))
+	_, with, _, err := line.RequestExclusive("other", true, func() bool { return false })
+	require.ErrorIs(t, err, kernel.EBUSY)
+	require.Equal(t, "irqtest", with)
+	pin(true)
+	require.Eventually(t, more(0), 10*time.Second, time.Millisecond)
+	for _, off := range []string{"d", "n"} {
+		ctl(off)
+		n := count()
+		time.Sleep(5 * time.Millisecond)
+		require.Equal(t, n, count(), "the line is up, and nobody is called")
+		ctl("e")
+		require.Eventually(t, more(n), 10*time.Second, time.Millisecond)
+	}
+	pin(false)
+	ctl("e")
+	require.Contains(t, k.Log.Text(), "Unbalanced enable for IRQ 40")
+	rmmod(t, k, "irq")
 }

@@ -13,7 +13,7 @@ type irqKey struct{ irq, dev uint32 }
 func irqFuncs() []Func {
 	return []Func{
 		F6("request_threaded_irq", func(c *Ctx, irq, handler, thread, flags, name, dev uint32) int32 {
-			return c.requestIRQ(irq, handler, thread, c.mem().name(name), dev)
+			return c.requestIRQ(irq, handler, thread, flags, c.mem().name(name), dev)
 		}),
 		F2("free_irq", func(c *Ctx, irq, dev uint32) uint32 {
 			key := irqKey{irq, dev}
@@ -27,17 +27,26 @@ func irqFuncs() []Func {
 			c.Release(r.undo)
 			return 0
 		}),
-		V1("enable_irq", func(c *Ctx, irq uint32) {}),
-		V1("disable_irq", func(c *Ctx, irq uint32) {}),
-		V1("disable_irq_nosync", func(c *Ctx, irq uint32) {}),
-		V1("synchronize_irq", func(c *Ctx, irq uint32) { c.Release(func() {}) }),
+		V1("enable_irq", func(c *Ctx, irq uint32) {
+			if !c.s.K.IRQ(int(irq)).Enable() {
+				c.warn("kernel/irq/manage.c", 774, 9, fmt.Sprintf("Unbalanced enable for IRQ %d\n", irq))
+			}
+		}),
+		V1("disable_irq", func(c *Ctx, irq uint32) {
+			line := c.s.K.IRQ(int(irq))
+			line.Disable()
+			c.Release(line.Synchronize)
+		}),
+		V1("disable_irq_nosync", func(c *Ctx, irq uint32) { c.s.K.IRQ(int(irq)).Disable() }),
+		V1("synchronize_irq", func(c *Ctx, irq uint32) { c.Release(c.s.K.IRQ(int(irq)).Synchronize) }),
 	}
 }
 
 // requestIRQ puts C functions on a line: the handler in interrupt context, then the thread function if the handler asks for it.
-func (c *Ctx) requestIRQ(irq, handler, thread uint32, name string, dev uint32) int32 {
+func (c *Ctx) requestIRQ(irq, handler, thread, flags uint32, name string, dev uint32) int32 {
+	const shared = 0x80 // IRQF_SHARED
 	s, key := c.s, irqKey{irq, dev}
-	if handler == 0 && thread == 0 || s.irqs[key] != nil {
+	if handler == 0 && thread == 0 || flags&shared != 0 && dev == 0 || s.irqs[key] != nil && flags&shared != 0 {
 		return -int32(kernel.EINVAL)
 	}
 	t, err := s.newCtx("irq/"+name, 0)
@@ -63,8 +72,15 @@ func (c *Ctx) requestIRQ(irq, handler, thread uint32, name string, dev uint32) i
 		}
 		return r == handled || r == wake
 	}
-	free := func() {}
-	c.Release(func() { free = s.K.IRQ(int(irq)).Request(name, run) })
+	free, with, withShared, err := s.K.IRQ(int(irq)).RequestExclusive(name, flags&shared != 0, run)
+	if err != nil {
+		theirs := uint32(0)
+		if withShared {
+			theirs = shared
+		}
+		s.K.Log.Printf(kernel.LevelErr, "genirq: Flags mismatch irq %d. %08x (%s) vs. %08x (%s)", irq, flags, name, theirs, with)
+		return -int32(kernel.EBUSY)
+	}
 	s.irqs[key] = c.own(func() string { return fmt.Sprintf("interrupt %d %s", irq, name) }, func() {
 		free()
 		s.M.Do(func() { delete(s.irqs, key) })

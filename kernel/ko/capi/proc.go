@@ -63,8 +63,12 @@ func procFuncs() []Func {
 			}
 			return 0
 		}),
-		V2("proc_set_size", func(c *Ctx, p uint32, size int64) {}),
-		V3("proc_set_user", func(c *Ctx, p, uid, gid uint32) {}),
+		V2("proc_set_size", func(c *Ctx, p uint32, size int64) {}), // stat(2) alone would show it
+		V3("proc_set_user", func(c *Ctx, p, uid, gid uint32) {
+			if e := c.s.procs[p]; e != nil {
+				c.s.K.ProcChown(e.path, uid, gid)
+			}
+		}),
 		F1("pde_data", func(c *Ctx, inode uint32) uint32 { return c.mem().u32(inode + OffInodeIPrivate) }),
 	}
 }
