@@ -41,6 +41,7 @@ func (a *Adapter) Module() *kernel.Module {
 	var lines *tty.Driver
 	d := &usb.Driver{Name: a.Name, IDs: a.IDs}
 	d.Probe = func(i *usb.Interface, id *usb.ID) error {
+		i.Printf(kernel.LevelInfo, "%s converter detected", a.Description)
 		ops, err := a.Attach(i, id)
 		if err != nil {
 			return err
@@ -60,6 +61,7 @@ func (a *Adapter) Module() *kernel.Module {
 		p := i.Private.(*Port)
 		i.Dev().Kernel().Log.Printf(kernel.LevelInfo, "%s %s: %s converter now disconnected from %s", a.Name, p.TTY().Name(), a.Description, p.TTY().Name())
 		p.Detach(lines)
+		i.Printf(kernel.LevelInfo, "device disconnected")
 	}
 	return &kernel.Module{
 		Name: a.Name, License: "GPL", Description: "driver of " + a.Description + "s", Aliases: d.Aliases(), Needs: []string{usb.Symbol, Symbol},
