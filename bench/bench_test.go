@@ -93,7 +93,7 @@ func TestNames(t *testing.T) {
 		"Throughput/read/{copy,zero,loopback,c,uart,usb,usbip,pty,host-zero,host-pipe,host-pty}/" + sizes,
 		"Throughput/write/{copy,null,loopback,c,uart,usb,usbip,pty,host-null,host-pipe,host-pty}/" + sizes,
 		"Module/{insmod+rmmod/hello,insmod+rmmod/large,chain/32}/{first,again}", "Module/boot+shutdown", "Module/kernels/10000",
-		"Parallel/{file,files,devices}/readers={1,2,4,8}", "Latency/{wakeup,tty,hotplug,host-pipe}", "USB/{bus,usbip}/{control,bulk/1,bulk/65536}", "USB/tcp/echo/{1,65536}",
+		"Parallel/{file,files,devices,bare}/readers={1,2,4,8}", "Latency/{wakeup,tty,hotplug,host-pipe}", "USB/{bus,usbip}/{control,bulk/1,bulk/65536}", "USB/tcp/echo/{1,65536}",
 		"Host/{read/1,write/1,ioctl,poll,lseek,open+close}",
 	} {
 		require.Subset(t, got, expand(pattern), pattern)

@@ -13,11 +13,12 @@ import (
 //	file     all share one open file, through one table of descriptors, as threads do
 //	files    each has opened the same device
 //	devices  each has a device of its own, with a major of its own
+//	bare     each calls a function of its own and there is no kernel: what the machine gives
 //
 // ns/op is wall time over all reads, so that it halves with a second reader that is not hindered and has a processor.
 func parallel() []Case {
 	var cases []Case
-	for _, kind := range []string{"file", "files", "devices"} {
+	for _, kind := range []string{"file", "files", "devices", "bare"} {
 		for _, readers := range []int{1, 2, 4, 8} {
 			cases = append(cases, Case{fmt.Sprintf("Parallel/%s/readers=%d", kind, readers), func(b *testing.B) error {
 				return readTogether(b, kind, readers)
@@ -30,7 +31,8 @@ func parallel() []Case {
 // reader is a task with an open file. The padding keeps what one reader writes off the cache lines of others.
 type reader struct {
 	_    [64]byte
-	task *kernel.Task
+	task *kernel.Task // nil: bare is called
+	bare func(*kernel.Task, *kernel.File, []byte) (int, error)
 	fd   int
 	p    [1]byte
 	_    [64]byte
@@ -64,6 +66,14 @@ func readTogether(b *testing.B, kind string, n int) (err error) {
 }
 
 func (r *reader) read(count int) error {
+	if r.task == nil {
+		for range count {
+			if _, err := r.bare(nil, nil, r.p[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for range count {
 		if _, err := r.task.Read(r.fd, r.p[:]); err != nil {
 			return err
@@ -76,6 +86,10 @@ func (r *reader) read(count int) error {
 func makeReaders(k *kernel.Kernel, kind string, n int) ([]*reader, error) {
 	readers := make([]*reader, n)
 	for i := range readers {
+		if kind == "bare" {
+			readers[i] = &reader{bare: readZeros}
+			continue
+		}
 		if kind == "file" && i > 0 {
 			readers[i] = &reader{task: readers[0].task.Clone(), fd: readers[0].fd}
 			continue

@@ -79,6 +79,22 @@ func TestCheck(t *testing.T) {
 		require.Contains(t, out.String(), "skip    Q: needs 1048576 processors")
 		require.NoError(t, l.Check(fake(map[string][]float64{"a": {40}, "b": {10}}, 0), &out))
 	})
+	t.Run("beside", func(t *testing.T) {
+		l := Limits{Ratios: []Ratio{{Name: "R", Of: "a", To: "b", Beside: &Pair{Of: "c", To: "d"}, AtLeast: 0.8}}}
+		for _, c := range []struct {
+			a, b, c, d float64
+			want       string
+			err        error
+		}{
+			{20, 10, 6, 3, "ok      R: 1, at least 0.8 (20 ns / 10 ns, beside 2)", nil},
+			{20, 16, 6, 5, "ok      R: 1.04", nil}, // a machine with one and a bit of a processor
+			{20, 16, 6, 3, "MISSED  R: 0.625, at least 0.8: a takes 20 ns, b takes 16 ns, beside 2; the best of 6 tries", ErrMissed},
+		} {
+			var out bytes.Buffer
+			require.ErrorIs(t, l.Check(fake(map[string][]float64{"a": {c.a}, "b": {c.b}, "c": {c.c}, "d": {c.d}}, 0), &out), c.err)
+			require.Contains(t, out.String(), c.want)
+		}
+	})
 	t.Run("a case that fails", func(t *testing.T) {
 		broken := errors.New("broken")
 		err := limit.Check(func(string, time.Duration) (float64, int64, error) { return 0, 0, broken }, &bytes.Buffer{})
