@@ -18,7 +18,6 @@ type export struct {
 	c    net.Conn
 	dev  usb.Device
 	kind [32]usb.TransferType // of each endpoint, by number and direction
-	hub  bool
 
 	mu     sync.Mutex
 	wake   *sync.Cond
@@ -46,7 +45,7 @@ type urb struct {
 }
 
 func newExport(c net.Conn, dev usb.Device, d *usb.Descriptors) *export {
-	x := &export{c: c, dev: dev, flight: map[uint32]*urb{}, early: map[uint32]uint32{}, hub: d.Device.Class == usb.ClassHub}
+	x := &export{c: c, dev: dev, flight: map[uint32]*urb{}, early: map[uint32]uint32{}}
 	x.wake = sync.NewCond(&x.mu)
 	for i := range d.Configs {
 		for k := range d.Configs[i].Interfaces {
@@ -206,7 +205,7 @@ func (x *export) submit(r io.Reader, h *header) error {
 		x.done(u)
 		return nil
 	}
-	if t.Type == usb.Control && !x.hub && t.Setup.Is(0x23, usb.SetFeature) && t.Setup.Value == 4 {
+	if t.Type == usb.Control && t.Setup.Is(0x23, usb.SetFeature) && t.Setup.Value == 4 {
 		// A port reset sent to the device itself means: reset it [stub] tweak_reset_device_cmd.
 		t.Actual, t.Err = 0, x.dev.Reset()
 		x.done(u)
