@@ -59,7 +59,7 @@ func (m *Machine) slots(ports []string) ([]*hw.Slot, error) {
 	var slots []*hw.Slot
 	if len(ports) == 0 {
 		for _, s := range m.usb.bus.Devices() {
-			if !s.Hub() {
+			if !m.hub(s) {
 				slots = append(slots, s)
 			}
 		}
@@ -69,12 +69,25 @@ func (m *Machine) slots(ports []string) ([]*hw.Slot, error) {
 		if s == nil {
 			return nil, fmt.Errorf("usbip: nothing is plugged into port %s; see kobench lsusb -t: %w", p, kernel.ENODEV)
 		}
-		if s.Hub() {
+		if m.hub(s) {
 			return nil, fmt.Errorf("usbip: %s is a hub; export what is behind it: %w", s.Name(), kernel.EINVAL)
 		}
 		slots = append(slots, s)
 	}
 	return slots, nil
+}
+
+// hub reports whether a device is a hub: one of ours, or one from elsewhere whose descriptors the kernel has read.
+func (m *Machine) hub(s *hw.Slot) bool {
+	if s.Hub() {
+		return true
+	}
+	core := m.usb.loaded()
+	if core == nil {
+		return false
+	}
+	d := core.Find(s.Name())
+	return d != nil && d.Descriptors().Device.Class == hw.ClassHub
 }
 
 func (x *exports) listenLocked(addr string) error {
@@ -101,10 +114,7 @@ func (x *exports) listenLocked(addr string) error {
 
 func (x *exports) lendLocked(s *hw.Slot) error {
 	giveBack := func() {}
-	x.m.usb.mu.Lock()
-	core := x.m.usb.core
-	x.m.usb.mu.Unlock()
-	if core != nil {
+	if core := x.m.usb.loaded(); core != nil {
 		if d := core.Find(s.Name()); d != nil {
 			var err error
 			if giveBack, err = d.Lend(); err != nil {

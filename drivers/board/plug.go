@@ -65,6 +65,13 @@ func (s *usbSide) usbcore() *kernel.Module {
 	return m
 }
 
+// loaded is the usbcore there is, or nil.
+func (s *usbSide) loaded() *usb.Core {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core
+}
+
 // startUSB makes what user space does about a uevent happen: modprobe by MODALIAS. Who does it is the kernel's modprobe.
 func (m *Machine) startUSB() {
 	s := &m.usb
@@ -112,6 +119,7 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 		p.stop()
 		return nil, err
 	}
+	made := dev
 	if len(d.Faults) > 0 {
 		if p.Broken, err = usbfault.New(dev, d.Seed, d.Faults...); err != nil {
 			p.stop()
@@ -136,6 +144,9 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 	}
 	m.alive.Go(func() {
 		<-p.Slot.Gone()
+		if e, ok := made.(interface{ Err() error }); ok && e.Err() != nil { // not pulled out: its server has failed
+			m.Kernel.Log.Printf(kernel.LevelErr, "usb %s: %s: %v", p.Slot.Name(), d, e.Err())
+		}
 		p.stop()
 		m.usb.mu.Lock()
 		m.usb.plugged = slices.DeleteFunc(m.usb.plugged, func(o *Plugged) bool { return o == p })
@@ -268,10 +279,7 @@ func (m *Machine) Unplug(port string) error { return m.usb.bus.Unplug(port) }
 
 // Settle waits until the kernel has dealt with what was plugged and unplugged: enumerated it, asked for its driver, bound that.
 func (m *Machine) Settle() {
-	m.usb.mu.Lock()
-	core := m.usb.core
-	m.usb.mu.Unlock()
-	if core != nil {
+	if core := m.usb.loaded(); core != nil {
 		core.Settle()
 	}
 	m.usb.hotplug.Settle()

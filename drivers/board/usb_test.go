@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,9 @@ func echo(t *testing.T, m *Machine, node string) {
 	require.Equal(t, "there and back", string(b))
 }
 
+// foreignHub is a hub behind which the bus has no ports, such as an imported one.
+type foreignHub struct{ *hw.Hub }
+
 // Out of one machine over USB/IP into another, and back again.
 func TestUSBExport(t *testing.T) {
 	const text = "speed: max\nmodules: [usbcore]\n"
@@ -122,6 +126,12 @@ func TestUSBExport(t *testing.T) {
 
 	_, _, err = a.Export("127.0.0.1:0", []string{"7"})
 	require.ErrorIs(t, err, kernel.ENODEV)
+	_, err = a.Bus().Plug("3", hw.MustNew(foreignHub{hw.NewHub(2)}, hw.HighSpeed))
+	require.NoError(t, err)
+	a.Settle()
+	_, _, err = a.Export("127.0.0.1:0", []string{"3"})
+	require.ErrorContains(t, err, "1-3 is a hub")
+	require.ErrorIs(t, err, kernel.EINVAL)
 	addr, names, err := a.Export("127.0.0.1:0", nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"1-2"}, names)
@@ -158,6 +168,9 @@ func TestUSBExport(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the import outlives its server")
 	}
+	require.Eventually(t, func() bool {
+		return strings.Contains(b.Kernel.Log.Text(), "usb 1-1: usbip "+addr+"/1-2: usb: usbip 1-2: the server closed the connection")
+	}, 10*time.Second, time.Millisecond, "why it went")
 	echo(t, a, "ttyUSB0")
 	_, err = usbip.List(t.Context(), addr)
 	require.Error(t, err)
