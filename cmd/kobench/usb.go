@@ -54,13 +54,15 @@ nodes that came. DEVICE is one of
   usbtmc              a SCPI instrument: --id is what *IDN? answers
   source-sink         what usbtest expects; loopback the same, as an echo
   keyboard, hub       a boot keyboard; a hub with --ports
-  replay              a captured device: --from CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE out of several
+  replay              a captured device: --from CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE out of several; at the speed
+                      that its descriptors are right for, unless there is a --speed
   usbip               a device of a USB/IP server: --from HOST:PORT/BUSID
   host                a device of this computer, through libusb: --from VENDOR:PRODUCT
 
 --line takes what a board's line takes: loopback, gps, "{gps: {lat: 52.5, lon: 13.4}}", "{tcp: host:port}" …`,
 		Example: `  kobench plug ftdi --line loopback
   kobench plug cdc-acm --port 4.3 --line "{gps: {lat: 52.52, lon: 13.405}}"
+  kobench plug replay --from bus.pcapng#1.3
   kobench plug source-sink --faults "crc=0.01, disconnect@500" --seed 42`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			spec["device"] = args[0]

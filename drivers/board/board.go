@@ -40,7 +40,7 @@
 //	    - {port: "3", device: usbtmc, id: "KOBENCH,PSU2,0,1.0"}         # a SCPI instrument
 //	    - {port: "4", device: hub, ports: 4}                            # "4.1" is behind it
 //	    - {port: "4.1", device: source-sink, speed: full}               # also loopback (what usbtest expects), keyboard
-//	    - {device: replay, from: desk.pcapng}                           # a captured device
+//	    - {device: replay, from: desk.pcapng}                           # a captured device; "desk.pcapng#1.3": number 3 of bus 1
 //	    - {device: usbip, from: "127.0.0.1:3240/1-1"}                   # a device of a USB/IP server
 //	    - {device: host, from: "0403:6001"}                             # a device of this computer, through libusb
 //	  record: usb.pcapng                                                # the whole bus, for Wireshark

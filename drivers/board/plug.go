@@ -178,9 +178,7 @@ func (m *Machine) make(p *Plugged) (hw.Device, error) {
 		if err != nil {
 			return nil, err
 		}
-		if fn = r; p.Speed == hw.UnknownSpeed {
-			p.Speed = r.Speed()
-		}
+		return replayed(p, r)
 	case "usbip":
 		return importUSB(p.From)
 	case "host":
@@ -246,6 +244,22 @@ func replay(from string) (*usbpcap.Replay, error) {
 		return nil, err
 	}
 	return usbpcap.NewReplay(events, bus, dev)
+}
+
+// replayed makes the device at the speed asked for, or at its own.
+func replayed(p *Plugged, r *usbpcap.Replay) (hw.Device, error) {
+	asked, fits := p.Speed, r.Speed()
+	if asked == hw.UnknownSpeed {
+		p.Speed = fits
+	}
+	d, err := hw.New(r, p.Speed)
+	switch {
+	case err == nil:
+		return d, nil
+	case r.Descriptors(fits).Validate(fits) != nil: // and so no other is
+		return nil, fmt.Errorf("replay: what %s has said of itself is right at no speed; at %s speed: %w", p.From, fits, err)
+	}
+	return nil, fmt.Errorf("replay: what %s has said of itself is right at %s speed, not at %s; leave the speed out: %w", p.From, fits, asked, err)
 }
 
 const importTime = 10 * time.Second

@@ -178,6 +178,43 @@ func TestUSBExport(t *testing.T) {
 	require.Error(t, err)
 }
 
+// A capture's device is plugged in at its own speed; an error says at which it can be, and which devices there are.
+func TestUSBReplay(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bus.pcapng")
+	func() {
+		m := power(t, "modules: [usbcore]\nusb:\n  devices:\n    - {port: \"1\", device: ftdi, line: loopback}\n    - {device: source-sink, speed: super}\n  record: "+file+"\n")
+		m.Settle()
+		require.NoError(t, m.Close())
+	}()
+	m := power(t, "modules: [usbcore]\nusb: {devices: [{device: replay, from: "+file+"}]}\n")
+	require.Len(t, m.Problems(), 1)
+	require.Contains(t, m.Problems()[0], "the capture has 2 devices, choose one: [1.2 (0403:6001) 1.3 (0525:a4a0)]")
+	for _, c := range []struct {
+		which string
+		speed hw.Speed
+		want  string
+	}{
+		{"#1.2", hw.FullSpeed, ""},
+		{"#1.3", hw.SuperSpeed, ""},
+		{"#1.4", 0, "no device 1.4; it has [1.2 (0403:6001) 1.3 (0525:a4a0)] (EINVAL)"},
+		{"#1.2", hw.HighSpeed, "is right at full speed, not at high; leave the speed out"},
+		{"#1", 0, "want CAPTURE#BUS.DEVICE"},
+	} {
+		d := USBDevice{Kind: "replay", From: file + c.which}
+		if c.want != "" {
+			d.Speed = c.speed
+			_, err := m.Plug(d)
+			require.ErrorContains(t, err, c.want)
+			continue
+		}
+		p, err := m.Plug(d)
+		require.NoError(t, err)
+		require.Equal(t, c.speed, p.Slot.Speed())
+		m.Settle()
+		require.True(t, m.Enumerated(p))
+	}
+}
+
 // A device that comes from elsewhere and is not there.
 func TestPlugErrors(t *testing.T) {
 	m := power(t, "modules: [usbcore]\n")

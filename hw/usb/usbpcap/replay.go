@@ -141,7 +141,8 @@ func Devices(events []Event) []Recorded {
 
 // NewReplay makes the device with this bus and device number out of a capture; 0, 0 is the only one that [Devices] finds.
 //
-// Errors: EINVAL if the capture does not have its device and configuration descriptors, or has several devices and none was chosen.
+// Errors: EINVAL if the capture does not have its device and configuration descriptors, or has several devices and none was chosen; for a hub,
+// since nothing could be plugged in behind it.
 func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 	if list := Devices(events); bus == 0 && len(list) > 0 {
 		if len(list) > 1 {
@@ -190,7 +191,10 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 	}
 	d, err := usb.ParseDevice(device)
 	if err != nil {
-		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: missing(events, bus, dev), Err: err}
+		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: missing(events, bus, dev)}
+	}
+	if d.Class == usb.ClassHub {
+		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: fmt.Sprintf("it is a hub; plug in one of ours and replay what was behind it, of %v", Devices(events))}
 	}
 	c, err := usb.ParseConfiguration(config)
 	if c == nil {
@@ -225,14 +229,45 @@ func missing(events []Event, bus, dev int) string {
 	return "the capture has no device descriptor: record from before the device is plugged in"
 }
 
-// Speed is the speed that the descriptors are right for; where several are, high before full and full before low. It is not in the capture.
+// Speed is the speed that the descriptors are right for; where several are, high before full and full before low. It is not in the capture. For
+// descriptors that are right for none it is the one whose [usb.Descriptors.Validate] says what is wrong with them.
 func (r *Replay) Speed() usb.Speed {
 	for _, s := range []usb.Speed{usb.SuperSpeed, usb.HighSpeed, usb.FullSpeed, usb.LowSpeed} {
-		if r.desc.Validate(s) == nil {
+		if r.might(s) && r.desc.Validate(s) == nil {
 			return s
 		}
 	}
-	return usb.HighSpeed
+	for _, s := range []usb.Speed{usb.SuperSpeed, usb.HighSpeed} {
+		if r.might(s) {
+			return s
+		}
+	}
+	return usb.FullSpeed
+}
+
+// might reports whether this speed is worth a look: bMaxPacketSize0 tells most [USB2] 5.5.3, [USB3.2] 9.6.1; high speed came with bcdUSB 2.00
+// [USB2] 9.6.1 and has bulk packets of 512 bytes [USB2] 5.8.3. Without bulk endpoints there may be nothing to tell it from full.
+func (r *Replay) might(s usb.Speed) bool {
+	switch d := &r.desc.Device; s {
+	case usb.SuperSpeed:
+		return d.MaxPacket0 == 9
+	case usb.HighSpeed:
+		return d.MaxPacket0 == 64 && d.USB >= 0x0200 && !r.smallBulk()
+	case usb.LowSpeed:
+		return d.MaxPacket0 == 8
+	}
+	return true
+}
+
+func (r *Replay) smallBulk() bool {
+	for _, f := range r.desc.Configs[0].Interfaces {
+		for _, e := range f.Endpoints {
+			if e.Type() == usb.Bulk && e.PacketSize() < 512 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Misses is where the host did something else than in the capture, and what was recorded and never asked for.

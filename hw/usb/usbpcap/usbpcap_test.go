@@ -125,6 +125,9 @@ func TestReplayOneOfSeveral(t *testing.T) {
 	require.ErrorContains(t, err, "the capture has 3 devices, choose one: [1.3 (0525:a4a0) 1.4 (0403:6001) 1.5 (")
 	_, err = usbpcap.NewReplay(events, 1, 9)
 	require.ErrorContains(t, err, "no device 1.9; it has [1.3")
+	_, err = usbpcap.NewReplay(events, 1, 2)
+	require.ErrorIs(t, err, usb.EINVAL)
+	require.ErrorContains(t, err, "it is a hub; plug in one of ours and replay what was behind it, of [1.3")
 	for i, speed := range []usb.Speed{usb.SuperSpeed, usb.FullSpeed, usb.FullSpeed} { // a keyboard is right for both
 		r, err := usbpcap.NewReplay(events, list[i].Bus, list[i].Dev)
 		require.NoError(t, err)
@@ -136,6 +139,54 @@ func TestReplayOneOfSeveral(t *testing.T) {
 		require.Equal(t, list[i].Device.Product, got.Device.Product)
 		require.Equal(t, speed == usb.SuperSpeed, got.BOS != nil)
 		d.Unplug()
+	}
+}
+
+// A capture does not say how fast its device was. What the descriptors say does, even if they are wrong otherwise.
+func TestReplaySpeed(t *testing.T) {
+	intr := usb.Endpoint{Address: 0x81, Attributes: 3, MaxPacket: 8, Interval: 10}
+	odd := intr
+	odd.Interval = 0
+	bulk := func(n uint16) usb.Endpoint { return usb.Endpoint{Address: 0x82, Attributes: 2, MaxPacket: n} }
+	for _, c := range []struct {
+		name    string
+		usb     usb.BCD
+		packet0 uint8
+		eps     []usb.Endpoint
+		want    usb.Speed
+		wrong   string
+	}{
+		{"high", 0x0200, 64, []usb.Endpoint{bulk(512)}, usb.HighSpeed, ""},
+		{"full, by its control packets", 0x0200, 8, []usb.Endpoint{intr}, usb.FullSpeed, ""},
+		{"full, by its bulk packets", 0x0200, 64, []usb.Endpoint{bulk(64)}, usb.FullSpeed, ""},
+		{"full, by bcdUSB", 0x0110, 64, []usb.Endpoint{intr}, usb.FullSpeed, ""},
+		{"either", 0x0200, 64, []usb.Endpoint{intr}, usb.HighSpeed, ""},
+		{"broken at full", 0x0200, 8, []usb.Endpoint{odd}, usb.FullSpeed, "bInterval is 0"},
+		{"broken at full, with bulk", 0x0200, 64, []usb.Endpoint{odd, bulk(64)}, usb.FullSpeed, "bInterval is 0"},
+		{"broken at high", 0x0200, 64, []usb.Endpoint{odd, bulk(512)}, usb.HighSpeed, "bInterval is 0"},
+		{"super without a BOS", 0x0300, 9, []usb.Endpoint{bulk(1024)}, usb.SuperSpeed, "and a BOS"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dev := usb.DeviceDescriptor{USB: c.usb, MaxPacket0: c.packet0, Vendor: 1, Product: 2, NumConfigs: 1}
+			conf := usb.Configuration{Value: 1, Interfaces: []usb.Interface{{Class: 0xff, Endpoints: c.eps}}}
+			var events []usbpcap.Event
+			for i, d := range [][]byte{dev.Append(nil), conf.Append(nil)} {
+				s := usb.Setup{RequestType: usb.DirIn, Request: usb.GetDescriptor, Value: uint16(i+1) << 8, Length: 255}
+				e := usbpcap.Event{ID: uint64(i), Kind: 'S', Type: usb.Control, Bus: 1, Dev: 2, Setup: s, HasSetup: true}
+				events = append(events, e)
+				e.Kind, e.HasSetup, e.Data = 'C', false, d
+				events = append(events, e)
+			}
+			r, err := usbpcap.NewReplay(events, 0, 0)
+			require.NoError(t, err)
+			require.Equal(t, c.want, r.Speed())
+			_, err = usb.New(r, r.Speed())
+			if c.wrong == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.wrong)
+		})
 	}
 }
 
