@@ -96,7 +96,9 @@ func moduleTree(root string) (string, error) {
 
 // modprobe loads what an alias stands for.
 func modprobe(k *kernel.Kernel, tree, alias string) error {
-	c := kmod.NewContext(tree, nil, kmod.Local{Task: k.Init()}, nil)
+	t := k.NewTask(kernel.WithComm("modprobe"))
+	defer t.Exit()
+	c := kmod.NewContext(tree, nil, kmod.Local{Task: t}, nil)
 	found, err := c.Lookup(alias)
 	if err != nil {
 		return err

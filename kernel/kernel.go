@@ -192,7 +192,7 @@ type modprobe struct {
 
 // SetModprobe installs what answers the kernel's requests for modules: kerneld, or a modprobe in the program. It is called in
 // the goroutine of the task that needs the module and returns when the module is there or cannot be had; ctx ends at shutdown.
-// nil refuses all requests.
+// A modprobe is a process: what it loads it loads in a task of its own ([Kernel.NewTask]). nil refuses all requests.
 func (k *Kernel) SetModprobe(run func(ctx context.Context, name string) error) {
 	if run == nil {
 		k.modprobe.Store(nil)

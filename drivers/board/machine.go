@@ -29,6 +29,7 @@ type Machine struct {
 	sites []serial8250.Site
 	stop  context.CancelFunc
 	alive sync.WaitGroup
+	close func() error
 	usb   usbSide
 
 	exports  exports
@@ -55,6 +56,7 @@ type Port struct {
 // cfg.Catalog gets a driver for the board's UARTs under the name 8250, and one for its USB bus under usbcore.
 func (b *Board) Power(cfg kernel.Config) *Machine {
 	m := &Machine{Board: b, usb: usbSide{bus: hw.NewBus(1, BusPorts)}}
+	m.close = sync.OnceValue(m.shutdown)
 	all := maps.Clone(cfg.Catalog)
 	if all == nil {
 		all = make(map[string]func() *kernel.Module)
@@ -249,8 +251,11 @@ func (m *Machine) LoadModules() error {
 	return nil
 }
 
-// Close shuts the kernel down, then the hardware, and writes what was recorded. Errors: as kernel.Shutdown; those of the files.
-func (m *Machine) Close() error {
+// Close shuts the kernel down, then the hardware, and writes what was recorded; closed again, it says the same again. Errors: as kernel.Shutdown;
+// those of the files.
+func (m *Machine) Close() error { return m.close() }
+
+func (m *Machine) shutdown() error {
 	errs := []error{m.stopUSB()}
 	err := m.Kernel.Shutdown()
 	m.stop()

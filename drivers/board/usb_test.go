@@ -60,8 +60,10 @@ func power(t *testing.T, text string) *Machine {
 		if alias != "usb:v0403p6001d0600dc00dsc00dp00icFFiscFFipFFin00" {
 			return kernel.ENOENT
 		}
+		task := m.Kernel.NewTask(kernel.WithComm("modprobe"))
+		defer task.Exit()
 		for _, name := range []string{"usbserial", "ftdi_sio"} {
-			if err := m.Kernel.Init().LoadByName(name, ""); err != nil && kernel.ErrnoOf(err) != kernel.EEXIST {
+			if err := task.LoadByName(name, ""); err != nil && kernel.ErrnoOf(err) != kernel.EEXIST {
 				return err
 			}
 		}

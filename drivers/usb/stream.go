@@ -83,17 +83,17 @@ func (s *Stream) Start() error {
 	return s.submitReads()
 }
 
-// Stop ends reading and throws away what waits to be sent. It does not wait for the URBs.
+// Stop ends reading, throws away what waits to be sent, and waits until Receive and Sent are called no more (usb_kill_urb). Not to be called from
+// them.
 func (s *Stream) Stop() {
 	s.mu.Lock()
 	s.running = false
 	s.fifo = s.fifo[:0]
 	s.mu.Unlock()
-	for _, u := range s.in {
-		u.Unlink()
-	}
-	for _, u := range s.allOut {
-		u.Unlink()
+	for _, list := range [][]*URB{s.in, s.allOut} {
+		for _, u := range list {
+			u.Kill()
+		}
 	}
 }
 

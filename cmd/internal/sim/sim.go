@@ -81,7 +81,9 @@ func Start(o Options) (*Sim, error) {
 // Errors: what modprobe printed.
 func (s *Sim) Modprobe(name, params string) error {
 	var said safeBuffer
-	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: kmod.Local{Task: s.Kernel.Init()}, Root: s.Root, Release: kernel.Release}
+	t := s.Kernel.NewTask(kernel.WithComm("modprobe")) // the kernel asks for modules in tasks of its own
+	defer t.Exit()
+	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: kmod.Local{Task: t}, Root: s.Root, Release: kernel.Release}
 	args := []string{name}
 	if params != "" {
 		args = append(args, params)

@@ -41,8 +41,8 @@ type Port struct {
 	owner  *kernel.Module
 	stream *usb.Stream
 	queue  usb.Queue
-	t      *tty.TTY
-	send   func() // queued by Write
+	t      atomic.Pointer[tty.TTY] // who opens it may be faster than Attach
+	send   func()                  // queued by Write
 	kicked atomic.Bool
 
 	mu     sync.Mutex
@@ -76,18 +76,18 @@ func NewPort(iface, data *usb.Interface, ops Ops) (*Port, error) {
 // Errors: EBUSY there is none.
 func (p *Port) Attach(d *tty.Driver) error {
 	t, err := d.Add(-1, p, p.Iface.Device())
-	p.t = t
+	p.t.Store(t)
 	return err
 }
 
 // Detach takes the terminal away, after the device or the driver has gone.
 func (p *Port) Detach(d *tty.Driver) {
-	d.Remove(p.t)
+	d.Remove(p.t.Load())
 	p.queue.End()
 }
 
 // TTY is the port's terminal.
-func (p *Port) TTY() *tty.TTY { return p.t }
+func (p *Port) TTY() *tty.TTY { return p.t.Load() }
 
 // do queues fn with output held until it is done.
 func (p *Port) do(fn func() error) {
@@ -122,6 +122,7 @@ func (p *Port) Startup(t *tty.TTY) error {
 	if p.Iface.Dev().Gone() {
 		return kernel.ENODEV
 	}
+	p.t.Store(t)
 	p.mu.Lock()
 	p.modem &= inputs
 	p.held, p.stop, p.err = false, false, nil
@@ -278,19 +279,19 @@ func (p *Port) Counters() serial.Counters {
 }
 
 // Describe implements tty.Describer. 0 is PORT_UNKNOWN: there are no I/O ports.
-func (p *Port) Describe() tty.SerialInfo { return tty.SerialInfo{Line: int32(p.t.Index())} }
+func (p *Port) Describe() tty.SerialInfo { return tty.SerialInfo{Line: int32(p.TTY().Index())} }
 
 // receive gets what a read brought.
 func (p *Port) receive(b []byte) { p.ops.Decode(p, b) }
 
-func (p *Port) sent() { p.t.Wakeup() }
+func (p *Port) sent() { p.TTY().Wakeup() }
 
 // Deliver gives characters to the terminal; flags may be nil. Ops.Decode calls it.
 func (p *Port) Deliver(b []byte, flags []serial.Flags) {
 	p.mu.Lock()
 	p.counts.RX += uint64(len(b))
 	p.mu.Unlock()
-	p.t.Receive(b, flags)
+	p.TTY().Receive(b, flags)
 }
 
 // Event counts what went wrong with a character, or a break.
@@ -322,14 +323,15 @@ func (p *Port) Inputs(bits uint32) {
 		}
 	}
 	p.mu.Unlock()
-	if changed == 0 || p.t == nil {
+	t := p.TTY()
+	if changed == 0 || t == nil {
 		return
 	}
 	if changed&tty.TIOCM_CTS != 0 {
 		p.cts()
 	}
 	if changed&tty.TIOCM_CAR != 0 {
-		p.t.CarrierChanged(bits&tty.TIOCM_CAR != 0)
+		t.CarrierChanged(bits&tty.TIOCM_CAR != 0)
 	}
-	p.t.ModemChanged()
+	t.ModemChanged()
 }
