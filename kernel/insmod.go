@@ -366,7 +366,6 @@ func (ms *modules) lookupLocked(name string, gpl bool) (s *Symbol, busy bool) {
 			if e := &m.Exports[i]; e.Name == name && (gpl || !e.GPL) {
 				switch m.State() {
 				case ModuleLive:
-					e.Owner = m
 					return e, false
 				case ModuleComing:
 					return nil, true

@@ -167,6 +167,11 @@ func TestOpenWaitsForTheCarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, line := far(t)
 		task := kerneltest.Task(t, k)
+		fd, err := task.Open("/dev/ttyS0", kernel.O_RDWR)
+		require.NoError(t, err, "CLOCAL is what a port begins with")
+		require.NoError(t, task.Close(fd))
+		task, fd = openRaw(t, k, "/dev/ttyS0", func(tm *tty.Termios) { tm.Cflag = tm.Cflag&^tty.CLOCAL | tty.HUPCL })
+		require.NoError(t, task.Close(fd))
 		res := make(chan error, 1)
 		go func() {
 			fd, err := task.Open("/dev/ttyS0", kernel.O_RDWR)

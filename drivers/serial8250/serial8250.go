@@ -58,7 +58,6 @@ func New(sites []Site) *kernel.Module {
 
 func probe(env *kernel.Env, sites []Site) error {
 	d := &tty.Driver{Name: "ttyS", Major: Major, Minor: Minor, Lines: MaxPorts, Init: tty.SerialTermios()}
-	d.Init.Cflag |= tty.HUPCL
 	if len(sites) > MaxPorts {
 		env.Printf(kernel.LevelErr, "%d UARTs, but there are numbers for %d", len(sites), MaxPorts)
 		return kernel.EINVAL

@@ -138,10 +138,12 @@ type TTY struct {
 	termios   Termios            // +checklocks:mu
 	ld        ldisc              // +checklocks:mu
 	files     map[*file]struct{} // +checklocks:mu  open files that are not hung up
-	opening   int                // +checklocks:mu  opens that wait for the carrier
+	opening   int                // +checklocks:mu  opens that wait for the port, or for the carrier
 	running   bool               // +checklocks:mu  the port has been started up
 	exclusive bool               // +checklocks:mu
+	closing   bool               // +checklocks:mu  the last close waits for its output to leave
 	gone      bool               // +checklocks:mu  removed: opens fail
+	hangups   uint               // +checklocks:mu  how many there have been
 	winsize   [8]byte            // +checklocks:mu
 	pending   backlog            // +checklocks:mu
 }
@@ -183,62 +185,62 @@ func (t *TTY) Termios() Termios {
 	return t.termios
 }
 
-// open is tty_open with tty_port_open and tty_port_block_til_ready.
+// open is tty_open with tty_port_open and tty_port_block_til_ready. An opening that is caught in a hang-up begins again, as there.
 func (t *TTY) open(task *kernel.Task, f *kernel.File, owner *kernel.Module) error {
 	t.mu.Lock()
-	switch {
-	case t.gone:
-		t.mu.Unlock()
-		return kernel.EIO
-	case t.exclusive && !task.Capable():
-		t.mu.Unlock()
-		return kernel.EBUSY
-	}
-	if !t.running {
-		if err := t.startupLocked(); err != nil {
-			t.mu.Unlock()
+	defer t.mu.Unlock()
+	t.opening++
+	defer func() {
+		t.opening--
+		t.stopIfUnusedLocked()
+	}()
+	for {
+		switch {
+		case t.gone:
+			return kernel.EIO
+		case t.exclusive && !task.Capable():
+			return kernel.EBUSY
+		}
+		if !t.running {
+			if err := t.startupLocked(); err != nil {
+				return err
+			}
+		}
+		t.closing = false
+		began := t.hangups
+		if err := t.becomeReadyLocked(task, f, began); err != nil {
 			return err
+		}
+		if t.hangups == began {
+			break
 		}
 	}
 	tf := &file{t: t, task: task, mod: owner}
+	t.files[tf] = struct{}{}
+	f.Private = tf
+	return nil
+}
+
+// becomeReadyLocked waits until the port has done what its startup asked for, then until there is a carrier where one is needed, or for a hang-up.
+func (t *TTY) becomeReadyLocked(task *kernel.Task, f *kernel.File, began uint) error {
 	if _, slow := t.port.(Settler); slow { // before the carrier is looked at
-		t.opening++
 		t.mu.Unlock()
 		err := t.settle()
 		t.mu.Lock()
-		t.opening--
-		if err == nil && t.gone {
-			err = kernel.EIO
-		}
 		if err != nil {
-			t.stopIfUnusedLocked()
-			t.mu.Unlock()
 			return err
 		}
 	}
-	if !f.Nonblock() && !t.readyLocked() {
-		t.opening++
-		t.mu.Unlock()
-		err := task.WaitEvent(&t.changes, func() bool {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			return t.gone || t.readyLocked()
-		})
-		t.mu.Lock()
-		t.opening--
-		if err == nil && t.gone {
-			err = kernel.EIO
-		}
-		if err != nil {
-			t.stopIfUnusedLocked()
-			t.mu.Unlock()
-			return err
-		}
+	if f.Nonblock() || t.hangups != began || t.readyLocked() {
+		return nil
 	}
-	t.files[tf] = struct{}{}
-	f.Private = tf
 	t.mu.Unlock()
-	return nil
+	defer t.mu.Lock()
+	return task.WaitEvent(&t.changes, func() bool {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.hangups != began || t.readyLocked()
+	})
 }
 
 // readyLocked is whether an open need not wait: CLOCAL, or there is a carrier. Waiting raises DTR and RTS.
@@ -275,6 +277,7 @@ func release(task *kernel.Task, f *kernel.File) {
 	t.async.Set(task, f, false)
 	t.mu.Lock()
 	last := len(t.files) == 1 && !tf.hung && t.opening == 0
+	t.closing = last
 	t.mu.Unlock()
 	if last && !task.Killed() {
 		_ = t.drain(task, closingWait)
@@ -292,7 +295,7 @@ func (t *TTY) stopIfUnusedLocked() {
 	if len(t.files) > 0 || t.opening > 0 || !t.running {
 		return
 	}
-	t.exclusive = false
+	t.exclusive, t.closing = false, false
 	t.shutdownLocked()
 }
 
@@ -312,6 +315,7 @@ func (t *TTY) hangup(gone bool) {
 	if gone {
 		t.gone = true
 	}
+	t.hangups++
 	for f := range t.files {
 		f.hung = true
 		f.task.Kill(kernel.SIGHUP)

@@ -131,6 +131,10 @@ func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
 
 func (t *TTY) receiveOne(c byte, f serial.Flags) {
 	l, tm := &t.ld, &t.termios
+	if t.closing && tm.Lflag&EXTPROC == 0 {
+		t.receiveClosing(c, f)
+		return
+	}
 	switch {
 	case f&serial.Break != 0:
 		t.receiveBreak()
@@ -169,6 +173,26 @@ func (t *TTY) receiveOne(c byte, f serial.Flags) {
 		return
 	}
 	t.special(c)
+}
+
+// receiveClosing looks for flow control alone: nobody will read the rest, and an echo of it would keep a loop-back plug's port from ever closing
+// ([n_tty] n_tty_receive_char_closing).
+func (t *TTY) receiveClosing(c byte, f serial.Flags) {
+	tm := &t.termios
+	if f != 0 || tm.Iflag&IXON == 0 {
+		return
+	}
+	if tm.Iflag&ISTRIP != 0 {
+		c &= 0x7f
+	}
+	switch {
+	case t.is(c, VSTART):
+		t.setStopped(false)
+	case t.is(c, VSTOP):
+		t.setStopped(true)
+	case !t.is(c, VINTR) && !t.is(c, VQUIT) && !t.is(c, VSUSP):
+		t.resumeOnAny()
+	}
 }
 
 func (t *TTY) receiveBreak() {

@@ -118,9 +118,11 @@ func StdTermios() Termios {
 	}
 }
 
-// SerialTermios is StdTermios at 9600 baud, what serial drivers begin with.
+// SerialTermios is StdTermios at 9600 baud and with CLOCAL, what serial drivers begin with (drivers/tty/serial/serial_core.c uart_register_driver,
+// drivers/usb/serial/usb-serial.c, drivers/usb/class/cdc-acm.c): an open waits for no carrier until somebody asks it to.
 func SerialTermios() Termios {
 	t := StdTermios()
+	t.Cflag |= CLOCAL
 	t.SetBaud(9600)
 	return t
 }

@@ -49,6 +49,20 @@ func (q *Queue) Settle() {
 	}
 }
 
+// Flush waits until what is in the queue now is done (flush_workqueue). A function of the queue must not call it.
+func (q *Queue) Flush() {
+	q.mu.Lock()
+	done := q.busy
+	if done != nil && !q.over {
+		done = make(chan struct{})
+		q.work = append(q.work, func() { close(done) })
+	}
+	q.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
 // End finishes what is in the queue and takes nothing more.
 func (q *Queue) End() {
 	q.mu.Lock()

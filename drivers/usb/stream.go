@@ -26,6 +26,9 @@ const (
 	writeURBs  = 2
 )
 
+// sendLimit is how many writes a caller of Send submits before a goroutine takes over.
+const sendLimit = 4
+
 // retry is how long a stream rests after an error that may pass.
 const retry = 10 * time.Millisecond
 
@@ -177,7 +180,11 @@ func (s *Stream) Send() {
 		return
 	}
 	s.sending = true
-	for len(s.fifo) > 0 && len(s.out) > 0 && s.held == 0 && s.running {
+	for n := 0; len(s.fifo) > 0 && len(s.out) > 0 && s.held == 0 && s.running; n++ {
+		if n == sendLimit { // what comes back may be sent again, for ever
+			go s.Send()
+			break
+		}
 		u := s.out[0]
 		s.out = s.out[:copy(s.out, s.out[1:])]
 		buf := u.Context.([]byte)

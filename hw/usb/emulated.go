@@ -218,9 +218,19 @@ func (d *Emulated) lock() {
 	d.busy.Store(true)
 }
 
+// drainLimit is how many transfers a caller gives back before a goroutine takes over: what completes may be submitted again at once, for ever.
+const drainLimit = 16
+
+// drain goes on where unlock had enough.
+func (d *Emulated) drain() {
+	d.lock()
+	d.draining = false
+	d.unlock()
+}
+
 // unlock looks at what was woken meanwhile, gives back what is finished, and releases the lock.
 func (d *Emulated) unlock() {
-	for {
+	for given := 0; ; {
 		for bits := d.pending.Swap(0); bits != 0; bits &= bits - 1 {
 			for i := range d.queues {
 				if bits&-bits == 1<<i && d.queues[i] != nil {
@@ -230,7 +240,13 @@ func (d *Emulated) unlock() {
 		}
 		if d.done.head != nil && !d.draining {
 			d.draining = true
-			for d.done.head != nil {
+			for ; d.done.head != nil; given++ {
+				if given == drainLimit {
+					d.busy.Store(false)
+					d.mu.Unlock()
+					go d.drain()
+					return
+				}
 				t := d.done.pop()
 				d.busy.Store(false)
 				d.mu.Unlock()

@@ -142,9 +142,27 @@ func (s *Server) readFile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// leftEvery is how often a write looks whether its client is still there. The request's context does not tell before all of the body has been read.
+const leftEvery = 200 * time.Millisecond
+
+// writeFile writes a file's content as it comes.
 func (s *Server) writeFile(w http.ResponseWriter, r *http.Request) {
 	t, done := s.taskOf(r)
 	defer done()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		tick := time.NewTicker(leftEvery)
+		defer tick.Stop()
+		for !left(r.Context().Value(connKey{}).(*conn).c) {
+			select {
+			case <-tick.C:
+			case <-over:
+				return
+			}
+		}
+		t.Kill(kernel.SIGKILL)
+	}()
 	flags := uint32(kernel.O_WRONLY | kernel.O_CREAT | kernel.O_TRUNC)
 	if query(r, "append") != "" {
 		flags = kernel.O_WRONLY | kernel.O_CREAT | kernel.O_APPEND

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path"
 	"syscall"
 	"time"
@@ -16,6 +18,11 @@ import (
 // the host's drivers; everything is read and written past the host's caches. One open there is one open here, by a task of the
 // caller's user.
 func mountFUSE(k *kernel.Kernel, dir string) (func() error, error) {
+	if _, err := os.Stat(dir); errors.Is(err, syscall.ENOTCONN) {
+		return nil, fmt.Errorf("what is mounted there has lost its server; umount -l %s", dir)
+	} else if err != nil {
+		return nil, err
+	}
 	zero := time.Duration(0)
 	server, err := fs.Mount(dir, &node{k: k, path: "/"}, &fs.Options{
 		EntryTimeout: &zero, AttrTimeout: &zero, NegativeTimeout: &zero,
@@ -296,6 +303,8 @@ func (h *handle) Write(ctx context.Context, p []byte, _ int64) (n uint32, e sysc
 	return n, e
 }
 
+// Ioctl passes on what FUSE can carry: the commands that say in their number how much data goes with them, or that have none. The terminals' TCGETS and the like do
+// not, and so a terminal is none here; it has its pty.
 func (h *handle) Ioctl(ctx context.Context, cmd uint32, arg uint64, in, out []byte) (result int32, e syscall.Errno) {
 	buf := out
 	if len(in) > len(out) {
@@ -306,6 +315,9 @@ func (h *handle) Ioctl(ctx context.Context, cmd uint32, arg uint64, in, out []by
 	e = h.call(ctx, func(t *kernel.Task) error {
 		ret, err := t.Ioctl(h.fd, cmd, kernel.Arg{Val: arg, Buf: buf})
 		result = int32(ret)
+		if kernel.ErrnoOf(err) == kernel.EFAULT && len(buf) == 0 {
+			return kernel.ENOTTY
+		}
 		return err
 	})
 	if len(in) > len(out) {

@@ -52,6 +52,8 @@ type Port struct {
 	stop   bool            // +checklocks:mu  by Stop
 	counts serial.Counters // +checklocks:mu
 	err    error           // +checklocks:mu  of the queue, since the last Settle
+	// startErr is why the last Startup failed; until it has been tried again nothing works.
+	startErr error // +checklocks:mu
 }
 
 // NewPort makes the port of an interface; data is the interface with the bulk endpoints.
@@ -104,15 +106,19 @@ func (p *Port) do(fn func() error) {
 	})
 }
 
-// Settle waits until the device has done all that was asked for. Errors: the first since the last Settle, EIO if the device has gone.
+// Settle waits until the device has done what was asked for. Errors: EIO if the device has gone; that of the last Startup, for all who open the
+// port; the first since the last Settle.
 func (p *Port) Settle() error {
-	p.queue.Settle()
+	p.queue.Flush()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	err := p.err
 	p.err = nil
-	if p.Iface.Dev().Gone() {
+	switch {
+	case p.Iface.Dev().Gone():
 		return kernel.EIO
+	case p.startErr != nil:
+		return p.startErr
 	}
 	return err
 }
@@ -128,10 +134,14 @@ func (p *Port) Startup(t *tty.TTY) error {
 	p.held, p.stop, p.err = false, false, nil
 	p.mu.Unlock()
 	p.do(func() error {
-		if err := p.ops.Open(p); err != nil {
-			return err
+		err := p.ops.Open(p)
+		if err == nil {
+			err = p.stream.Start()
 		}
-		return p.stream.Start()
+		p.mu.Lock()
+		p.startErr = err
+		p.mu.Unlock()
+		return err
 	})
 	return nil
 }
