@@ -197,6 +197,38 @@ func TestOpenWaitsForTheCarrier(t *testing.T) {
 	})
 }
 
+// What comes while the last close waits for its output is not echoed: on a loop-back plug that would go round until the wait is over. Flow control works.
+func TestClosingEchoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := boot(t, serial.Loopback(serial.Paced))
+		task := kerneltest.Task(t, k)
+		fd, err := task.Open("/dev/ttyS0", kernel.O_RDWR)
+		require.NoError(t, err)
+		_, err = task.Write(fd, []byte("hello, hello\n"))
+		require.NoError(t, err)
+		start := time.Now()
+		require.NoError(t, task.Close(fd))
+		require.Less(t, time.Since(start), 30*time.Millisecond, "14 characters at 9600 baud take 14.6 ms")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		k, line := far(t)
+		task, fd := openRaw(t, k, "/dev/ttyS0", func(tm *tty.Termios) { tm.Iflag, tm.Lflag = tty.IXON, tty.ICANON|tty.ECHO })
+		_, _ = line.Write([]byte{19})
+		time.Sleep(time.Millisecond)
+		_, err := task.Write(fd, []byte("held"))
+		require.NoError(t, err)
+		closed := make(chan error)
+		go func() { closed <- task.Close(fd) }()
+		time.Sleep(time.Second)
+		_, _ = line.Write([]byte("x\x11"))
+		require.NoError(t, <-closed)
+		got := make([]byte, 8)
+		n, err := line.Read(got)
+		require.NoError(t, err)
+		require.Equal(t, "held", string(got[:n]))
+	})
+}
+
 func TestExclusive(t *testing.T) {
 	k, _ := far(t)
 	task, fd := openRaw(t, k, "/dev/ttyS0", nil)
@@ -269,4 +301,35 @@ func TestOldTermio(t *testing.T) {
 	require.EqualValues(t, 5, now[17+tty.VEOF])
 	_, err = task.Ioctl(fd, tty.TCGETS, kernel.Arg{Buf: now[:35]})
 	require.Equal(t, kernel.EFAULT, err)
+}
+
+// tcdrain and the last close wait until the last bit has left, which raises no interrupt, and no longer.
+func TestDrain(t *testing.T) {
+	for _, n := range []int{1, 2, 15, 16, 17, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			a, _ := serial.NullModem(serial.Paced)
+			k := boot(t, a)
+			task, fd := openRaw(t, k, "/dev/ttyS0", func(tm *tty.Termios) { tm.SetBaud(9600) })
+			takes := serial.Format8N1(9600).CharTime(n)
+			for what, wait := range map[string]func() error{
+				"tcdrain": func() error { _, err := task.Ioctl(fd, tty.TCSBRK, kernel.Arg{Val: 1}); return err },
+				"tcsetattr": func() error {
+					tm := tty.RawTermios(9600)
+					_, err := task.Ioctl(fd, tty.TCSETSW2, kernel.Arg{Buf: tm.Bytes()})
+					return err
+				},
+			} {
+				start := time.Now()
+				_, err := task.Write(fd, make([]byte, n))
+				require.NoError(t, err)
+				require.NoError(t, wait())
+				require.InDelta(t, takes, time.Since(start), float64(serial.Format8N1(9600).CharTime(1)), what)
+			}
+			start := time.Now()
+			_, err := task.Write(fd, make([]byte, n))
+			require.NoError(t, err)
+			require.NoError(t, task.Close(fd))
+			require.InDelta(t, takes, time.Since(start), float64(serial.Format8N1(9600).CharTime(1)), "close")
+		})
+	}
 }

@@ -9,6 +9,12 @@ import (
 // closingWait is how long a last close waits for output to leave (30 s as in drivers/tty/serial).
 const closingWait = 30 * time.Second
 
+// How long a drain waits before it looks again.
+const (
+	minDrainStep = 100 * time.Microsecond
+	maxDrainStep = 100 * time.Millisecond
+)
+
 // read is n_tty_read: lines in canonical mode, else as VMIN and VTIME say.
 //
 //	VMIN  VTIME  returns when
@@ -212,6 +218,7 @@ func fasync(task *kernel.Task, f *kernel.File, on bool) error {
 //
 // Errors: ERESTARTSYS a signal; ETIMEDOUT.
 func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
+	var step time.Duration
 	sent := func() bool {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -219,10 +226,23 @@ func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
 			return true
 		}
 		_, pending := t.port.Queue()
+		const bits = 10 // of a character, about
+		step = time.Duration(pending) * bits * time.Second / time.Duration(max(t.termios.Baud(), 1))
+		step = min(max(step, minDrainStep), maxDrainStep)
 		return pending == 0 && len(t.ld.echo) == 0
 	}
-	if limit > 0 {
-		return task.WaitEventTimeout(&t.writers, limit, sent)
+	for start := time.Now(); !sent(); {
+		wait := step // the end of the last character raises no interrupt: it is asked for (drivers/tty/serial/serial_core.c uart_wait_until_sent)
+		if limit > 0 {
+			left := limit - time.Since(start)
+			if left <= 0 {
+				return kernel.ETIMEDOUT
+			}
+			wait = min(wait, left)
+		}
+		if err := task.WaitEventTimeout(&t.writers, wait, sent); err != kernel.ETIMEDOUT {
+			return err
+		}
 	}
-	return task.WaitEvent(&t.writers, sent)
+	return nil
 }
