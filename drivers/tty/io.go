@@ -9,9 +9,10 @@ import (
 // closingWait is how long a last close waits for output to leave (30 s as in drivers/tty/serial).
 const closingWait = 30 * time.Second
 
-// How long a drain waits before it looks again.
+// How long a drain waits before it looks again; minAskStep where that is a question to a device.
 const (
 	minDrainStep = 100 * time.Microsecond
+	minAskStep   = time.Millisecond
 	maxDrainStep = 100 * time.Millisecond
 )
 
@@ -218,31 +219,39 @@ func fasync(task *kernel.Task, f *kernel.File, on bool) error {
 //
 // Errors: ERESTARTSYS a signal; ETIMEDOUT.
 func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
-	var step time.Duration
-	sent := func() bool {
+	left, over := 1, false
+	look := func() bool {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if !t.running {
-			return true
-		}
-		_, pending := t.port.Queue()
-		const bits = 10 // of a character, about
-		step = time.Duration(pending) * bits * time.Second / time.Duration(max(t.termios.Baud(), 1))
-		step = min(max(step, minDrainStep), maxDrainStep)
-		return pending == 0 && len(t.ld.echo) == 0
+		over = !t.running
+		_, left = t.port.Queue()
+		return over || left == 0 && len(t.ld.echo) == 0
 	}
-	for start := time.Now(); !sent(); {
-		wait := step // the end of the last character raises no interrupt: it is asked for (drivers/tty/serial/serial_core.c uart_wait_until_sent)
+	asks, slow := t.port.(Emptier)
+	for start := time.Now(); ; {
+		least := minDrainStep
+		if look() {
+			if over || !slow || asks.TxEmpty() {
+				return nil
+			}
+			left, least = 1, minAskStep
+		}
+		wait := t.lineTime(left, least) // the end of the last character raises no interrupt (drivers/tty/serial/serial_core.c uart_wait_until_sent)
 		if limit > 0 {
-			left := limit - time.Since(start)
-			if left <= 0 {
+			if wait = min(wait, limit-time.Since(start)); wait <= 0 {
 				return kernel.ETIMEDOUT
 			}
-			wait = min(wait, left)
 		}
-		if err := task.WaitEventTimeout(&t.writers, wait, sent); err != kernel.ETIMEDOUT {
+		if err := task.WaitEventTimeout(&t.writers, wait, func() bool { return least == minDrainStep && look() }); err != nil && err != kernel.ETIMEDOUT {
 			return err
 		}
 	}
-	return nil
+}
+
+// lineTime is about how long n characters take, but no less than least and no more than maxDrainStep.
+func (t *TTY) lineTime(n int, least time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	const bits = 10 // of a character
+	return min(max(time.Duration(n)*bits*time.Second/time.Duration(max(t.termios.Baud(), 1)), least), maxDrainStep)
 }

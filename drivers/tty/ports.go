@@ -33,6 +33,10 @@ type Owned interface{ Owner() *kernel.Module }
 // something return. Absence: the methods have done all. Errors: what the hardware answered.
 type Settler interface{ Settle() error }
 
+// Emptier is a Port whose hardware keeps characters after Queue's pending has come to 0: TxEmpty asks it whether all have left (tx_empty of struct
+// usb_serial_driver). It is called without the tty's lock, and may take its time. Absence: pending tells all.
+type Emptier interface{ TxEmpty() bool }
+
 // Breaker is a Port that can send a break. Absence: TCSBRK only waits.
 type Breaker interface{ SetBreak(on bool) error }
 

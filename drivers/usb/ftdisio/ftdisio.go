@@ -38,12 +38,12 @@ const (
 
 // Bits of the status bytes.
 const (
-	stCTS, stDSR, stRI, stDCD                      = 0x10, 0x20, 0x40, 0x80
-	lsOverrun, lsParity, lsFraming, lsBreak        = 0x02, 0x04, 0x08, 0x10
-	lsErrors                                       = lsOverrun | lsParity | lsFraming | lsBreak
-	vendorOut                                      = hw.DirOut | hw.TypeVendor
-	vendorIn                                       = hw.DirIn | hw.TypeVendor
-	bcdFT232B                               hw.BCD = 0x0400
+	stCTS, stDSR, stRI, stDCD                              = 0x10, 0x20, 0x40, 0x80
+	lsOverrun, lsParity, lsFraming, lsBreak, lsTEMT        = 0x02, 0x04, 0x08, 0x10, 0x40
+	lsErrors                                               = lsOverrun | lsParity | lsFraming | lsBreak
+	vendorOut                                              = hw.DirOut | hw.TypeVendor
+	vendorIn                                               = hw.DirIn | hw.TypeVendor
+	bcdFT232B                                       hw.BCD = 0x0400
 )
 
 // New builds the module ftdi_sio.
@@ -128,6 +128,13 @@ func (c *chip) Open(p *usbserial.Port) error {
 		p.Inputs(lines(b[0]))
 	}
 	return err
+}
+
+// TxEmpty implements usbserial.TxEmptier ([ftdi_sio] ftdi_tx_empty).
+func (c *chip) TxEmpty() bool {
+	var b [2]byte
+	n, err := c.i.Dev().Control(vendorIn, reqModemStatus, 0, 0, b[:], usb.ControlTimeout)
+	return err != nil || n != 2 || b[1]&lsTEMT != 0
 }
 
 // Close leaves the chip as it is: the tty core has dropped DTR and RTS where HUPCL says so.

@@ -27,6 +27,9 @@ type Ops interface {
 	Decode(p *Port, b []byte)
 }
 
+// TxEmptier are Ops of a device that can be asked whether it has sent all (tx_empty of struct usb_serial_driver).
+type TxEmptier interface{ TxEmpty() bool }
+
 // outputs are the modem lines that a Port drives, inputs those that it sees.
 const (
 	outputs = tty.TIOCM_DTR | tty.TIOCM_RTS
@@ -188,6 +191,12 @@ func (p *Port) kick() {
 
 // Queue implements tty.Port.
 func (p *Port) Queue() (room, pending int) { return p.stream.Room() }
+
+// TxEmpty implements tty.Emptier. A device that cannot say, or has gone, has sent all.
+func (p *Port) TxEmpty() bool {
+	e, ok := p.ops.(TxEmptier)
+	return !ok || p.Iface.Dev().Gone() || e.TxEmpty()
+}
 
 // FlushOutput implements tty.Flusher.
 func (p *Port) FlushOutput() { p.stream.Discard() }
