@@ -209,11 +209,9 @@ func (t *Task) load(m *Module, img Image, args string) error {
 		m.env.found = found
 		k.place(m)
 	}
-	if err := k.checkExports(m); err != nil {
+	if err := k.formed(m); err != nil {
 		return fail(err)
 	}
-	m.refs.Store(2) // one to live, one while init runs
-	k.modules.setState(m, ModuleComing)
 	if err := k.parseArgs(m, args); err != nil {
 		m.refs.Store(0)
 		k.modules.setState(m, ModuleGoing)
@@ -362,14 +360,16 @@ func (t *Task) symbol(m *Module, name string) (*Symbol, error) {
 // lookupLocked finds an exported symbol of a live module; busy tells that its module's init still runs.
 func (ms *modules) lookupLocked(name string, gpl bool) (s *Symbol, busy bool) {
 	for _, m := range ms.list {
+		state := m.State()
+		if state != ModuleLive && state != ModuleComing { // its exports may be just being written
+			continue
+		}
 		for i := range m.Exports {
 			if e := &m.Exports[i]; e.Name == name && (gpl || !e.GPL) {
-				switch m.State() {
-				case ModuleLive:
+				if state == ModuleLive {
 					return e, false
-				case ModuleComing:
-					return nil, true
 				}
+				return nil, true
 			}
 		}
 	}
@@ -406,8 +406,8 @@ func (k *Kernel) dropUses(m *Module) {
 	}
 }
 
-// checkExports refuses a module that exports what somebody exports already (verify_exported_symbols).
-func (k *Kernel) checkExports(m *Module) error {
+// formed makes a module one that others see, unless it exports what somebody exports already (complete_formation, verify_exported_symbols).
+func (k *Kernel) formed(m *Module) error {
 	k.modules.mu.Lock()
 	defer k.modules.mu.Unlock()
 	for i := range m.Exports {
@@ -418,7 +418,7 @@ func (k *Kernel) checkExports(m *Module) error {
 			owner = "kernel"
 		}
 		for _, o := range k.modules.list {
-			if o != m && slices.ContainsFunc(o.Exports, func(s Symbol) bool { return s.Name == e.Name }) {
+			if o != m && o.State() != ModuleUnformed && slices.ContainsFunc(o.Exports, func(s Symbol) bool { return s.Name == e.Name }) {
 				owner = o.Name
 			}
 		}
@@ -427,6 +427,8 @@ func (k *Kernel) checkExports(m *Module) error {
 			return ENOEXEC
 		}
 	}
+	m.refs.Store(2) // one to live, one while init runs
+	k.modules.setState(m, ModuleComing)
 	return nil
 }
 
