@@ -123,7 +123,7 @@ func (d *Emulated) Speed() Speed { return d.speed }
 // Gone is closed by Unplug.
 func (d *Emulated) Gone() <-chan struct{} { return d.gone }
 
-// Submit implements [Device]. A transfer that the function is ready for is done before Submit returns.
+// Submit implements [Device]. A transfer that the function is ready for is done before Submit returns, unless others keep the device busy.
 func (d *Emulated) Submit(t *Transfer) error {
 	if err := t.Begin(); err != nil {
 		return err

@@ -31,6 +31,7 @@ type End struct {
 	xoff bool
 	rts  bool // the host wants RTS on
 	full bool // RTS was taken off for want of room
+	wait bool // Send found too little room, and outEP has not been woken since
 	mode serial.Mode
 }
 
@@ -159,7 +160,7 @@ func (e *End) driveRTS() {
 	e.port.SetSignalsLocked(serial.RTS, v)
 }
 
-// schedule asks for a call when the next character arrives or leaves.
+// schedule asks for a call when the next character arrives or leaves. Who waits for room that is there already, because time has passed, is woken now.
 func (e *End) schedule() {
 	if e.port.Speed() == serial.Max {
 		return
@@ -176,6 +177,9 @@ func (e *End) schedule() {
 		if t := e.port.StartLocked(now, n-e.txSize/2); at < 0 || t < at {
 			at = max(t, now+1)
 		}
+	} else if e.wait {
+		e.wait = false
+		e.link.Wake(e.outEP)
 	}
 	e.port.WakeAtLocked(at)
 }
@@ -235,6 +239,7 @@ func (e *End) Send(p []byte) int {
 	if n > 0 {
 		n = e.port.SendLocked(p[:n])
 	}
+	e.wait = n < len(p)
 	e.schedule()
 	return max(n, 0)
 }
