@@ -11,7 +11,7 @@ import (
 	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
 	"github.com/kobench/kobench/hw/usb/usbip"
 	"github.com/kobench/kobench/kernel"
 )

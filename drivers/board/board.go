@@ -60,9 +60,9 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/kobench/kobench/fixtures"
-	"github.com/kobench/kobench/hw/fault"
 	"github.com/kobench/kobench/hw/serial"
-	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/hw/serial/fault"
+	"github.com/kobench/kobench/hw/serial/uart16550"
 )
 
 // Board is a machine that has been described and checked.

@@ -10,13 +10,13 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/kobench/kobench/hw/device/gps"
-	"github.com/kobench/kobench/hw/device/modbus"
-	"github.com/kobench/kobench/hw/device/modem"
-	"github.com/kobench/kobench/hw/device/scpi"
-	"github.com/kobench/kobench/hw/record"
+	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/device/gps"
+	"github.com/kobench/kobench/hw/serial/device/modbus"
+	"github.com/kobench/kobench/hw/serial/device/modem"
 	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/hw/serial/record"
 )
 
 // Line is what a UART's line leads to.

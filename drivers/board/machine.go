@@ -12,10 +12,10 @@ import (
 	"sync"
 
 	"github.com/kobench/kobench/drivers/serial8250"
-	"github.com/kobench/kobench/hw/fault"
-	"github.com/kobench/kobench/hw/record"
 	"github.com/kobench/kobench/hw/serial"
-	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/hw/serial/fault"
+	"github.com/kobench/kobench/hw/serial/record"
+	"github.com/kobench/kobench/hw/serial/uart16550"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
 )

@@ -13,18 +13,18 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/usb"
-	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/cdcacm"
-	"github.com/kobench/kobench/hw/usb/ftdi"
-	"github.com/kobench/kobench/hw/usb/hidkbd"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
+	"github.com/kobench/kobench/hw/usb/function/cdcacm"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/hidkbd"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/hw/usb/host"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
-	"github.com/kobench/kobench/hw/usb/usbfault"
+	"github.com/kobench/kobench/hw/usb/pcap"
 	"github.com/kobench/kobench/hw/usb/usbip"
-	"github.com/kobench/kobench/hw/usb/usbpcap"
-	"github.com/kobench/kobench/hw/usb/usbtmc"
 	"github.com/kobench/kobench/kernel"
 )
 
@@ -45,7 +45,7 @@ type usbSide struct {
 	bus     *hw.Bus
 	hotplug usb.Queue // modules that uevents ask for
 	unwatch func()
-	rec     *usbpcap.Recorder
+	rec     *pcap.Recorder
 	recFile *os.File
 
 	mu      sync.Mutex
@@ -84,7 +84,7 @@ func (m *Machine) startUSB() {
 		f, err := os.Create(m.Board.USB.Record)
 		if err == nil {
 			s.recFile = f
-			s.rec, err = usbpcap.NewRecorder(f)
+			s.rec, err = pcap.NewRecorder(f)
 		}
 		if err != nil {
 			m.problem("usb: record: %v", err)
@@ -219,7 +219,7 @@ func (m *Machine) usbLine(p *Plugged) *serial.Port {
 }
 
 // replay takes a device out of a capture: "bus.pcapng", or "bus.pcapng#1.3" for one of several.
-func replay(from string) (*usbpcap.Replay, error) {
+func replay(from string) (*pcap.Replay, error) {
 	var bus, dev int
 	name, which, chosen := strings.Cut(from, "#")
 	if _, err := os.Stat(from); err == nil { // the name has such a sign
@@ -239,15 +239,15 @@ func replay(from string) (*usbpcap.Replay, error) {
 		return nil, err
 	}
 	defer f.Close()
-	events, err := usbpcap.Read(f)
+	events, err := pcap.Read(f)
 	if err != nil {
 		return nil, err
 	}
-	return usbpcap.NewReplay(events, bus, dev)
+	return pcap.NewReplay(events, bus, dev)
 }
 
 // replayed makes the device at the speed asked for, or at its own.
-func replayed(p *Plugged, r *usbpcap.Replay) (hw.Device, error) {
+func replayed(p *Plugged, r *pcap.Replay) (hw.Device, error) {
 	asked, fits := p.Speed, r.Speed()
 	if asked == hw.UnknownSpeed {
 		p.Speed = fits

@@ -5,7 +5,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/usbfault"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
 )
 
 // BusPorts is how many ports the machine's USB bus has.

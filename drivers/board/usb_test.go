@@ -14,9 +14,9 @@ import (
 	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/usbfault"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
+	"github.com/kobench/kobench/hw/usb/pcap"
 	"github.com/kobench/kobench/hw/usb/usbip"
-	"github.com/kobench/kobench/hw/usb/usbpcap"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )
@@ -92,7 +92,7 @@ func TestUSBBoard(t *testing.T) {
 	f, err := os.Open(file)
 	require.NoError(t, err)
 	defer f.Close()
-	events, err := usbpcap.Read(f)
+	events, err := pcap.Read(f)
 	require.NoError(t, err)
 	require.Greater(t, len(events), 20)
 }

@@ -2,7 +2,7 @@ package serial8250
 
 import (
 	"github.com/kobench/kobench/hw/serial"
-	reg "github.com/kobench/kobench/hw/uart16550"
+	reg "github.com/kobench/kobench/hw/serial/uart16550"
 )
 
 // news is what an interrupt has to tell the tty once the port's lock is given up.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/hw/serial"
-	reg "github.com/kobench/kobench/hw/uart16550"
+	reg "github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/kobench/kobench/kernel"
 )
 

@@ -14,7 +14,7 @@ import (
 	"fmt"
 
 	"github.com/kobench/kobench/drivers/tty"
-	reg "github.com/kobench/kobench/hw/uart16550"
+	reg "github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/kobench/kobench/kernel"
 )
 

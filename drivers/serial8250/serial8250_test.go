@@ -8,7 +8,7 @@ import (
 	"github.com/kobench/kobench/drivers/serial8250"
 	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/hw/serial"
-	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kerneltest"
 	"github.com/stretchr/testify/require"

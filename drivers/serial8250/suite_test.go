@@ -5,22 +5,22 @@ import (
 	"testing"
 
 	"github.com/kobench/kobench/drivers/tty"
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 )
 
 // TestSuite runs the suite of the real ports through the driver, the registers and the line.
 func TestSuite(t *testing.T) {
 	mode := serial.Format8N1(115200)
 	t.Run("loopback", func(t *testing.T) {
-		hwtest.TestLine(t, hwtest.Setup{Name: "ttyS0", NoSettle: true, MaxSize: 8192, Open: func(context.Context) (near, far serial.Conn, err error) {
+		serialtest.TestLine(t, serialtest.Setup{Name: "ttyS0", NoSettle: true, MaxSize: 8192, Open: func(context.Context) (near, far serial.Conn, err error) {
 			k := boot(t, serial.Loopback(serial.Max))
 			near, err = tty.OpenConn(k, "/dev/ttyS0", mode)
 			return near, nil, err
 		}})
 	})
 	t.Run("null modem", func(t *testing.T) {
-		hwtest.TestLine(t, hwtest.Setup{Name: "ttyS0-ttyS1", NoSettle: true, MaxSize: 8192, Open: func(context.Context) (near, far serial.Conn, err error) {
+		serialtest.TestLine(t, serialtest.Setup{Name: "ttyS0-ttyS1", NoSettle: true, MaxSize: 8192, Open: func(context.Context) (near, far serial.Conn, err error) {
 			a, b := serial.NullModem(serial.Max)
 			k := boot(t, a, b)
 			if near, err = tty.OpenConn(k, "/dev/ttyS0", mode); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/kobench/kobench/drivers/usb/usbserial"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kerneltest"
 	"github.com/stretchr/testify/require"

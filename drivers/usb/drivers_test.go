@@ -13,11 +13,11 @@ import (
 	acm "github.com/kobench/kobench/drivers/usb/cdcacm"
 	"github.com/kobench/kobench/drivers/usb/ftdisio"
 	"github.com/kobench/kobench/drivers/usb/usbserial"
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/cdcacm"
-	"github.com/kobench/kobench/hw/usb/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/cdcacm"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kerneltest"
 	"github.com/stretchr/testify/require"
@@ -103,11 +103,11 @@ func TestSerialSuite(t *testing.T) {
 				skip["lines/RTS"] = "the class has no CTS"
 				skip["flow/rtscts"] = "the class has no CTS"
 			}
-			rep := hwtest.TestLine(t, hwtest.Setup{Name: name, Skip: skip, Open: func(context.Context) (serial.Conn, serial.Conn, error) {
+			rep := serialtest.TestLine(t, serialtest.Setup{Name: name, Skip: skip, Open: func(context.Context) (serial.Conn, serial.Conn, error) {
 				c, err := tty.OpenConn(r.k, "/dev/"+a.node, serial.Format8N1(115200))
 				return c, far, err
 			}})
-			require.Zero(t, rep.Count(hwtest.Fail))
+			require.Zero(t, rep.Count(serialtest.Fail))
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/kobench/kobench/drivers/usb/usbtmc"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/cdcacm"
-	"github.com/kobench/kobench/hw/usb/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/cdcacm"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
 	"github.com/kobench/kobench/kernel"
 )
 

@@ -11,9 +11,9 @@ import (
 	"github.com/kobench/kobench/drivers/usb/usbtest"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/cdcacm"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
-	"github.com/kobench/kobench/hw/usb/usbfault"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
+	"github.com/kobench/kobench/hw/usb/function/cdcacm"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )

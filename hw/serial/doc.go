@@ -22,7 +22,7 @@
 //
 // A chip model attaches with [Port.Listen] and works under the line's lock (chip.go). A device model is any Go value
 // that uses the port's Read, Write and modem-line methods. Ends on the host (ptys, sockets, real ports) are in hw/serial/host,
-// faults in hw/fault, recording in hw/record.
+// faults in hw/serial/fault, recording in hw/serial/record.
 //
 // # Locks
 //

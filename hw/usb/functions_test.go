@@ -9,15 +9,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/cdcacm"
-	"github.com/kobench/kobench/hw/usb/ftdi"
-	"github.com/kobench/kobench/hw/usb/hidkbd"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
-	"github.com/kobench/kobench/hw/usb/usbfault"
-	"github.com/kobench/kobench/hw/usb/usbtmc"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
+	"github.com/kobench/kobench/hw/usb/function/cdcacm"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/hidkbd"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 )
 
 func read(t *testing.T, d usb.Device, ep uint8, n int) []byte {

@@ -93,6 +93,9 @@ func load(root fs.FS) (*module, error) {
 			}
 			return nil
 		}
+		if name == ".git" {
+			return nil // of a work tree beside its repository
+		}
 		info, err := d.Info()
 		if err != nil || !info.Mode().IsRegular() || info.Size() > largest {
 			return err

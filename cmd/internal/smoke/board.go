@@ -11,8 +11,8 @@ import (
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/drivers/tty"
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 )
 
 // boardPorts tests every port of a board by what is at the end of its line.
@@ -49,13 +49,13 @@ func boardPorts(ctx context.Context, o Options, rep *Report, bar *progress) (err
 }
 
 // port tests one port.
-func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*hwtest.Report, error) {
+func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*serialtest.Report, error) {
 	p := &m.Ports[i]
 	name := p.TTY + ": " + p.Line.String()
 	conn := func(name string, mode serial.Mode) (serial.Conn, error) {
 		return tty.OpenConn(m.Kernel, "/dev/"+name, mode)
 	}
-	s := hwtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: o.Skip, NoSettle: m.Board.Speed == serial.Max}
+	s := serialtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: o.Skip, NoSettle: m.Board.Speed == serial.Max}
 	if p.Out != nil || p.In != nil {
 		return skipped(name, "the board injects faults into this line"), nil
 	}
@@ -87,24 +87,24 @@ func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*hw
 	default:
 		return skipped(name, "what is at its end is not part of the board; kobench smoke --device tests a port of the host"), nil
 	}
-	return hwtest.Run(ctx, s, bar.of(p.TTY))
+	return serialtest.Run(ctx, s, bar.of(p.TTY))
 }
 
-func skipped(name, why string) *hwtest.Report {
-	return &hwtest.Report{Line: name, Results: []hwtest.Result{{Check: "line", Status: hwtest.Skip, Reason: why}}}
+func skipped(name, why string) *serialtest.Report {
+	return &serialtest.Report{Line: name, Results: []serialtest.Result{{Check: "line", Status: serialtest.Skip, Reason: why}}}
 }
 
 // probe asks a device something and looks at the answer.
-func probe(m *sim.Sim, p *board.Port, name string, bar *progress) *hwtest.Report {
+func probe(m *sim.Sim, p *board.Port, name string, bar *progress) *serialtest.Report {
 	start := time.Now()
-	r := hwtest.Result{Check: "answer", Status: hwtest.Pass}
+	r := serialtest.Result{Check: "answer", Status: serialtest.Pass}
 	n, err := ask(m, p)
 	r.Bytes, r.Duration = int64(n), time.Since(start)
 	if err != nil {
-		r.Status, r.Reason = hwtest.Fail, err.Error()
+		r.Status, r.Reason = serialtest.Fail, err.Error()
 	}
 	bar.of(p.TTY)(r)
-	return &hwtest.Report{Line: name, Results: []hwtest.Result{r}}
+	return &serialtest.Report{Line: name, Results: []serialtest.Result{r}}
 }
 
 // patience is how long a device may take to answer.

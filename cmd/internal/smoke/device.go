@@ -7,10 +7,10 @@ import (
 
 	"github.com/kobench/kobench/drivers/serial8250"
 	"github.com/kobench/kobench/drivers/tty"
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
-	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/hw/serial/serialtest"
+	"github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/kobench/kobench/kernel"
 )
 
@@ -54,7 +54,7 @@ func device(ctx context.Context, o Options, rep *Report, bar *progress) (err err
 	if err := k.Init().LoadByName("8250", ""); err != nil {
 		return fmt.Errorf("the driver of the emulated UART: %w", err)
 	}
-	s := hwtest.Setup{
+	s := serialtest.Setup{
 		Name: o.Device, Mode: o.mode(), MaxSize: o.MaxSize, Skip: o.Skip, Echo: o.Echo, Wait: 300 * time.Millisecond,
 		Open: func(context.Context) (near, far serial.Conn, err error) {
 			if near, err = attachedConn(k, "/dev/ttyS0", o.mode()); err != nil || o.Far == "" {
@@ -69,7 +69,7 @@ func device(ctx context.Context, o Options, rep *Report, bar *progress) (err err
 	if o.Far != "" {
 		s.Name += " to " + o.Far
 	}
-	r, err := hwtest.Run(ctx, s, bar.of(s.Name))
+	r, err := serialtest.Run(ctx, s, bar.of(s.Name))
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/fixtures/oracle"
-	"github.com/kobench/kobench/hw/hwtest"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/usbip"
 	"github.com/stretchr/testify/require"
@@ -145,8 +145,8 @@ i=0; while [ $i -lt 1200 ] && [ ! -f /host/stop ]; do sleep 0.1; i=$((i+1)); don
 			require.NoError(t, Run(t.Context(), o, &out, &out), "%s", &out)
 			var rep Report
 			require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
-			require.GreaterOrEqual(t, rep.Ports[0].Count(hwtest.Pass), want)
-			t.Logf("%s: %d passed", rep.Ports[0].Line, rep.Ports[0].Count(hwtest.Pass))
+			require.GreaterOrEqual(t, rep.Ports[0].Count(serialtest.Pass), want)
+			t.Logf("%s: %d passed", rep.Ports[0].Line, rep.Ports[0].Count(serialtest.Pass))
 		})
 	}
 	require.Equal(t, 4, found, "%s", list)

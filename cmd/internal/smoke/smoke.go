@@ -1,4 +1,4 @@
-// Package smoke runs the line suite (hw/hwtest) through the whole stack: tty, driver, registers, line, and what hangs on it. The ports are
+// Package smoke runs the line suite (hw/serial/serialtest) through the whole stack: tty, driver, registers, line, and what hangs on it. The ports are
 // those of a board, or one of the host's behind an emulated UART, which makes it the same test on simulated and real hardware.
 //
 // References:
@@ -16,8 +16,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
@@ -64,8 +64,8 @@ func (o *Options) mode() serial.Mode {
 
 // Report is what Run found, as --json writes it.
 type Report struct {
-	OK    bool             `json:"ok"`
-	Ports []*hwtest.Report `json:"ports"`
+	OK    bool                 `json:"ok"`
+	Ports []*serialtest.Report `json:"ports"`
 }
 
 // ErrFailed says that a check has failed, or that none passed. The report has been written.
@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options, out, errw io.Writer) error {
 	}
 	passed, failed := 0, 0
 	for _, p := range rep.Ports {
-		passed, failed = passed+p.Count(hwtest.Pass), failed+p.Count(hwtest.Fail)
+		passed, failed = passed+p.Count(serialtest.Pass), failed+p.Count(serialtest.Fail)
 	}
 	rep.OK = failed == 0 && passed > 0
 	if err := rep.write(o.JSON, out); err != nil {
@@ -140,8 +140,8 @@ func newProgress(w io.Writer) *progress {
 }
 
 // of is what a port's suite tells its results to.
-func (p *progress) of(port string) func(hwtest.Result) {
-	return func(r hwtest.Result) {
+func (p *progress) of(port string) func(serialtest.Result) {
+	return func(r serialtest.Result) {
 		if p.bar != nil {
 			p.bar.Describe(port + " " + r.Check)
 			_ = p.bar.Add(1)

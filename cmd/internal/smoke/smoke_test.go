@@ -12,16 +12,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/kobench/kobench/hw/device/scpi"
-	"github.com/kobench/kobench/hw/hwtest"
+	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/ftdi"
-	"github.com/kobench/kobench/hw/usb/hidkbd"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/hidkbd"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/hw/usb/usbip"
-	"github.com/kobench/kobench/hw/usb/usbtmc"
 	"github.com/stretchr/testify/require"
 )
 
@@ -41,15 +41,15 @@ func TestDefaultBoard(t *testing.T) {
 	require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
 	require.True(t, rep.OK)
 	require.Len(t, rep.Ports, 13, "seven uarts, a hub and five devices")
-	require.Greater(t, rep.Ports[0].Count(hwtest.Pass), 40, "the loop-back plug")
-	require.Greater(t, rep.Ports[1].Count(hwtest.Pass), 40, "the null modem")
+	require.Greater(t, rep.Ports[0].Count(serialtest.Pass), 40, "the loop-back plug")
+	require.Greater(t, rep.Ports[1].Count(serialtest.Pass), 40, "the null modem")
 	require.Equal(t, "was tested from ttyS1", rep.Ports[2].Results[0].Reason)
 	for _, p := range rep.Ports[3:7] {
-		require.Equal(t, 1, p.Count(hwtest.Pass), "%s", p.Line)
+		require.Equal(t, 1, p.Count(serialtest.Pass), "%s", p.Line)
 	}
 	usb := map[string]int{}
 	for _, p := range rep.Ports[7:] {
-		usb[p.Line] = p.Count(hwtest.Pass)
+		usb[p.Line] = p.Count(serialtest.Pass)
 	}
 	require.Greater(t, usb["ttyUSB0: ftdi, loopback"], 40)
 	delete(usb, "ttyUSB0: ftdi, loopback")
@@ -123,7 +123,7 @@ func TestDevice(t *testing.T) {
 	var rep Report
 	require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
 	require.Len(t, rep.Ports, 1)
-	require.Greater(t, rep.Ports[0].Count(hwtest.Pass), 20)
+	require.Greater(t, rep.Ports[0].Count(serialtest.Pass), 20)
 }
 
 func TestQuestions(t *testing.T) {
@@ -163,7 +163,7 @@ func TestUSB(t *testing.T) {
 		require.NoError(t, Run(t.Context(), Options{USB: l.Addr().String() + "/" + id, JSON: true, MaxSize: 1024, Loopback: true}, &out, &out), "%s: %s", id, &out)
 		var rep Report
 		require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
-		require.GreaterOrEqual(t, rep.Ports[0].Count(hwtest.Pass), passes, id)
+		require.GreaterOrEqual(t, rep.Ports[0].Count(serialtest.Pass), passes, id)
 	}
 	var out bytes.Buffer
 	require.ErrorContains(t, Run(t.Context(), Options{USB: l.Addr().String() + "/1-5"}, &out, &out), "no driver")

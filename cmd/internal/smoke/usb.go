@@ -11,9 +11,9 @@ import (
 	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/drivers/usb/usbtest"
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/kobench/kobench/kernel"
 )
 
@@ -43,7 +43,7 @@ func usbDevice(ctx context.Context, o Options, rep *Report, bar *progress) (err 
 }
 
 // plugged tests one device on the bus by what its driver made of it: a terminal, an instrument, or something for testusb.
-func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *progress) (*hwtest.Report, error) {
+func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *progress) (*serialtest.Report, error) {
 	nodes := m.Nodes(p)
 	node := ""
 	if len(nodes) > 0 {
@@ -73,7 +73,7 @@ func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *
 		if loopsBack(m, p) {
 			cases = []uint32{0, 9, 10}
 		}
-		r := &hwtest.Report{Line: name}
+		r := &serialtest.Report{Line: name}
 		for _, n := range cases {
 			c := one(name, p.Slot.Name(), fmt.Sprintf("usbtest/%d", n), bar, func() (int, error) { return 0, testusb(m, p, n) })
 			r.Results = append(r.Results, c.Results...)
@@ -86,8 +86,8 @@ func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *
 }
 
 // terminal runs the line suite on a USB serial port.
-func terminal(ctx context.Context, o Options, m *sim.Sim, node, name string, real bool, bar *progress) (*hwtest.Report, error) {
-	s := hwtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: map[string]string{}, Echo: real && o.Echo, NoSettle: !real}
+func terminal(ctx context.Context, o Options, m *sim.Sim, node, name string, real bool, bar *progress) (*serialtest.Report, error) {
+	s := serialtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: map[string]string{}, Echo: real && o.Echo, NoSettle: !real}
 	for check, why := range o.Skip {
 		s.Skip[check] = why
 	}
@@ -118,20 +118,20 @@ func terminal(ctx context.Context, o Options, m *sim.Sim, node, name string, rea
 		}
 		return near, far, err
 	}
-	return hwtest.Run(ctx, s, bar.of(node))
+	return serialtest.Run(ctx, s, bar.of(node))
 }
 
 // one is a report of a single check.
-func one(name, node, check string, bar *progress, do func() (int, error)) *hwtest.Report {
+func one(name, node, check string, bar *progress, do func() (int, error)) *serialtest.Report {
 	start := time.Now()
-	r := hwtest.Result{Check: check, Status: hwtest.Pass}
+	r := serialtest.Result{Check: check, Status: serialtest.Pass}
 	n, err := do()
 	r.Bytes, r.Duration = int64(n), time.Since(start)
 	if err != nil {
-		r.Status, r.Reason = hwtest.Fail, err.Error()
+		r.Status, r.Reason = serialtest.Fail, err.Error()
 	}
 	bar.of(node)(r)
-	return &hwtest.Report{Line: name, Results: []hwtest.Result{r}}
+	return &serialtest.Report{Line: name, Results: []serialtest.Result{r}}
 }
 
 // identify asks an instrument who it is.

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/usb/usbtmc"
-	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/scpi"
 	hw "github.com/kobench/kobench/hw/usb"
-	emulated "github.com/kobench/kobench/hw/usb/usbtmc"
+	emulated "github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )

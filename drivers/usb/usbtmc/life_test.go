@@ -8,7 +8,7 @@ import (
 	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/drivers/usb/usbtmc"
 	hw "github.com/kobench/kobench/hw/usb"
-	emulated "github.com/kobench/kobench/hw/usb/usbtmc"
+	emulated "github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )

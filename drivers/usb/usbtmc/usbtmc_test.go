@@ -9,9 +9,9 @@ import (
 
 	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/drivers/usb/usbtmc"
-	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/scpi"
 	hw "github.com/kobench/kobench/hw/usb"
-	emulated "github.com/kobench/kobench/hw/usb/usbtmc"
+	emulated "github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kerneltest"
 	"github.com/stretchr/testify/require"

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +30,7 @@ func TestAttachedPort(t *testing.T) {
 	for s := range strings.SplitSeq(os.Getenv("KOBENCH_SKIP"), ",") {
 		skip[s] = "left out by KOBENCH_SKIP"
 	}
-	rep := hwtest.TestLine(t, hwtest.Setup{
+	rep := serialtest.TestLine(t, serialtest.Setup{
 		Name: name,
 		Skip: skip,
 		Wait: 300 * time.Millisecond,
@@ -52,7 +52,7 @@ func TestAttachedPort(t *testing.T) {
 		},
 	})
 	for _, r := range rep.Results {
-		if r.Status == hwtest.Skip {
+		if r.Status == serialtest.Skip {
 			t.Logf("skip %s: %s", r.Check, r.Reason)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -41,7 +41,7 @@ func openPort(t testing.TB, name string) *TTY {
 	return p
 }
 
-func figures(t *testing.T, r *hwtest.Report) {
+func figures(t *testing.T, r *serialtest.Report) {
 	for _, x := range r.Results {
 		switch {
 		case x.Latency != nil:
@@ -50,12 +50,12 @@ func figures(t *testing.T, r *hwtest.Report) {
 			t.Logf("%s: %.1f MB/s", r.Line, x.Rate/1e6)
 		}
 	}
-	t.Logf("%s: %d passed, %d skipped", r.Line, r.Count(hwtest.Pass), r.Count(hwtest.Skip))
+	t.Logf("%s: %d passed, %d skipped", r.Line, r.Count(serialtest.Pass), r.Count(serialtest.Skip))
 }
 
 // The real port's code on the host's pty: a kernel's tty behind tarm/serial.
 func TestPortSuite(t *testing.T) {
-	figures(t, hwtest.TestLine(t, hwtest.Setup{
+	figures(t, serialtest.TestLine(t, serialtest.Setup{
 		Name: "tarm/serial on a pty",
 		Open: func(context.Context) (serial.Conn, serial.Conn, error) {
 			m, s := ptyPair(t)
@@ -226,7 +226,7 @@ func TestTCP(t *testing.T) {
 	a, b := serial.NullModem(serial.Max)
 	addr := listen(t, func(ctx context.Context, l net.Listener) error { return ServeTCP(ctx, l, a) })
 	b.SetSignals(serial.DTEOutputs, serial.DTEOutputs)
-	figures(t, hwtest.TestLine(t, hwtest.Setup{
+	figures(t, serialtest.TestLine(t, serialtest.Setup{
 		Name:  "raw TCP",
 		Modes: []serial.Mode{serial.DefaultMode},
 		Mode:  serial.DefaultMode,
@@ -262,7 +262,7 @@ func TestTCP(t *testing.T) {
 func TestRFC2217(t *testing.T) {
 	for name, dir := range map[string]bool{"client to line": true, "line to client": false} {
 		t.Run(name, func(t *testing.T) {
-			rep := hwtest.TestLine(t, hwtest.Setup{
+			rep := serialtest.TestLine(t, serialtest.Setup{
 				Name: "rfc2217, " + name,
 				Open: func(ctx context.Context) (serial.Conn, serial.Conn, error) {
 					a, b := serial.NullModem(serial.Max)
@@ -275,7 +275,7 @@ func TestRFC2217(t *testing.T) {
 				},
 			})
 			figures(t, rep)
-			require.Zero(t, rep.Count(hwtest.Skip))
+			require.Zero(t, rep.Count(serialtest.Skip))
 		})
 	}
 }
@@ -440,7 +440,7 @@ func TestPTYDoor(t *testing.T) {
 	require.Eventually(t, func() bool { s, _ := b.Signals(); return s == 0 }, 5*time.Second, time.Millisecond, "its close drops them")
 
 	t.Run("suite", func(t *testing.T) {
-		figures(t, hwtest.TestLine(t, hwtest.Setup{
+		figures(t, serialtest.TestLine(t, serialtest.Setup{
 			Name: "pty door",
 			Open: func(context.Context) (serial.Conn, serial.Conn, error) {
 				c := openPort(t, link)
@@ -497,7 +497,7 @@ func TestAttach(t *testing.T) {
 		return done
 	}
 	t.Run("an RFC 2217 port", func(t *testing.T) {
-		rep := hwtest.TestLine(t, hwtest.Setup{
+		rep := serialtest.TestLine(t, serialtest.Setup{
 			Name: "chip side to an attached rfc2217 port",
 			Open: func(ctx context.Context) (serial.Conn, serial.Conn, error) {
 				a, far := serial.NullModem(serial.Max)

@@ -29,8 +29,8 @@
 // Without -modfile the same program is built with the real gousb. Such a test belongs into a file with a build tag, or calls t.Skip
 // when no device is found, if the tests also run that way.
 //
-// Devices are any [usb.Function]: hw/usb/ftdi, cdcacm, usbtmc, hidkbd, sourcesink; your own in well under 100 lines, as in the example; or a
-// real one that Wireshark or tcpdump has recorded (usbpcap.NewReplay). hw/usb/usbfault breaks them: stalls, lost packets, slow
+// Devices are any [usb.Function]: hw/usb/function/ftdi, cdcacm, usbtmc, hidkbd, sourcesink; your own in well under 100 lines, as in the example; or a
+// real one that Wireshark or tcpdump has recorded (pcap.NewReplay). hw/usb/fault breaks them: stalls, lost packets, slow
 // answers, a disconnect at the Nth transfer. bus.Unplug pulls one out in the middle of a read, [Machine.Bind] puts a kernel driver in the way,
 // [Machine.Forbid] takes away the permission. The test fails if the program leaves a Context, a Device or an interface open.
 // Under testing/synctest, deadlines and ControlTimeout cost no time.

@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/hw/usb"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
 	"github.com/kobench/kobench/hw/usb/gousbtest"
 	"github.com/kobench/kobench/hw/usb/gousbtest/gousb"
-	"github.com/kobench/kobench/hw/usb/usbfault"
 )
 
 // rig is a machine with one probe.

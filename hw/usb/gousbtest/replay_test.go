@@ -9,7 +9,7 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/gousbtest"
 	"github.com/kobench/kobench/hw/usb/gousbtest/gousb"
-	"github.com/kobench/kobench/hw/usb/usbpcap"
+	"github.com/kobench/kobench/hw/usb/pcap"
 )
 
 // TestRecorded: a program meets a device out of a capture, and what it did otherwise than when it was recorded is listed.
@@ -42,7 +42,7 @@ func TestRecorded(t *testing.T) {
 	}
 
 	var file bytes.Buffer
-	rec, err := usbpcap.NewRecorder(&file)
+	rec, err := pcap.NewRecorder(&file)
 	require.NoError(t, err)
 	bus := usb.NewBus(1, 1)
 	stop := bus.Tap(rec)
@@ -53,9 +53,9 @@ func TestRecorded(t *testing.T) {
 	require.NoError(t, rec.Close())
 	require.NoError(t, bus.Unplug("1"))
 
-	events, err := usbpcap.Read(&file)
+	events, err := pcap.Read(&file)
 	require.NoError(t, err)
-	device, err := usbpcap.NewReplay(events, 0, 0)
+	device, err := pcap.NewReplay(events, 0, 0)
 	require.NoError(t, err)
 	_, err = bus.Plug("", usb.MustNew(device, usb.HighSpeed))
 	require.NoError(t, err)

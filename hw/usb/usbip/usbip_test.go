@@ -13,15 +13,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/cdcacm"
-	"github.com/kobench/kobench/hw/usb/ftdi"
-	"github.com/kobench/kobench/hw/usb/hidkbd"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/cdcacm"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/hidkbd"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/hw/usb/usbip"
-	"github.com/kobench/kobench/hw/usb/usbtmc"
 )
 
 var bg = context.Background()

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/hw/usb/gousbtest"
-	"github.com/kobench/kobench/hw/usb/usbtmc"
 )
 
 type scope struct{}

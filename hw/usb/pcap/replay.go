@@ -1,4 +1,4 @@
-package usbpcap
+package pcap
 
 import (
 	"bytes"

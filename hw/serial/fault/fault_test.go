@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/hw/serial"
-	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/stretchr/testify/require"
 )
 

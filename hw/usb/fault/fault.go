@@ -1,13 +1,13 @@
-// Package usbfault breaks a USB device on purpose, the same way every time.
+// Package fault breaks a USB device on purpose, the same way every time.
 //
-//	dev, err := usbfault.New(device, 42, usbfault.Rule{Kind: usbfault.Stall, Rate: 0.01}, usbfault.Rule{Kind: usbfault.Disconnect, At: 500})
+//	dev, err := fault.New(device, 42, fault.Rule{Kind: fault.Stall, Rate: 0.01}, fault.Rule{Kind: fault.Disconnect, At: 500})
 //	bus.Plug("", dev)
 //	…
 //	dev.Report() // what was injected where
 //
 // Rates are drawn from a generator seeded for each rule, and counted in transfers on the endpoints that the rule names: the same seed and
 // the same transfers give the same faults.
-package usbfault
+package fault
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package usbfault_test
+package fault_test
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
-	"github.com/kobench/kobench/hw/usb/usbfault"
+	usbfault "github.com/kobench/kobench/hw/usb/fault"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
 )
 
 const in, out = 0x81, 0x02

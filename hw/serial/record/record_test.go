@@ -16,7 +16,7 @@ import (
 
 	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/kobench/kobench/hw/serial"
-	"github.com/kobench/kobench/hw/uart16550"
+	"github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/stretchr/testify/require"
 )
 

@@ -1,4 +1,4 @@
-package hwtest_test
+package serialtest_test
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/kobench/kobench/hw/hwtest"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
+	"github.com/kobench/kobench/hw/serial/serialtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,7 +21,7 @@ func opens(f func() (a, b serial.Conn, err error)) func(context.Context) (serial
 	return func(context.Context) (serial.Conn, serial.Conn, error) { return f() }
 }
 
-func figures(t *testing.T, r *hwtest.Report) {
+func figures(t *testing.T, r *serialtest.Report) {
 	for _, x := range r.Results {
 		switch {
 		case x.Latency != nil:
@@ -30,12 +30,12 @@ func figures(t *testing.T, r *hwtest.Report) {
 			t.Logf("%s: %.1f MB/s", r.Line, x.Rate/1e6)
 		}
 	}
-	t.Logf("%s: %d passed, %d skipped", r.Line, r.Count(hwtest.Pass), r.Count(hwtest.Skip))
+	t.Logf("%s: %d passed, %d skipped", r.Line, r.Count(serialtest.Pass), r.Count(serialtest.Skip))
 }
 
-func skipped(r *hwtest.Report, check string) string {
+func skipped(r *serialtest.Report, check string) string {
 	for _, x := range r.Results {
-		if x.Check == check && x.Status == hwtest.Skip {
+		if x.Check == check && x.Status == serialtest.Skip {
 			return x.Reason
 		}
 	}
@@ -49,7 +49,7 @@ func TestHostPTY(t *testing.T) {
 	}
 	for _, dir := range []string{"slave to master", "master to slave"} {
 		t.Run(dir, func(t *testing.T) {
-			rep := hwtest.TestLine(t, hwtest.Setup{
+			rep := serialtest.TestLine(t, serialtest.Setup{
 				Name: "host pty, " + dir,
 				Open: opens(func() (serial.Conn, serial.Conn, error) {
 					m, s, err := host.PTYPair()
@@ -79,16 +79,16 @@ func loopback(s serial.Speed) func(context.Context) (serial.Conn, serial.Conn, e
 
 func TestSimulated(t *testing.T) {
 	t.Run("null modem, max", func(t *testing.T) {
-		rep := hwtest.TestLine(t, hwtest.Setup{Name: "null modem", Open: nullModem(serial.Max)})
+		rep := serialtest.TestLine(t, serialtest.Setup{Name: "null modem", Open: nullModem(serial.Max)})
 		figures(t, rep)
 		for _, r := range rep.Results {
-			require.Equal(t, hwtest.Pass, r.Status, "%s: %s", r.Check, r.Reason)
+			require.Equal(t, serialtest.Pass, r.Status, "%s: %s", r.Check, r.Reason)
 		}
 	})
 	t.Run("loop-back plug, max", func(t *testing.T) {
-		rep := hwtest.TestLine(t, hwtest.Setup{Name: "loop-back plug", Open: loopback(serial.Max)})
+		rep := serialtest.TestLine(t, serialtest.Setup{Name: "loop-back plug", Open: loopback(serial.Max)})
 		figures(t, rep)
-		require.Equal(t, 3, rep.Count(hwtest.Skip), "duplex, parity errors and XON/XOFF need a far end")
+		require.Equal(t, 3, rep.Count(serialtest.Skip), "duplex, parity errors and XON/XOFF need a far end")
 	})
 }
 
@@ -97,19 +97,19 @@ func TestPaced(t *testing.T) {
 	for name, open := range map[string]func(context.Context) (serial.Conn, serial.Conn, error){
 		"null modem": nullModem(serial.Paced), "loop-back plug": loopback(serial.Paced),
 	} {
-		var rep *hwtest.Report
+		var rep *serialtest.Report
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			var virtual time.Duration
 			synctest.Test(t, func(t *testing.T) {
 				v := time.Now()
 				var err error
-				rep, err = hwtest.Run(t.Context(), hwtest.Setup{Name: name, Open: open}, nil)
+				rep, err = serialtest.Run(t.Context(), serialtest.Setup{Name: name, Open: open}, nil)
 				require.NoError(t, err)
 				virtual = time.Since(v)
 			})
 			for _, r := range rep.Results {
-				require.NotEqual(t, hwtest.Fail, r.Status, "%s: %s", r.Check, r.Reason)
+				require.NotEqual(t, serialtest.Fail, r.Status, "%s: %s", r.Check, r.Reason)
 				if r.Check == "throughput" {
 					require.InDelta(t, 11520, r.Rate, 120, "115200 8N1 is 11,520 bytes a second")
 				}
@@ -196,7 +196,7 @@ func TestFindsMistakes(t *testing.T) {
 		n++
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rep, err := hwtest.Run(t.Context(), hwtest.Setup{
+				rep, err := serialtest.Run(t.Context(), serialtest.Setup{
 					Name:  name,
 					Modes: []serial.Mode{serial.DefaultMode},
 					Open: opens(func() (serial.Conn, serial.Conn, error) {
@@ -210,7 +210,7 @@ func TestFindsMistakes(t *testing.T) {
 				require.False(t, rep.OK())
 				for _, r := range rep.Results {
 					if r.Check == c.check {
-						require.Equal(t, hwtest.Fail, r.Status)
+						require.Equal(t, serialtest.Fail, r.Status)
 						require.Contains(t, r.Reason, c.reason)
 						return
 					}
@@ -224,14 +224,14 @@ func TestFindsMistakes(t *testing.T) {
 
 func TestDeadLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rep, err := hwtest.Run(t.Context(), hwtest.Setup{Name: "cut", Skip: map[string]string{"sizes": "not today"}, Open: opens(func() (serial.Conn, serial.Conn, error) {
+		rep, err := serialtest.Run(t.Context(), serialtest.Setup{Name: "cut", Skip: map[string]string{"sizes": "not today"}, Open: opens(func() (serial.Conn, serial.Conn, error) {
 			a, b := serial.NullModem(serial.Paced)
 			a.Unplug()
 			return a, b, nil
 		})}, nil)
 		require.NoError(t, err)
-		require.Equal(t, 1, rep.Count(hwtest.Fail))
-		require.Zero(t, rep.Count(hwtest.Pass))
+		require.Equal(t, 1, rep.Count(serialtest.Fail))
+		require.Zero(t, rep.Count(serialtest.Pass))
 		require.Contains(t, rep.Results[0].Reason, "0 of 256 bytes came, then nothing for 5s")
 		require.Contains(t, skipped(rep, "latency"), "look at the cable")
 		require.Equal(t, "not today", skipped(rep, "sizes/16"))
@@ -239,14 +239,14 @@ func TestDeadLine(t *testing.T) {
 }
 
 func TestOpenFails(t *testing.T) {
-	_, err := hwtest.Run(t.Context(), hwtest.Setup{Name: "nothing", Open: opens(func() (serial.Conn, serial.Conn, error) {
+	_, err := serialtest.Run(t.Context(), serialtest.Setup{Name: "nothing", Open: opens(func() (serial.Conn, serial.Conn, error) {
 		return nil, nil, errors.New("no such port")
 	})}, nil)
 	require.EqualError(t, err, "open nothing: no such port")
 }
 
 func TestReportJSON(t *testing.T) {
-	r := hwtest.Report{Line: "x", Results: []hwtest.Result{{Check: "latency", Status: hwtest.Pass, Latency: hwtest.PercentilesOf([]time.Duration{3, 1, 2})}}}
+	r := serialtest.Report{Line: "x", Results: []serialtest.Result{{Check: "latency", Status: serialtest.Pass, Latency: serialtest.PercentilesOf([]time.Duration{3, 1, 2})}}}
 	b, err := json.Marshal(r)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"line":"x","looped":false,"results":[{"check":"latency","status":"pass","duration_ns":0,
@@ -254,10 +254,10 @@ func TestReportJSON(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	r := hwtest.Report{Line: "ttyS0", Results: []hwtest.Result{
-		{Check: "sizes/1", Status: hwtest.Pass}, {Check: "sizes/2", Status: hwtest.Pass}, {Check: "sizes/3", Status: hwtest.Fail, Reason: "lost"},
-		{Check: "flow/a", Status: hwtest.Skip, Reason: "none"}, {Check: "flow/b", Status: hwtest.Skip, Reason: "none"},
-		{Check: "break", Status: hwtest.Skip, Reason: "none"}, {Check: "throughput", Status: hwtest.Pass, Rate: 11520},
+	r := serialtest.Report{Line: "ttyS0", Results: []serialtest.Result{
+		{Check: "sizes/1", Status: serialtest.Pass}, {Check: "sizes/2", Status: serialtest.Pass}, {Check: "sizes/3", Status: serialtest.Fail, Reason: "lost"},
+		{Check: "flow/a", Status: serialtest.Skip, Reason: "none"}, {Check: "flow/b", Status: serialtest.Skip, Reason: "none"},
+		{Check: "break", Status: serialtest.Skip, Reason: "none"}, {Check: "throughput", Status: serialtest.Pass, Rate: 11520},
 	}}
 	var b strings.Builder
 	require.NoError(t, r.WriteTable(&b))
@@ -280,14 +280,14 @@ func TestThroughputSlowReader(t *testing.T) {
 		for _, c := range []string{"patterns", "sizes", "duplex", "modes", "lines", "break", "errors", "flow", "deadline", "latency", "close"} {
 			skip[c] = "not what this test is about"
 		}
-		r, err := hwtest.Run(t.Context(), hwtest.Setup{Budget: time.Second, Skip: skip, Open: opens(func() (serial.Conn, serial.Conn, error) {
+		r, err := serialtest.Run(t.Context(), serialtest.Setup{Budget: time.Second, Skip: skip, Open: opens(func() (serial.Conn, serial.Conn, error) {
 			a, b := serial.NullModem(serial.Paced)
 			return a, slow{b}, nil
 		})}, nil)
 		require.NoError(t, err)
 		for _, c := range r.Results {
 			if c.Check == "throughput" {
-				require.Equal(t, hwtest.Pass, c.Status, c.Reason)
+				require.Equal(t, serialtest.Pass, c.Status, c.Reason)
 				return
 			}
 		}
@@ -304,12 +304,12 @@ func (talks) Read(p []byte) (int, error) {
 
 // A device that does not send back what it gets costs one check, not the time-outs of them all.
 func TestNoLoop(t *testing.T) {
-	r, err := hwtest.Run(t.Context(), hwtest.Setup{Open: opens(func() (serial.Conn, serial.Conn, error) {
+	r, err := serialtest.Run(t.Context(), serialtest.Setup{Open: opens(func() (serial.Conn, serial.Conn, error) {
 		a, b := serial.NullModem(serial.Max)
 		return a, talks{b}, nil
 	})}, nil)
 	require.NoError(t, err)
-	require.Equal(t, 1, r.Count(hwtest.Fail))
-	require.Equal(t, 0, r.Count(hwtest.Pass))
+	require.Equal(t, 1, r.Count(serialtest.Fail))
+	require.Equal(t, 0, r.Count(serialtest.Pass))
 	require.Contains(t, r.Results[1].Reason, "what speaks on this line")
 }

@@ -1,4 +1,4 @@
-package usbfault
+package fault
 
 import (
 	"time"

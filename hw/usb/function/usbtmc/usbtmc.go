@@ -16,7 +16,7 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// Instrument answers one program message, a line without its end; "" is no answer. hw/device/scpi.Supply is one. It must not block.
+// Instrument answers one program message, a line without its end; "" is no answer. hw/scpi.Supply is one. It must not block.
 type Instrument interface{ Execute(line string) string }
 
 const (

@@ -1,4 +1,4 @@
-// Package hwtest is the conformance suite of a serial line: one and the same set of checks for a simulated line, a host's pty, a network end and
+// Package serialtest is the conformance suite of a serial line: one and the same set of checks for a simulated line, a host's pty, a network end and
 // the port on the desk. [TestLine] is the suite for Go tests, [Run] gives the results as data.
 //
 // A line under test is either looped (what is sent comes back: a loop-back plug, an echoing device) or has a far end that
@@ -8,4 +8,4 @@
 // References:
 //
 //	[nettest] golang.org/x/net/nettest conntest.go, the form of the suite
-package hwtest
+package serialtest

@@ -1,6 +1,6 @@
-// Package usbpcap records a bus as Linux's usbmon does, in a pcapng file that Wireshark dissects, and replays a recorded device.
+// Package pcap records a bus as Linux's usbmon does, in a pcapng file that Wireshark dissects, and replays a recorded device.
 //
-//	rec, err := usbpcap.NewRecorder(file)
+//	rec, err := pcap.NewRecorder(file)
 //	stop := bus.Tap(rec)
 //	…
 //	stop(); err = rec.Close()
@@ -9,7 +9,7 @@
 //
 //	[usbmon] Linux Documentation/usb/usbmon.rst, struct usbmon_packet; drivers/usb/mon/mon_bin.c
 //	[pcap]   link type 220, LINKTYPE_USB_LINUX_MMAPPED: the 64-byte header
-package usbpcap
+package pcap
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package usbpcap_test
+package pcap_test
 
 import (
 	"bytes"
@@ -10,14 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/kobench/kobench/hw/device/scpi"
+	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
-	"github.com/kobench/kobench/hw/usb/ftdi"
-	"github.com/kobench/kobench/hw/usb/hidkbd"
-	"github.com/kobench/kobench/hw/usb/sourcesink"
-	"github.com/kobench/kobench/hw/usb/usbpcap"
-	"github.com/kobench/kobench/hw/usb/usbtmc"
+	"github.com/kobench/kobench/hw/usb/function/ftdi"
+	"github.com/kobench/kobench/hw/usb/function/hidkbd"
+	"github.com/kobench/kobench/hw/usb/function/sourcesink"
+	"github.com/kobench/kobench/hw/usb/function/usbtmc"
+	"github.com/kobench/kobench/hw/usb/pcap"
 )
 
 var bg = context.Background()
@@ -43,7 +43,7 @@ func talk(t *testing.T, d usb.Device) string {
 
 func record(t *testing.T, f usb.Function, do func(usb.Device)) []byte {
 	var file bytes.Buffer
-	rec, err := usbpcap.NewRecorder(&file)
+	rec, err := pcap.NewRecorder(&file)
 	require.NoError(t, err)
 	bus := usb.NewBus(1, 1)
 	stop := bus.Tap(rec)
@@ -59,10 +59,10 @@ func record(t *testing.T, f usb.Function, do func(usb.Device)) []byte {
 func TestRecordAndReplay(t *testing.T) {
 	var said string
 	file := record(t, usbtmc.New(&scpi.Supply{}), func(d usb.Device) { said = talk(t, d) })
-	events, err := usbpcap.Read(bytes.NewReader(file))
+	events, err := pcap.Read(bytes.NewReader(file))
 	require.NoError(t, err)
-	replay := func() (*usbpcap.Replay, *usb.Emulated) {
-		r, err := usbpcap.NewReplay(events, 0, 0)
+	replay := func() (*pcap.Replay, *usb.Emulated) {
+		r, err := pcap.NewReplay(events, 0, 0)
 		require.NoError(t, err)
 		d, err := usb.New(r, usb.HighSpeed)
 		require.NoError(t, err)
@@ -89,9 +89,9 @@ func TestRecordAndReplay(t *testing.T) {
 		require.Len(t, r.Misses(), 4) // the two, and two transfers not reached
 	})
 	t.Run("no descriptors", func(t *testing.T) {
-		_, err := usbpcap.NewReplay(nil, 0, 0)
+		_, err := pcap.NewReplay(nil, 0, 0)
 		require.ErrorIs(t, err, usb.EINVAL)
-		_, err = usbpcap.Read(bytes.NewReader(file[:10]))
+		_, err = pcap.Read(bytes.NewReader(file[:10]))
 		require.ErrorIs(t, err, usb.EINVAL)
 	})
 }
@@ -100,7 +100,7 @@ func TestRecordAndReplay(t *testing.T) {
 func TestReplayOneOfSeveral(t *testing.T) {
 	bus := usb.NewBus(1, 4)
 	var file bytes.Buffer
-	rec, err := usbpcap.NewRecorder(&file)
+	rec, err := pcap.NewRecorder(&file)
 	require.NoError(t, err)
 	stop := bus.Tap(rec)
 	for _, x := range []struct {
@@ -117,19 +117,19 @@ func TestReplayOneOfSeveral(t *testing.T) {
 		require.NoError(t, bus.Unplug(s.Path()))
 	}
 	require.NoError(t, rec.Close())
-	events, err := usbpcap.Read(&file)
+	events, err := pcap.Read(&file)
 	require.NoError(t, err)
-	list := usbpcap.Devices(events)
+	list := pcap.Devices(events)
 	require.Len(t, list, 3, "the hub is not among them")
-	_, err = usbpcap.NewReplay(events, 0, 0)
+	_, err = pcap.NewReplay(events, 0, 0)
 	require.ErrorContains(t, err, "the capture has 3 devices, choose one: [1.3 (0525:a4a0) 1.4 (0403:6001) 1.5 (")
-	_, err = usbpcap.NewReplay(events, 1, 9)
+	_, err = pcap.NewReplay(events, 1, 9)
 	require.ErrorContains(t, err, "no device 1.9; it has [1.3")
-	_, err = usbpcap.NewReplay(events, 1, 2)
+	_, err = pcap.NewReplay(events, 1, 2)
 	require.ErrorIs(t, err, usb.EINVAL)
 	require.ErrorContains(t, err, "it is a hub; plug in one of ours and replay what was behind it, of [1.3")
 	for i, speed := range []usb.Speed{usb.SuperSpeed, usb.FullSpeed, usb.FullSpeed} { // a keyboard is right for both
-		r, err := usbpcap.NewReplay(events, list[i].Bus, list[i].Dev)
+		r, err := pcap.NewReplay(events, list[i].Bus, list[i].Dev)
 		require.NoError(t, err)
 		require.Equal(t, speed, r.Speed())
 		d, err := usb.New(r, r.Speed())
@@ -169,15 +169,15 @@ func TestReplaySpeed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dev := usb.DeviceDescriptor{USB: c.usb, MaxPacket0: c.packet0, Vendor: 1, Product: 2, NumConfigs: 1}
 			conf := usb.Configuration{Value: 1, Interfaces: []usb.Interface{{Class: 0xff, Endpoints: c.eps}}}
-			var events []usbpcap.Event
+			var events []pcap.Event
 			for i, d := range [][]byte{dev.Append(nil), conf.Append(nil)} {
 				s := usb.Setup{RequestType: usb.DirIn, Request: usb.GetDescriptor, Value: uint16(i+1) << 8, Length: 255}
-				e := usbpcap.Event{ID: uint64(i), Kind: 'S', Type: usb.Control, Bus: 1, Dev: 2, Setup: s, HasSetup: true}
+				e := pcap.Event{ID: uint64(i), Kind: 'S', Type: usb.Control, Bus: 1, Dev: 2, Setup: s, HasSetup: true}
 				events = append(events, e)
 				e.Kind, e.HasSetup, e.Data = 'C', false, d
 				events = append(events, e)
 			}
-			r, err := usbpcap.NewReplay(events, 0, 0)
+			r, err := pcap.NewReplay(events, 0, 0)
 			require.NoError(t, err)
 			require.Equal(t, c.want, r.Speed())
 			_, err = usb.New(r, r.Speed())
@@ -223,9 +223,9 @@ func TestTshark(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("\x0a\x0d\x0d\x0a"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		events, err := usbpcap.Read(bytes.NewReader(b))
+		events, err := pcap.Read(bytes.NewReader(b))
 		if err == nil {
-			usbpcap.NewReplay(events, 0, 0)
+			pcap.NewReplay(events, 0, 0)
 		}
 	})
 }
