@@ -30,7 +30,7 @@ type ends struct {
 }
 
 // throughput measures how many bytes each path moves, for each size of a call; Go's copy, which moves them once, is the measure. What is
-// written to null, to the C driver, to the USB sink and to the host's null is taken and not looked at.
+// written to null, to the C driver chrb, to the USB sink and to the host's null is taken and not looked at; the pipe in C copies it.
 func throughput() []Case {
 	paths := append(ownPaths(), hostPaths()...)
 	var reads, writes []Case

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/fixtures"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/function/sourcesink"
@@ -23,6 +24,7 @@ func ownPaths() []path {
 		{"zero", "null", openMemory},
 		{"loopback", "loopback", openLoopback},
 		{"c", "c", openC},
+		{"c-pipe", "c-pipe", openCPipe},
 		{"uart", "uart", openUART},
 		{"usb", "usb", openUSB},
 		{"usbip", "usbip", openUSBIP},
@@ -93,6 +95,16 @@ func openC() (*ends, error) {
 	}
 	h, err := device(k, shutdown, "/dev/chrb", "/dev/chrb")
 	return &ends{near: h, close: shutdown}, err
+}
+
+// openCPipe is a pipe in C of 1 MiB: what is written is copied in, waits, and is copied out.
+func openCPipe() (*ends, error) {
+	k, shutdown := bootKO()
+	if err := k.Init().InitModule(fixtures.MustModule("pipe"), "capacity=1048576", 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("bench: load pipe.ko: %w", err), shutdown())
+	}
+	h, err := device(k, shutdown, "/dev/kpipe", "/dev/kpipe")
+	return &ends{near: h, far: h, close: shutdown}, err
 }
 
 // machine boots a board with a loop-back plug on ttyS0 and a null modem between ttyS1 and ttyS2. Speed is max or paced.

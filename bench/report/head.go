@@ -31,7 +31,8 @@ func (r *Run) head() head {
 	named("date", "date")
 	add("time each", r.Get("benchtime"))
 	add("measured", r.measured())
-	shown := []string{"cpu", "goos", "goarch", "commit", "date", "benchtime"}
+	add("load before", r.loadBefore())
+	shown := []string{"cpu", "goos", "goarch", "commit", "date", "benchtime", "load-before"}
 	for _, c := range r.Config {
 		if !slices.Contains(shown, c.Key) {
 			add(c.Key, strings.Join(c.Values, ", "))
@@ -39,6 +40,19 @@ func (r *Run) head() head {
 	}
 	return h
 }
+
+// loadBefore is what ran beside the benchmarks, with a word where that was much.
+func (r *Run) loadBefore() string {
+	text := r.Get("load-before")
+	var load float64
+	if _, err := fmt.Sscan(text, &load); err != nil || load < busyLoad {
+		return text
+	}
+	return text + ": the machine was busy, trust ratios more than times"
+}
+
+// busyLoad is a load average at which other programs are seen in the figures.
+const busyLoad = 0.5
 
 // procs is GOMAXPROCS of the results, as their names say it.
 func (r *Run) procs() string {

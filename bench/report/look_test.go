@@ -62,6 +62,7 @@ func labels(t *testing.T, svg string) (all []label, width, height float64) {
 			if open.Name.Local == "text" {
 				x, y := number(t, open, "x"), height+number(t, open, "y")
 				w := style.Width(string(tok)).Points()
+				require.InDelta(t, w, number(t, open, "textLength"), 0.06, "%s: as wide as it was laid out for, in any font", tok)
 				all = append(all, label{string(tok), x, x + w, y - 0.72*float64(textSize), y})
 			}
 		case xml.EndElement:
@@ -155,7 +156,7 @@ func TestRestyle(t *testing.T) {
 	var out bytes.Buffer
 	in := `<?xml version="1.0"?><!-- c --><svg width="4pt" viewBox="0 0 4 4" xmlns="x"><text style="font-family:A;font-size:3px">a &lt; b</text><path style="fill:#000003;stroke:#000000"/></svg>`
 	require.NoError(t, restyle(&out, strings.NewReader(in), "plot", `"what"`))
-	require.Equal(t, `<svg class="plot" role="img" aria-label="&#34;what&#34;" viewBox="0 0 4 4"><text style="font-size:3px">a &lt; b</text>`+
+	require.Equal(t, `<svg class="plot" role="img" aria-label="&#34;what&#34;" viewBox="0 0 4 4"><text style="font-size:3px" textLength="28.1" lengthAdjust="spacingAndGlyphs">a &lt; b</text>`+
 		`<path style="fill:var(--r3);stroke:currentColor"></path></svg>`, out.String())
 }
 

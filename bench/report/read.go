@@ -44,6 +44,16 @@ type Result struct {
 type Value struct {
 	Unit  string // as in the text: ns/op, MB/s, B/op, allocs/op, p99-ns
 	Value float64
+	// Low and High are the least and the most that was measured.
+	Low, High float64
+}
+
+// Spread is how far the measurements lie apart, as a part of the median; 0 for one alone.
+func (v Value) Spread() float64 {
+	if v.Value == 0 {
+		return 0
+	}
+	return (v.High - v.Low) / v.Value
 }
 
 // Value returns the median in a unit.
@@ -204,7 +214,8 @@ func (c *collector) configure(config []benchfmt.Config) error {
 func (c *collector) medians() {
 	for _, s := range c.samples {
 		for _, unit := range s.units {
-			s.result.Values = append(s.result.Values, Value{Unit: unit, Value: median(s.values[unit])})
+			all := s.values[unit]
+			s.result.Values = append(s.result.Values, Value{Unit: unit, Value: median(all), Low: all[0], High: all[len(all)-1]})
 		}
 	}
 }

@@ -65,11 +65,25 @@ BenchmarkX/y=-1 1 0 ns/op
 	require.Same(t, run.Results[0], pipe, "the first of several numbers of processors")
 	require.Equal(t, 4, pipe.Procs)
 	require.Equal(t, []report.Value{
-		{Unit: "ns/op", Value: 12}, {Unit: "p50-ns", Value: 30}, {Unit: "MB/s", Value: 2.5}, {Unit: "B/kernel", Value: 70000},
+		one("ns/op", 12), one("p50-ns", 30), one("MB/s", 2.5), one("B/kernel", 70000),
 	}, pipe.Values)
 	require.Equal(t, 8, run.Results[1].Procs)
 	_, ok := run.Lookup("no such").Value("ns/op")
 	require.False(t, ok)
+}
+
+// one is a value that was measured once.
+func one(unit string, v float64) report.Value {
+	return report.Value{Unit: unit, Value: v, Low: v, High: v}
+}
+
+// Repeated runs have a spread, a single one has none.
+func TestSpread(t *testing.T) {
+	run, err := report.Read(strings.NewReader("BenchmarkA-2 1 8 ns/op\nBenchmarkA-2 1 10 ns/op\nBenchmarkA-2 1 13 ns/op\nBenchmarkB-2 1 4 ns/op\n"))
+	require.NoError(t, err)
+	require.Equal(t, report.Value{Unit: "ns/op", Value: 10, Low: 8, High: 13}, run.Lookup("A").Values[0])
+	require.InDelta(t, 0.5, run.Lookup("A").Values[0].Spread(), 1e-9)
+	require.Zero(t, run.Lookup("B").Values[0].Spread())
 }
 
 func TestReadErrors(t *testing.T) {

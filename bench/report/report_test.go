@@ -186,7 +186,7 @@ func TestPage(t *testing.T) {
 		})
 	}
 	require.Len(t, parts, len(sections())+1)
-	for _, fact := range []string{"Example Processor", "linux/amd64", "0123456789ab", "2026-11-23T08:51:45Z", "194 benchmarks, each 1 to 3×"} {
+	for _, fact := range []string{"Example Processor", "linux/amd64", "0123456789ab", "2026-11-23T08:51:45Z", "206 benchmarks, each 1 to 3×"} {
 		require.Contains(t, parts[""].text, fact)
 	}
 	require.Equal(t, len(contract())+1, parts["results"].rows)

@@ -27,6 +27,7 @@ func paths(direction string) []path {
 		{sink, "/dev/" + sink, role1, markDisc, false},
 		{"loopback", "loop-back", role3, markTriangle, false},
 		{"c", "C driver", role2, markSquare, false},
+		{"c-pipe", "pipe in C", role2, markTriangle, false},
 		{"uart", "tty + UART", role4, markDiamond, false},
 		{"usb", "USB bulk", role5, markPyramid, false},
 		{"usbip", "USB/IP", role6, markGem, false},

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -21,4 +22,15 @@ func cpu() string {
 		}
 	}
 	return runtime.GOARCH
+}
+
+// load says what ran beside the benchmarks: the load averages of 1, 5 and 15 minutes [proc(5)], and
+// on how many processors; "" where the host does not tell.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 3 {
+		return ""
+	}
+	return fmt.Sprintf("%s on %d processors", strings.Join(fields[:3], " "), runtime.NumCPU())
 }

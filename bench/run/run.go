@@ -128,6 +128,7 @@ func header(w io.Writer, o Options) error {
 	for _, c := range [][2]string{
 		{"goos", runtime.GOOS}, {"goarch", runtime.GOARCH}, {"pkg", "github.com/kobench/kobench/bench"}, {"cpu", cpu()},
 		{"commit", cmp.Or(commit(), o.Commit)}, {"date", time.Now().UTC().Format(time.RFC3339)}, {"go", runtime.Version()}, {"benchtime", o.Time.String()},
+		{"load-before", load()},
 	} {
 		if c[1] == "" {
 			continue

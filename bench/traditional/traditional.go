@@ -7,7 +7,12 @@
 // References: [lkm] the handout "Loadable Kernel Module", section 3.
 package traditional
 
-import "errors"
+import (
+	_ "embed" // the switches' source
+	"errors"
+	"fmt"
+	"strings"
+)
 
 //go:generate go run ./gen -o switch_gen.go
 
@@ -20,6 +25,19 @@ type Kernel struct {
 	Read    func(major uint32, p []byte) (int, error)
 	Write   func(major uint32, p []byte) (int, error)
 	Ioctl   func(major uint32, cmd uint32) (int, error)
+}
+
+//go:embed switch_gen.go
+var source string
+
+// Source is the switch of read in a kernel of so many drivers, as it was built; "" if there is none.
+func Source(drivers int) string {
+	_, text, ok := strings.Cut(source, fmt.Sprintf("\nfunc read%d(", drivers))
+	if !ok {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "\n}\n")
+	return fmt.Sprintf("func read%d(%s\n}\n", drivers, text)
 }
 
 // Kernels are the kernels that have been built, smallest first.

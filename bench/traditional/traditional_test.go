@@ -1,6 +1,7 @@
 package traditional_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/kobench/kobench/bench/traditional"
@@ -27,4 +28,14 @@ func TestEveryCase(t *testing.T) {
 		_, err := k.Read(uint32(k.Drivers), nil)
 		require.ErrorIs(t, err, traditional.ErrNoDevice, "no case")
 	}
+}
+
+// The source that is shown is that of the kernel that was built.
+func TestSource(t *testing.T) {
+	for _, k := range traditional.Kernels() {
+		text := traditional.Source(k.Drivers)
+		require.Equal(t, k.Drivers, strings.Count(text, "\tcase "), "%d drivers", k.Drivers)
+		require.True(t, strings.HasSuffix(text, "\n}\n"))
+	}
+	require.Empty(t, traditional.Source(5))
 }

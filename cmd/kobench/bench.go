@@ -55,7 +55,7 @@ With --check it measures the ratios of bench/limits/limits.yaml instead, and fai
 				return errors.New("bench: --count and --time: want more than nothing")
 			}
 			if o.quick {
-				o.time = quickTime
+				o.time, o.count = quickTime, max(o.count, quickCount)
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -73,8 +73,11 @@ With --check it measures the ratios of bench/limits/limits.yaml instead, and fai
 	return cmd
 }
 
-// quickTime is how long each benchmark of a quick run takes.
-const quickTime = 50 * time.Millisecond
+// A quick run measures each benchmark for a moment, often enough to show a spread.
+const (
+	quickTime  = 15 * time.Millisecond
+	quickCount = 3
+)
 
 // benchmarks does what the options say.
 func (s streams) benchmarks(ctx context.Context, o benchOptions) error {

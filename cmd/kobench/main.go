@@ -124,7 +124,7 @@ of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool, th
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.smokeCommand(), s.demoCommand(),
+	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.smokeCommand(), s.demoCommand(), s.dispatchCommand(),
 		s.dmesgCommand(), s.devtabCommand(), s.catCommand(), s.lsCommand(), s.writeCommand(), s.mknodCommand(), s.mkdirCommand(), s.rmCommand(),
 		s.benchCommand(), s.lsusbCommand(), s.plugCommand(), s.unplugCommand(), s.faultsCommand(), s.usbipCommand(),
 		s.mountCommand(), s.kdirCommand(), s.modpostCommand(), s.linksCommand(), s.versionCommand())

@@ -10,6 +10,8 @@ package mem
 
 import (
 	"crypto/rand"
+	"maps"
+	"slices"
 
 	"github.com/kobench/kobench/kernel"
 )
@@ -28,9 +30,12 @@ func New() *kernel.Module {
 	}
 }
 
+// A family is the devices of one major, by minor.
+type family map[uint32]device
+
 // devlist is the family: one row a minor ([mem] devlist).
-func devlist() map[uint32]device {
-	return map[uint32]device{
+func devlist() family {
+	return family{
 		3:  {"null", 0o666, &kernel.FileOperations{Read: readNull, Write: writeNull, Llseek: seekNull}},
 		5:  {"zero", 0o666, &kernel.FileOperations{Read: readZero, Write: writeNull, Llseek: seekNull}},
 		7:  {"full", 0o666, &kernel.FileOperations{Read: readZero, Write: writeFull, Llseek: seekNull}},
@@ -51,26 +56,28 @@ func initModule(env *kernel.Env) error {
 	for _, d := range devs {
 		d.ops.Owner = env.Module()
 	}
-	// The table of the major only finds the minor's own ([mem] memory_open).
-	open := func(t *kernel.Task, f *kernel.File) error {
-		d, ok := devs[f.Minor()]
-		if !ok {
-			return kernel.ENXIO
-		}
-		if err := f.ReplaceOps(d.ops); err != nil {
-			return err
-		}
-		if d.ops.Open != nil {
-			return d.ops.Open(t, f)
-		}
-		return nil
-	}
-	if _, err := env.RegisterChrdev(Major, "mem", &kernel.FileOperations{Open: open, Llseek: seekNone}); err != nil {
+	if _, err := env.RegisterChrdev(Major, "mem", &kernel.FileOperations{Open: devs.open, Llseek: seekNone}); err != nil {
 		return err
 	}
 	class := env.Class("mem")
-	for minor, d := range devs {
+	for _, minor := range slices.Sorted(maps.Keys(devs)) {
+		d := devs[minor]
 		env.DeviceCreate(class, kernel.DeviceInfo{Name: d.name, Dev: kernel.MkDev(Major, minor), Mode: d.mode})
+	}
+	return nil
+}
+
+// open finds the minor's own operations: the table of the major has no others ([mem] memory_open).
+func (devs family) open(t *kernel.Task, f *kernel.File) error {
+	d, ok := devs[f.Minor()]
+	if !ok {
+		return kernel.ENXIO
+	}
+	if err := f.ReplaceOps(d.ops); err != nil {
+		return err
+	}
+	if d.ops.Open != nil {
+		return d.ops.Open(t, f)
 	}
 	return nil
 }
