@@ -18,7 +18,7 @@
 //	module.go insmod.go rmmod.go env.go param.go   a module's life
 //	symbol.go taint.go modsys.go                   what it exports, how it shows
 //	printk.go oops.go procfs.go irq.go             the log, faults, /proc, interrupts
-//	errno.go errno_table.go                        error numbers
+//	errno.go                                       the names of package uapi's error numbers
 //
 // # Locks
 //

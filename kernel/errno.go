@@ -1,159 +1,154 @@
 package kernel
 
-import (
-	"context"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"strconv"
-	"syscall"
-)
+import "github.com/kobench/kobench/kernel/uapi"
 
-// Errno is a Linux error number. It has Linux's value on every host, so that a trace or a
-// transcript reads the same everywhere. A driver returns a bare Errno; the Go-facing file
-// layer wraps it once, in *fs.PathError.
-//
-// errors.Is relates an Errno to fs.ErrNotExist, fs.ErrExist, fs.ErrPermission,
-// os.ErrDeadlineExceeded and, through Unwrap, to the host's syscall.Errno of the same name.
-type Errno int
+// Errno is a Linux error number. What it is and says stands in package uapi, which hardware shares;
+// here are its names, so that a driver needs one import.
+type Errno = uapi.Errno
 
-// Error is the C library's text, as the tools print it: "No such file or directory".
-func (e Errno) Error() string {
-	if e > 0 && int(e) < len(errnoTable) && errnoTable[e].text != "" {
-		return errnoTable[e].text
-	}
-	return "Unknown error " + strconv.Itoa(int(e))
-}
-
-// Name is the symbolic name, "ENOENT", or "errno N" where the number has none.
-func (e Errno) Name() string {
-	switch {
-	case e > 0 && int(e) < len(errnoTable) && errnoTable[e].name != "":
-		return errnoTable[e].name
-	case e == ERESTARTSYS:
-		return "ERESTARTSYS"
-	case e == ENOIOCTLCMD:
-		return "ENOIOCTLCMD"
-	case e == EPROBE_DEFER:
-		return "EPROBE_DEFER"
-	case e == ENOTSUPP:
-		return "ENOTSUPP"
-	}
-	return "errno " + strconv.Itoa(int(e))
-}
-
-// Errno is the number as an int, for packages that must not import this one.
-func (e Errno) Errno() int { return int(e) }
-
-// Is makes errors.Is(err, fs.ErrNotExist) and its like work on every host.
-func (e Errno) Is(target error) bool {
-	switch target {
-	case fs.ErrNotExist:
-		return e == ENOENT
-	case fs.ErrExist:
-		return e == EEXIST || e == ENOTEMPTY
-	case fs.ErrPermission:
-		return e == EPERM || e == EACCES
-	case fs.ErrClosed:
-		return e == EBADF
-	case os.ErrDeadlineExceeded:
-		return e == ETIMEDOUT
-	case errors.ErrUnsupported:
-		return e == ENOSYS || e == EOPNOTSUPP || e == ENOTTY
-	}
-	return false
-}
-
-// Unwrap is the host's syscall.Errno of the same name, nil where the host has none.
-func (e Errno) Unwrap() error {
-	for _, h := range hostErrnos {
-		if h.linux == e {
-			return h.host
-		}
-	}
-	return nil
-}
-
-// Temporary reports whether the call may succeed when it is made again (EINTR, EAGAIN).
-func (e Errno) Temporary() bool { return e == EINTR || e == EAGAIN }
-
-// Timeout reports whether the error is a time-out (ETIMEDOUT, EAGAIN).
-func (e Errno) Timeout() bool { return e == ETIMEDOUT || e == EAGAIN }
-
-// ErrnoOf finds the error number in err: an Errno, something with an Errno() int method (the
-// hardware packages' errors), the host's syscall.Errno, or the nearest meaning of a standard
-// library error. An error without any of them is EIO; nil is 0.
-func ErrnoOf(err error) Errno {
-	if err == nil {
-		return 0
-	}
-	if e, ok := err.(Errno); ok {
-		return e
-	}
-	var e Errno
-	if errors.As(err, &e) {
-		return e
-	}
-	var n interface{ Errno() int }
-	if errors.As(err, &n) {
-		return Errno(n.Errno())
-	}
-	var host syscall.Errno
-	if errors.As(err, &host) {
-		for _, h := range hostErrnos {
-			if h.host == host {
-				return h.linux
-			}
-		}
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return ENOENT
-	case errors.Is(err, fs.ErrExist):
-		return EEXIST
-	case errors.Is(err, fs.ErrPermission):
-		return EACCES
-	case errors.Is(err, fs.ErrClosed):
-		return EBADF
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return ETIMEDOUT
-	case errors.Is(err, context.Canceled):
-		return EINTR
-	case errors.Is(err, io.ErrShortWrite):
-		return ENOSPC
-	}
-	return EIO
-}
+// ErrnoOf finds the error number in err; see [uapi.ErrnoOf].
+func ErrnoOf(err error) Errno { return uapi.ErrnoOf(err) }
 
 // ErrnoByName finds an Errno by its symbolic name ("EBUSY").
-func ErrnoByName(name string) (Errno, bool) {
-	for n, row := range errnoTable {
-		if row.name == name && name != "" {
-			return Errno(n), true
-		}
-	}
-	return 0, false
-}
+func ErrnoByName(name string) (Errno, bool) { return uapi.ErrnoByName(name) }
 
-// hostErrnos pairs Linux's numbers with the host's; the names here exist on every system that
-// Go's syscall package serves.
-var hostErrnos = [...]struct {
-	linux Errno
-	host  syscall.Errno
-}{
-	{EPERM, syscall.EPERM}, {ENOENT, syscall.ENOENT}, {EINTR, syscall.EINTR}, {EIO, syscall.EIO},
-	{ENXIO, syscall.ENXIO}, {E2BIG, syscall.E2BIG}, {ENOEXEC, syscall.ENOEXEC}, {EBADF, syscall.EBADF},
-	{ECHILD, syscall.ECHILD}, {EAGAIN, syscall.EAGAIN}, {ENOMEM, syscall.ENOMEM}, {EACCES, syscall.EACCES},
-	{EFAULT, syscall.EFAULT}, {EBUSY, syscall.EBUSY}, {EEXIST, syscall.EEXIST}, {EXDEV, syscall.EXDEV},
-	{ENODEV, syscall.ENODEV}, {ENOTDIR, syscall.ENOTDIR}, {EISDIR, syscall.EISDIR}, {EINVAL, syscall.EINVAL},
-	{ENFILE, syscall.ENFILE}, {EMFILE, syscall.EMFILE}, {ENOTTY, syscall.ENOTTY}, {EFBIG, syscall.EFBIG},
-	{ENOSPC, syscall.ENOSPC}, {ESPIPE, syscall.ESPIPE}, {EROFS, syscall.EROFS}, {EMLINK, syscall.EMLINK},
-	{EPIPE, syscall.EPIPE}, {EDOM, syscall.EDOM}, {ERANGE, syscall.ERANGE}, {EDEADLK, syscall.EDEADLK},
-	{ENAMETOOLONG, syscall.ENAMETOOLONG}, {ENOSYS, syscall.ENOSYS}, {ENOTEMPTY, syscall.ENOTEMPTY},
-	{ELOOP, syscall.ELOOP}, {EPROTO, syscall.EPROTO}, {EOVERFLOW, syscall.EOVERFLOW}, {EILSEQ, syscall.EILSEQ},
-	{EMSGSIZE, syscall.EMSGSIZE}, {EOPNOTSUPP, syscall.EOPNOTSUPP}, {EADDRINUSE, syscall.EADDRINUSE},
-	{ECONNRESET, syscall.ECONNRESET}, {ENOBUFS, syscall.ENOBUFS}, {ETIMEDOUT, syscall.ETIMEDOUT},
-	{ECONNREFUSED, syscall.ECONNREFUSED}, {EALREADY, syscall.EALREADY}, {EINPROGRESS, syscall.EINPROGRESS},
-	{ECANCELED, syscall.ECANCELED}, {ESHUTDOWN, syscall.ESHUTDOWN},
-}
+// Linux's error numbers.
+const (
+	EPERM           = uapi.EPERM
+	ENOENT          = uapi.ENOENT
+	ESRCH           = uapi.ESRCH
+	EINTR           = uapi.EINTR
+	EIO             = uapi.EIO
+	ENXIO           = uapi.ENXIO
+	E2BIG           = uapi.E2BIG
+	ENOEXEC         = uapi.ENOEXEC
+	EBADF           = uapi.EBADF
+	ECHILD          = uapi.ECHILD
+	EAGAIN          = uapi.EAGAIN
+	ENOMEM          = uapi.ENOMEM
+	EACCES          = uapi.EACCES
+	EFAULT          = uapi.EFAULT
+	ENOTBLK         = uapi.ENOTBLK
+	EBUSY           = uapi.EBUSY
+	EEXIST          = uapi.EEXIST
+	EXDEV           = uapi.EXDEV
+	ENODEV          = uapi.ENODEV
+	ENOTDIR         = uapi.ENOTDIR
+	EISDIR          = uapi.EISDIR
+	EINVAL          = uapi.EINVAL
+	ENFILE          = uapi.ENFILE
+	EMFILE          = uapi.EMFILE
+	ENOTTY          = uapi.ENOTTY
+	ETXTBSY         = uapi.ETXTBSY
+	EFBIG           = uapi.EFBIG
+	ENOSPC          = uapi.ENOSPC
+	ESPIPE          = uapi.ESPIPE
+	EROFS           = uapi.EROFS
+	EMLINK          = uapi.EMLINK
+	EPIPE           = uapi.EPIPE
+	EDOM            = uapi.EDOM
+	ERANGE          = uapi.ERANGE
+	EDEADLK         = uapi.EDEADLK
+	ENAMETOOLONG    = uapi.ENAMETOOLONG
+	ENOLCK          = uapi.ENOLCK
+	ENOSYS          = uapi.ENOSYS
+	ENOTEMPTY       = uapi.ENOTEMPTY
+	ELOOP           = uapi.ELOOP
+	ENOMSG          = uapi.ENOMSG
+	EIDRM           = uapi.EIDRM
+	ECHRNG          = uapi.ECHRNG
+	EL2NSYNC        = uapi.EL2NSYNC
+	EL3HLT          = uapi.EL3HLT
+	EL3RST          = uapi.EL3RST
+	ELNRNG          = uapi.ELNRNG
+	EUNATCH         = uapi.EUNATCH
+	ENOCSI          = uapi.ENOCSI
+	EL2HLT          = uapi.EL2HLT
+	EBADE           = uapi.EBADE
+	EBADR           = uapi.EBADR
+	EXFULL          = uapi.EXFULL
+	ENOANO          = uapi.ENOANO
+	EBADRQC         = uapi.EBADRQC
+	EBADSLT         = uapi.EBADSLT
+	EBFONT          = uapi.EBFONT
+	ENOSTR          = uapi.ENOSTR
+	ENODATA         = uapi.ENODATA
+	ETIME           = uapi.ETIME
+	ENOSR           = uapi.ENOSR
+	ENONET          = uapi.ENONET
+	ENOPKG          = uapi.ENOPKG
+	EREMOTE         = uapi.EREMOTE
+	ENOLINK         = uapi.ENOLINK
+	EADV            = uapi.EADV
+	ESRMNT          = uapi.ESRMNT
+	ECOMM           = uapi.ECOMM
+	EPROTO          = uapi.EPROTO
+	EMULTIHOP       = uapi.EMULTIHOP
+	EDOTDOT         = uapi.EDOTDOT
+	EBADMSG         = uapi.EBADMSG
+	EOVERFLOW       = uapi.EOVERFLOW
+	ENOTUNIQ        = uapi.ENOTUNIQ
+	EBADFD          = uapi.EBADFD
+	EREMCHG         = uapi.EREMCHG
+	ELIBACC         = uapi.ELIBACC
+	ELIBBAD         = uapi.ELIBBAD
+	ELIBSCN         = uapi.ELIBSCN
+	ELIBMAX         = uapi.ELIBMAX
+	ELIBEXEC        = uapi.ELIBEXEC
+	EILSEQ          = uapi.EILSEQ
+	ERESTART        = uapi.ERESTART
+	ESTRPIPE        = uapi.ESTRPIPE
+	EUSERS          = uapi.EUSERS
+	ENOTSOCK        = uapi.ENOTSOCK
+	EDESTADDRREQ    = uapi.EDESTADDRREQ
+	EMSGSIZE        = uapi.EMSGSIZE
+	EPROTOTYPE      = uapi.EPROTOTYPE
+	ENOPROTOOPT     = uapi.ENOPROTOOPT
+	EPROTONOSUPPORT = uapi.EPROTONOSUPPORT
+	ESOCKTNOSUPPORT = uapi.ESOCKTNOSUPPORT
+	EOPNOTSUPP      = uapi.EOPNOTSUPP
+	EPFNOSUPPORT    = uapi.EPFNOSUPPORT
+	EAFNOSUPPORT    = uapi.EAFNOSUPPORT
+	EADDRINUSE      = uapi.EADDRINUSE
+	EADDRNOTAVAIL   = uapi.EADDRNOTAVAIL
+	ENETDOWN        = uapi.ENETDOWN
+	ENETUNREACH     = uapi.ENETUNREACH
+	ENETRESET       = uapi.ENETRESET
+	ECONNABORTED    = uapi.ECONNABORTED
+	ECONNRESET      = uapi.ECONNRESET
+	ENOBUFS         = uapi.ENOBUFS
+	EISCONN         = uapi.EISCONN
+	ENOTCONN        = uapi.ENOTCONN
+	ESHUTDOWN       = uapi.ESHUTDOWN
+	ETOOMANYREFS    = uapi.ETOOMANYREFS
+	ETIMEDOUT       = uapi.ETIMEDOUT
+	ECONNREFUSED    = uapi.ECONNREFUSED
+	EHOSTDOWN       = uapi.EHOSTDOWN
+	EHOSTUNREACH    = uapi.EHOSTUNREACH
+	EALREADY        = uapi.EALREADY
+	EINPROGRESS     = uapi.EINPROGRESS
+	ESTALE          = uapi.ESTALE
+	EUCLEAN         = uapi.EUCLEAN
+	ENOTNAM         = uapi.ENOTNAM
+	ENAVAIL         = uapi.ENAVAIL
+	EISNAM          = uapi.EISNAM
+	EREMOTEIO       = uapi.EREMOTEIO
+	EDQUOT          = uapi.EDQUOT
+	ENOMEDIUM       = uapi.ENOMEDIUM
+	EMEDIUMTYPE     = uapi.EMEDIUMTYPE
+	ECANCELED       = uapi.ECANCELED
+	ENOKEY          = uapi.ENOKEY
+	EKEYEXPIRED     = uapi.EKEYEXPIRED
+	EKEYREVOKED     = uapi.EKEYREVOKED
+	EKEYREJECTED    = uapi.EKEYREJECTED
+	EOWNERDEAD      = uapi.EOWNERDEAD
+	ENOTRECOVERABLE = uapi.ENOTRECOVERABLE
+	ERFKILL         = uapi.ERFKILL
+	EHWPOISON       = uapi.EHWPOISON
+	ENOTSUPP        = uapi.ENOTSUPP
+	ERESTARTSYS     = uapi.ERESTARTSYS
+	ENOIOCTLCMD     = uapi.ENOIOCTLCMD
+	EPROBE_DEFER    = uapi.EPROBE_DEFER
+	EWOULDBLOCK     = uapi.EWOULDBLOCK
+	EDEADLOCK       = uapi.EDEADLOCK
+)

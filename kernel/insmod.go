@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Format reads and links one kind of module file; a kernel has one for .ko files.
@@ -37,8 +39,8 @@ type Image interface {
 
 // Flags of InitModule (include/uapi/linux/module.h).
 const (
-	IgnoreModversions = 1
-	IgnoreVermagic    = 2
+	IgnoreModversions = uapi.MODULE_INIT_IGNORE_MODVERSIONS
+	IgnoreVermagic    = uapi.MODULE_INIT_IGNORE_VERMAGIC
 )
 
 // InitValue is the error with which a module's Init reports a positive result, which Linux warns of and takes for success.

@@ -6,12 +6,14 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Release is the simulated kernel's version, as `uname -r` gives it, and Vermagic what a module's must equal.
 const (
-	Release  = "6.1.0-kobench"
-	Vermagic = Release + " SMP preempt mod_unload wasm32 "
+	Release  = uapi.Release
+	Vermagic = uapi.Vermagic
 )
 
 // ModuleState is where a module is in its life (enum module_state).

@@ -1,11 +1,15 @@
 package kernel
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/kobench/kobench/kernel/uapi"
+)
 
 // Flags of DeleteModule: without O_NONBLOCK Linux 6.1 does not wait either; O_TRUNC forces.
 const (
-	DeleteForce    = O_TRUNC
-	DeleteNonblock = O_NONBLOCK
+	DeleteForce    = uapi.DELETE_FORCE
+	DeleteNonblock = uapi.DELETE_NONBLOCK
 )
 
 // DeleteModule removes a module (delete_module(2)).

@@ -2,7 +2,6 @@ package usb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -393,9 +392,6 @@ func (d *Device) ClearHalt(e *hw.Endpoint) error {
 func errnoOf(err error) error {
 	if err == nil {
 		return nil
-	}
-	if errors.Is(err, context.Canceled) {
-		return kernel.EINTR
 	}
 	return kernel.ErrnoOf(err)
 }

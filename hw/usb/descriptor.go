@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf16"
+
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Descriptor types [USB2] table 9-5, [USB3.2] table 9-6.
@@ -33,15 +35,15 @@ const (
 
 // Class codes, as usb.org assigns them.
 const (
-	ClassPerInterface = 0x00
-	ClassComm         = 0x02
-	ClassHID          = 0x03
-	ClassMassStorage  = 0x08
-	ClassHub          = 0x09
-	ClassCDCData      = 0x0a
-	ClassMisc         = 0xef
-	ClassApplication  = 0xfe // USBTMC is subclass 3
-	ClassVendor       = 0xff
+	ClassPerInterface = uapi.USB_CLASS_PER_INTERFACE
+	ClassComm         = uapi.USB_CLASS_COMM
+	ClassHID          = uapi.USB_CLASS_HID
+	ClassMassStorage  = uapi.USB_CLASS_MASS_STORAGE
+	ClassHub          = uapi.USB_CLASS_HUB
+	ClassCDCData      = uapi.USB_CLASS_CDC_DATA
+	ClassMisc         = uapi.USB_CLASS_MISC
+	ClassApplication  = uapi.USB_CLASS_APP_SPEC // USBTMC is subclass 3
+	ClassVendor       = uapi.USB_CLASS_VENDOR_SPEC
 )
 
 // BCD is a version as USB writes it: 0x0210 is 2.10.

@@ -3,11 +3,13 @@ package usb_test
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Bytes that real devices sent: fixtures/oracle/transcripts/usbip-client-vs-real-usbipd.txt.
@@ -158,11 +160,12 @@ func TestStandardRequests(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	require.Equal(t, "usb: the endpoint stalled (EPIPE)", usb.EPIPE.Error())
+	require.Equal(t, "Broken pipe", usb.EPIPE.Error())
 	require.Equal(t, "EREMOTEIO", usb.EREMOTEIO.Name())
 	require.Equal(t, 121, usb.EREMOTEIO.Errno())
 	require.Equal(t, usb.EPIPE, usb.ErrnoOf(&usb.Error{Errno: usb.EPIPE}))
-	require.Equal(t, usb.EIO, usb.ErrnoOf(context.Canceled))
+	require.Equal(t, uapi.EINTR, usb.ErrnoOf(context.Canceled))
+	require.Equal(t, usb.EIO, usb.ErrnoOf(errors.New("none of ours")))
 	require.Zero(t, usb.ErrnoOf(nil))
 }
 

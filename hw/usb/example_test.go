@@ -76,7 +76,7 @@ func ExampleFunction() {
 	in.Transfer(ctx, b)
 	fmt.Println(b[0], "degrees")
 
-	_, err = usb.Request(ctx, slot, usb.TypeVendor, 99, 0, 0, nil)
+	_, err = usb.Request(ctx, slot, usb.TypeVendor, 99, 0, 0, nil) // a stall
 	fmt.Println(err)
 	bus.Unplug("2")
 	_, err = in.Transfer(ctx, b)
@@ -84,6 +84,6 @@ func ExampleFunction() {
 	// Output:
 	// 1-2 Thermometer
 	// 23 degrees
-	// usb: the endpoint stalled (EPIPE)
-	// usb: the device has gone (ENODEV)
+	// Broken pipe
+	// No such device
 }

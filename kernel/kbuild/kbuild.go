@@ -25,13 +25,14 @@ import (
 
 	"github.com/kobench/kobench/kernel/include"
 	"github.com/kobench/kobench/kernel/kbuild/cc"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Release is what uname -r says in the simulated kernel, and the name of its module folder.
-const Release = "6.1.0-kobench"
+const Release = uapi.Release
 
 // Vermagic is the string that a module must carry to be loaded.
-const Vermagic = Release + " SMP preempt mod_unload wasm32 "
+const Vermagic = uapi.Vermagic
 
 //go:embed template
 var templates embed.FS

@@ -1,6 +1,9 @@
 package kmod
 
-import "github.com/kobench/kobench/kernel"
+import (
+	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
+)
 
 // System is the live kernel that the tools act on. The paths are the kernel's own: /proc/modules,
 // /proc/cmdline, /proc/kallsyms and /sys/module/NAME/…. The tools call one method at a
@@ -20,11 +23,11 @@ type System interface {
 
 // Flags of finit_module(2) and delete_module(2).
 const (
-	InitIgnoreModversions = 1
-	InitIgnoreVermagic    = 2
+	InitIgnoreModversions = uapi.MODULE_INIT_IGNORE_MODVERSIONS
+	InitIgnoreVermagic    = uapi.MODULE_INIT_IGNORE_VERMAGIC
 
-	DeleteNonblock = 0o4000
-	DeleteForce    = 0o1000
+	DeleteNonblock = uapi.DELETE_NONBLOCK
+	DeleteForce    = uapi.DELETE_FORCE
 )
 
 // NoSystem is a machine without a kernel of ours: nothing is loaded, nothing can be.

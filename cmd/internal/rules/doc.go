@@ -1,7 +1,8 @@
 // Command rules proves the rules of the house that the compiler does not:
 //
 //   - imports point down only: cmd, then bench and drivers, then kernel, and hw beside it, then fixtures;
-//   - kernel and hw never import each other, and package kernel needs the standard library alone;
+//   - kernel and hw never import each other, but for the leaves that imports.go names; package kernel needs
+//     the standard library alone, and so does a leaf;
 //   - a driver imports no other driver, only the shared cores;
 //   - third-party code stays at the edge that edges names;
 //   - no package keeps mutable state in its own variables, and none has an init function;

@@ -19,6 +19,10 @@ func floors() map[string][]string {
 	}
 }
 
+// leaves are the packages that every floor may import: numbers and texts of the standards that two floors speak.
+// A leaf imports the standard library alone.
+func leaves() []string { return []string{"kernel/uapi"} }
+
 // edges says where third-party code may be imported: a module or a part of it, and the folders. Longest prefix wins.
 func edges() map[string][]string {
 	return map[string][]string{
@@ -92,8 +96,17 @@ func (m *module) forbidden(dir, imported string, test bool) string {
 		return ""
 	}
 	target, ok := m.local(imported)
+	if !ok && slices.Contains(leaves(), dir) && !test {
+		return "a leaf imports the standard library alone"
+	}
 	if !ok {
 		return thirdParty(dir, imported, test)
+	}
+	if slices.Contains(leaves(), dir) && !test {
+		return "a leaf imports the standard library alone"
+	}
+	if slices.Contains(leaves(), target) {
+		return ""
 	}
 	from, to := topLevel(dir), topLevel(target)
 	if from != to {

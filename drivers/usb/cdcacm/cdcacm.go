@@ -18,6 +18,7 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // The terminals' numbers ([cdc-acm] ACM_TTY_MAJOR).
@@ -28,24 +29,7 @@ const (
 
 // Requests [PSTN] table 13, capabilities table 4, and the notification table 30.
 const (
-	setLineCoding       = 0x20
-	setControlLineState = 0x22
-	sendBreak           = 0x23
-	capLine             = 0x02
-	capBreak            = 0x04
-	serialState         = 0x20
-	classOut            = hw.DirOut | hw.TypeClass | hw.ToInterface
-)
-
-// Bits of the serial state [PSTN] table 31.
-const (
-	stateDCD     = 1 << 0
-	stateDSR     = 1 << 1
-	stateBreak   = 1 << 2
-	stateRing    = 1 << 3
-	stateFraming = 1 << 4
-	stateParity  = 1 << 5
-	stateOverrun = 1 << 6
+	classOut = hw.DirOut | hw.TypeClass | hw.ToInterface
 )
 
 // New builds the module cdc_acm.
@@ -184,7 +168,7 @@ func (m *modem) SetTermios(_ *usbserial.Port, now, _ *tty.Termios) error {
 		return nil
 	}
 	m.coding = b
-	return m.request(setLineCoding, 0, b[:])
+	return m.request(uapi.USB_CDC_REQ_SET_LINE_CODING, 0, b[:])
 }
 
 // SetModem drives DTR and RTS. A device without the capability may stall, which is no error of an open.
@@ -196,7 +180,7 @@ func (m *modem) SetModem(_ *usbserial.Port, bits uint32) error {
 	if bits&tty.TIOCM_RTS != 0 {
 		v |= 2
 	}
-	if err := m.request(setControlLineState, v, nil); err != nil && m.caps&capLine != 0 {
+	if err := m.request(uapi.USB_CDC_REQ_SET_CONTROL_LINE_STATE, v, nil); err != nil && m.caps&uapi.USB_CDC_CAP_LINE != 0 {
 		return err
 	}
 	return nil
@@ -204,14 +188,14 @@ func (m *modem) SetModem(_ *usbserial.Port, bits uint32) error {
 
 // SetBreak begins or ends a break.
 func (m *modem) SetBreak(_ *usbserial.Port, on bool) error {
-	if m.caps&capBreak == 0 {
+	if m.caps&uapi.USB_CDC_CAP_BRK == 0 {
 		return nil
 	}
 	v := uint16(0)
 	if on {
 		v = 0xffff
 	}
-	return m.request(sendBreak, v, nil)
+	return m.request(uapi.USB_CDC_REQ_SEND_BREAK, v, nil)
 }
 
 // Decode has nothing to take apart.
@@ -228,7 +212,7 @@ func (m *modem) notified(u *usb.URB) {
 		return
 	}
 	b := u.Data[:u.Actual]
-	if len(b) >= 10 && b[1] == serialState && binary.LittleEndian.Uint16(b[6:]) == 2 {
+	if len(b) >= 10 && b[1] == uapi.USB_CDC_NOTIFY_SERIAL_STATE && binary.LittleEndian.Uint16(b[6:]) == 2 {
 		m.state(binary.LittleEndian.Uint16(b[8:]))
 	}
 	if m.many++; m.many%burst == 0 { // a device that never stops must not have the processor for itself
@@ -246,7 +230,7 @@ func (m *modem) state(v uint16) {
 	for _, l := range [...]struct {
 		s uint16
 		b uint32
-	}{{stateDCD, tty.TIOCM_CAR}, {stateDSR, tty.TIOCM_DSR}, {stateRing, tty.TIOCM_RNG}} {
+	}{{uapi.USB_CDC_SERIAL_STATE_DCD, tty.TIOCM_CAR}, {uapi.USB_CDC_SERIAL_STATE_DSR, tty.TIOCM_DSR}, {uapi.USB_CDC_SERIAL_STATE_RING_SIGNAL, tty.TIOCM_RNG}} {
 		if v&l.s != 0 {
 			bits |= l.b
 		}
@@ -259,7 +243,7 @@ func (m *modem) state(v uint16) {
 	for _, e := range [...]struct {
 		s uint16
 		f serial.Flags
-	}{{stateBreak, serial.Break}, {stateFraming, serial.Framing}, {stateParity, serial.ParityError}, {stateOverrun, serial.Overrun}} {
+	}{{uapi.USB_CDC_SERIAL_STATE_BREAK, serial.Break}, {uapi.USB_CDC_SERIAL_STATE_FRAMING, serial.Framing}, {uapi.USB_CDC_SERIAL_STATE_PARITY, serial.ParityError}, {uapi.USB_CDC_SERIAL_STATE_OVERRUN, serial.Overrun}} {
 		if v&e.s == 0 {
 			continue
 		}

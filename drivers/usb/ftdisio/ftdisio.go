@@ -14,36 +14,22 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Vendor requests and their values ([ftdi_sio] ftdi_sio.h).
 const (
-	reqReset       = 0
-	reqModemCtrl   = 1
-	reqFlowCtrl    = 2
-	reqBaudRate    = 3
-	reqData        = 4
-	reqModemStatus = 5
-	reqSetLatency  = 9
-
-	flowRTSCTS  = 1 << 8
-	flowXONXOFF = 4 << 8
-	breakOn     = 1 << 14
-	statusSize  = 2
-	latency     = 1 // ms, as Linux sets where nobody asks for another
-	baseClock   = 3_000_000
-	maxBaud     = 3_000_000
-	minBaud     = 183 // 3 MHz / 16383.875, rounded up
+	latency = 1 // ms, as Linux sets where nobody asks for another
+	maxBaud = 3_000_000
+	minBaud = 183 // 3 MHz / 16383.875, rounded up
 )
 
 // Bits of the status bytes.
 const (
-	stCTS, stDSR, stRI, stDCD                              = 0x10, 0x20, 0x40, 0x80
-	lsOverrun, lsParity, lsFraming, lsBreak, lsTEMT        = 0x02, 0x04, 0x08, 0x10, 0x40
-	lsErrors                                               = lsOverrun | lsParity | lsFraming | lsBreak
-	vendorOut                                              = hw.DirOut | hw.TypeVendor
-	vendorIn                                               = hw.DirIn | hw.TypeVendor
-	bcdFT232B                                       hw.BCD = 0x0400
+	lsErrors         = uapi.FTDI_RS_OE | uapi.FTDI_RS_PE | uapi.FTDI_RS_FE | uapi.FTDI_RS_BI
+	vendorOut        = hw.DirOut | hw.TypeVendor
+	vendorIn         = hw.DirIn | hw.TypeVendor
+	bcdFT232B hw.BCD = 0x0400
 )
 
 // New builds the module ftdi_sio.
@@ -100,7 +86,7 @@ func attach(i *usb.Interface, _ *usb.ID) (usbserial.Ops, error) {
 	if in := i.Endpoint(hw.Bulk, true); in != nil {
 		c.packet = in.PacketSize()
 	}
-	if c.packet <= statusSize {
+	if c.packet <= uapi.FTDI_STATUS_SIZE {
 		return nil, kernel.ENODEV
 	}
 	i.Dev().Kernel().Log.Printf(kernel.LevelInfo, "usb %s: Detected %s", i.Dev().Name(), kind)
@@ -116,14 +102,14 @@ func (c *chip) set(request uint8, value, index uint16) error {
 // Open resets the chip, sets its latency timer and reads the modem lines, which decide whether an open waits for the carrier.
 func (c *chip) Open(p *usbserial.Port) error {
 	c.seen = false
-	if err := c.set(reqReset, 0, 0); err != nil {
+	if err := c.set(uapi.FTDI_SIO_RESET, 0, 0); err != nil {
 		return err
 	}
-	if err := c.set(reqSetLatency, latency, 0); err != nil {
+	if err := c.set(uapi.FTDI_SIO_SET_LATENCY_TIMER, latency, 0); err != nil {
 		return err
 	}
 	var b [2]byte
-	n, err := c.i.Dev().Control(vendorIn, reqModemStatus, 0, 0, b[:], usb.ControlTimeout)
+	n, err := c.i.Dev().Control(vendorIn, uapi.FTDI_SIO_GET_MODEM_STATUS, 0, 0, b[:], usb.ControlTimeout)
 	if err == nil && n >= 1 {
 		p.Inputs(lines(b[0]))
 	}
@@ -133,8 +119,8 @@ func (c *chip) Open(p *usbserial.Port) error {
 // TxEmpty implements usbserial.TxEmptier ([ftdi_sio] ftdi_tx_empty).
 func (c *chip) TxEmpty() bool {
 	var b [2]byte
-	n, err := c.i.Dev().Control(vendorIn, reqModemStatus, 0, 0, b[:], usb.ControlTimeout)
-	return err != nil || n != 2 || b[1]&lsTEMT != 0
+	n, err := c.i.Dev().Control(vendorIn, uapi.FTDI_SIO_GET_MODEM_STATUS, 0, 0, b[:], usb.ControlTimeout)
+	return err != nil || n != 2 || b[1]&uapi.FTDI_RS_TEMT != 0
 }
 
 // Close leaves the chip as it is: the tty core has dropped DTR and RTS where HUPCL says so.
@@ -161,7 +147,7 @@ func (c *chip) Adjust(t *tty.Termios) {
 
 // divisor is value and index of SET_BAUD_RATE, and the rate they make ([AN232B-5], [ftdi_sio] ftdi_232bm_baud_base_to_divisor).
 func divisor(baud uint32) (value, index uint16, got uint32) {
-	eighths := (baseClock*8 + baud/2) / baud // of a divisor of 3 MHz
+	eighths := (uapi.FTDI_BASE_CLOCK*8 + baud/2) / baud // of a divisor of 3 MHz
 	div := eighths >> 3
 	frac := [8]uint32{0, 3, 2, 4, 1, 5, 6, 7}[eighths&7]
 	bits := div | frac<<14
@@ -173,11 +159,11 @@ func divisor(baud uint32) (value, index uint16, got uint32) {
 	}
 	switch bits {
 	case 0:
-		got = baseClock
+		got = uapi.FTDI_BASE_CLOCK
 	case 1:
 		got = 2_000_000
 	default:
-		got = (baseClock*8 + eighths/2) / eighths
+		got = (uapi.FTDI_BASE_CLOCK*8 + eighths/2) / eighths
 	}
 	return uint16(bits), uint16(bits >> 16), got
 }
@@ -204,23 +190,23 @@ func (c *chip) SetTermios(_ *usbserial.Port, now, _ *tty.Termios) error {
 		v |= 2 << 11
 	}
 	c.data = v
-	if err := c.set(reqData, v, 0); err != nil {
+	if err := c.set(uapi.FTDI_SIO_SET_DATA, v, 0); err != nil {
 		return err
 	}
 	if baud := now.Baud(); baud > 0 {
 		value, index, _ := divisor(baud)
-		if err := c.set(reqBaudRate, value, index); err != nil {
+		if err := c.set(uapi.FTDI_SIO_SET_BAUD_RATE, value, index); err != nil {
 			return err
 		}
 	}
 	flow, value := uint16(0), uint16(0)
 	switch {
 	case now.Cflag&tty.CRTSCTS != 0:
-		flow = flowRTSCTS
+		flow = uapi.FTDI_SIO_RTS_CTS_HS
 	case now.Iflag&tty.IXON != 0:
-		flow, value = flowXONXOFF, uint16(now.CC[tty.VSTOP])<<8|uint16(now.CC[tty.VSTART])
+		flow, value = uapi.FTDI_SIO_XON_XOFF_HS, uint16(now.CC[tty.VSTOP])<<8|uint16(now.CC[tty.VSTART])
 	}
-	return c.set(reqFlowCtrl, value, flow)
+	return c.set(uapi.FTDI_SIO_SET_FLOW_CTRL, value, flow)
 }
 
 // SetModem drives DTR and RTS; the high byte says that both count.
@@ -232,28 +218,28 @@ func (c *chip) SetModem(_ *usbserial.Port, bits uint32) error {
 	if bits&tty.TIOCM_RTS != 0 {
 		v |= 2
 	}
-	return c.set(reqModemCtrl, v, 0)
+	return c.set(uapi.FTDI_SIO_MODEM_CTRL, v, 0)
 }
 
 // SetBreak holds the line in break.
 func (c *chip) SetBreak(_ *usbserial.Port, on bool) error {
 	v := c.data
 	if on {
-		v |= breakOn
+		v |= uapi.FTDI_SIO_SET_BREAK
 	}
-	return c.set(reqData, v, 0)
+	return c.set(uapi.FTDI_SIO_SET_DATA, v, 0)
 }
 
 // Decode takes packets apart ([ftdi_sio] ftdi_process_packet).
 func (c *chip) Decode(p *usbserial.Port, b []byte) {
-	for len(b) >= statusSize {
+	for len(b) >= uapi.FTDI_STATUS_SIZE {
 		packet := b[:min(len(b), c.packet)]
 		b = b[len(packet):]
-		if s := packet[0] & (stCTS | stDSR | stRI | stDCD); s != c.lines || !c.seen {
+		if s := packet[0] & (uapi.FTDI_RS0_CTS | uapi.FTDI_RS0_DSR | uapi.FTDI_RS0_RI | uapi.FTDI_RS0_RLSD); s != c.lines || !c.seen {
 			c.lines, c.seen = s, true
 			p.Inputs(lines(s))
 		}
-		c.deliver(p, packet[1], packet[statusSize:])
+		c.deliver(p, packet[1], packet[uapi.FTDI_STATUS_SIZE:])
 	}
 }
 
@@ -267,14 +253,14 @@ func (c *chip) deliver(p *usbserial.Port, status byte, data []byte) {
 	}
 	var f serial.Flags
 	switch { // the one that says most, and an overrun beside it
-	case status&lsBreak != 0:
+	case status&uapi.FTDI_RS_BI != 0:
 		f = serial.Break
-	case status&lsParity != 0:
+	case status&uapi.FTDI_RS_PE != 0:
 		f = serial.ParityError
-	case status&lsFraming != 0:
+	case status&uapi.FTDI_RS_FE != 0:
 		f = serial.Framing
 	}
-	if status&lsOverrun != 0 {
+	if status&uapi.FTDI_RS_OE != 0 {
 		p.Event(serial.Overrun)
 	}
 	if f == 0 {
@@ -294,7 +280,7 @@ func lines(s byte) uint32 {
 	for _, l := range [...]struct {
 		s byte
 		b uint32
-	}{{stCTS, tty.TIOCM_CTS}, {stDSR, tty.TIOCM_DSR}, {stRI, tty.TIOCM_RNG}, {stDCD, tty.TIOCM_CAR}} {
+	}{{uapi.FTDI_RS0_CTS, tty.TIOCM_CTS}, {uapi.FTDI_RS0_DSR, tty.TIOCM_DSR}, {uapi.FTDI_RS0_RI, tty.TIOCM_RNG}, {uapi.FTDI_RS0_RLSD, tty.TIOCM_CAR}} {
 		if s&l.s != 0 {
 			bits |= l.b
 		}

@@ -6,27 +6,7 @@ import (
 	"github.com/kobench/kobench/drivers/usb"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
-)
-
-// Requests [USBTMC] table 15, [USB488] table 9, and what they answer with, table 16.
-const (
-	initiateAbortBulkOut = 1
-	checkAbortBulkOut    = 2
-	initiateAbortBulkIn  = 3
-	checkAbortBulkIn     = 4
-	initiateClear        = 5
-	checkClear           = 6
-	getCapabilities      = 7
-	indicatorPulse       = 64
-	readStatusByte       = 128
-	renControl           = 160
-	goToLocal            = 161
-	localLockout         = 162
-
-	statusSuccess       = 0x01
-	statusPending       = 0x02
-	statusFailed        = 0x80
-	statusNotInProgress = 0x81
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Recipients of the class requests, all of which have an answer.
@@ -62,10 +42,10 @@ func (d *instrument) wrong(request string, status uint8) error {
 // capabilities asks for those of the interface, device and subclass [USBTMC] 4.2.1.8, [USB488] 4.2.2.
 func (d *instrument) capabilities() error {
 	var b [0x18]byte
-	if _, err := d.request(ofInterface, getCapabilities, 0, 0, b[:]); err != nil {
+	if _, err := d.request(ofInterface, uapi.USBTMC_REQUEST_GET_CAPABILITIES, 0, 0, b[:]); err != nil {
 		return err
 	}
-	if b[0] != statusSuccess {
+	if b[0] != uapi.USBTMC_STATUS_SUCCESS {
 		return d.wrong("GET_CAPABILITIES", b[0])
 	}
 	d.devCaps, d.caps = b[5], b[14]&0x07|b[15]&0x0f<<4
@@ -77,10 +57,10 @@ func (d *instrument) capabilities() error {
 // Errors: EPERM it answered with another status than success; those of the transfer.
 func (d *instrument) pulse() error {
 	var b [1]byte
-	if _, err := d.request(ofInterface, indicatorPulse, 0, 0, b[:]); err != nil {
+	if _, err := d.request(ofInterface, uapi.USBTMC_REQUEST_INDICATOR_PULSE, 0, 0, b[:]); err != nil {
 		return err
 	}
-	if b[0] != statusSuccess {
+	if b[0] != uapi.USBTMC_STATUS_SUCCESS {
 		return d.wrong("INDICATOR_PULSE", b[0])
 	}
 	return nil
@@ -93,21 +73,21 @@ func (d *instrument) pulse() error {
 // +checklocks:d.io
 func (d *instrument) clear() error {
 	b := make([]byte, bufferSize)
-	if _, err := d.request(ofInterface, initiateClear, 0, 0, b[:1]); err != nil {
+	if _, err := d.request(ofInterface, uapi.USBTMC_REQUEST_INITIATE_CLEAR, 0, 0, b[:1]); err != nil {
 		return err
 	}
-	if b[0] != statusSuccess {
+	if b[0] != uapi.USBTMC_STATUS_SUCCESS {
 		return d.wrong("INITIATE_CLEAR", b[0])
 	}
 	for n := 0; n < maxReads && !d.gone.Load(); {
 		clear(b[:2])
-		if _, err := d.request(ofInterface, checkClear, 0, 0, b[:2]); err != nil {
+		if _, err := d.request(ofInterface, uapi.USBTMC_REQUEST_CHECK_CLEAR_STATUS, 0, 0, b[:2]); err != nil {
 			return err
 		}
 		switch {
-		case b[0] == statusSuccess:
+		case b[0] == uapi.USBTMC_STATUS_SUCCESS:
 			return d.clearHalt(d.out)
-		case b[0] != statusPending:
+		case b[0] != uapi.USBTMC_STATUS_PENDING:
 			return d.wrong("CHECK_CLEAR_STATUS", b[0])
 		case b[1]&1 == 0: // nothing to fetch
 			time.Sleep(pause)
@@ -149,22 +129,22 @@ func (d *instrument) clearHalt(e *hw.Endpoint) error {
 // +checklocks:d.io
 func (d *instrument) abortOut() error {
 	var b [8]byte
-	if _, err := d.request(ofEndpoint, initiateAbortBulkOut, uint16(d.lastWrite), uint16(d.out.Address), b[:2]); err != nil {
+	if _, err := d.request(ofEndpoint, uapi.USBTMC_REQUEST_INITIATE_ABORT_BULK_OUT, uint16(d.lastWrite), uint16(d.out.Address), b[:2]); err != nil {
 		return err
 	}
-	if b[0] != statusSuccess {
+	if b[0] != uapi.USBTMC_STATUS_SUCCESS {
 		return d.wrong("INITIATE_ABORT_BULK_OUT", b[0])
 	}
 	for n := 0; n < maxReads; n++ {
 		time.Sleep(pause)
 		clear(b[:])
-		if _, err := d.request(ofEndpoint, checkAbortBulkOut, 0, uint16(d.out.Address), b[:]); err != nil {
+		if _, err := d.request(ofEndpoint, uapi.USBTMC_REQUEST_CHECK_ABORT_BULK_OUT_STATUS, 0, uint16(d.out.Address), b[:]); err != nil {
 			return err
 		}
 		switch b[0] {
-		case statusSuccess:
+		case uapi.USBTMC_STATUS_SUCCESS:
 			return d.clearHalt(d.out)
-		case statusPending:
+		case uapi.USBTMC_STATUS_PENDING:
 			continue
 		}
 		return d.wrong("CHECK_ABORT_BULK_OUT", b[0])
@@ -180,14 +160,14 @@ func (d *instrument) abortOut() error {
 // +checklocks:d.io
 func (d *instrument) abortIn() error {
 	b := make([]byte, bufferSize)
-	if _, err := d.request(ofEndpoint, initiateAbortBulkIn, uint16(d.lastRead), uint16(d.in.Address), b[:2]); err != nil {
+	if _, err := d.request(ofEndpoint, uapi.USBTMC_REQUEST_INITIATE_ABORT_BULK_IN, uint16(d.lastRead), uint16(d.in.Address), b[:2]); err != nil {
 		return err
 	}
 	switch b[0] {
-	case statusSuccess:
-	case statusFailed: // nothing was under way
+	case uapi.USBTMC_STATUS_SUCCESS:
+	case uapi.USBTMC_STATUS_FAILED: // nothing was under way
 		return nil
-	case statusNotInProgress:
+	case uapi.USBTMC_STATUS_TRANSFER_NOT_IN_PROGRESS:
 		return kernel.ENOMSG
 	default:
 		return d.wrong("INITIATE_ABORT_BULK_IN", b[0])
@@ -202,13 +182,13 @@ func (d *instrument) abortIn() error {
 			continue
 		}
 		clear(b[:8])
-		if _, err := d.request(ofEndpoint, checkAbortBulkIn, 0, uint16(d.in.Address), b[:8]); err != nil {
+		if _, err := d.request(ofEndpoint, uapi.USBTMC_REQUEST_CHECK_ABORT_BULK_IN_STATUS, 0, uint16(d.in.Address), b[:8]); err != nil {
 			return err
 		}
 		switch {
-		case b[0] == statusSuccess:
+		case b[0] == uapi.USBTMC_STATUS_SUCCESS:
 			return nil
-		case b[0] != statusPending:
+		case b[0] != uapi.USBTMC_STATUS_PENDING:
 			return d.wrong("CHECK_ABORT_BULK_IN", b[0])
 		case b[1]&1 == 0:
 			return kernel.EAGAIN
@@ -232,7 +212,7 @@ func (d *instrument) simple(request uint8, value uint16) error {
 	case n != 1:
 		d.iface.Printf(kernel.LevelWarning, "simple usb_control_msg returned %d", n)
 		return kernel.EIO
-	case b[0] != statusSuccess:
+	case b[0] != uapi.USBTMC_STATUS_SUCCESS:
 		d.iface.Printf(kernel.LevelErr, "simple control status returned %x", b[0])
 		return kernel.EIO
 	}
@@ -254,10 +234,10 @@ func (f *file) statusByte(t *kernel.Task) (uint8, error) {
 		d.stbTag = 2
 	}
 	var b [3]byte
-	if _, err := d.request(ofInterface, readStatusByte, uint16(tag), d.number, b[:]); err != nil {
+	if _, err := d.request(ofInterface, uapi.USBTMC488_REQUEST_READ_STATUS_BYTE, uint16(tag), d.number, b[:]); err != nil {
 		return 0, err
 	}
-	if b[0] != statusSuccess {
+	if b[0] != uapi.USBTMC_STATUS_SUCCESS {
 		d.iface.Printf(kernel.LevelErr, "control status returned %x", b[0])
 		return 0, kernel.EIO
 	}

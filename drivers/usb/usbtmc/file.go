@@ -8,15 +8,11 @@ import (
 
 	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Message identifiers [USBTMC] table 2, [USB488] table 2, and attributes of a transfer.
 const (
-	devDepMsgOut       = 1
-	requestDevDepMsgIn = 2
-	devDepMsgIn        = 2
-	trigger            = 128
-
 	useTermChar = 2 // table 4
 )
 
@@ -128,12 +124,12 @@ func (f *file) read(p []byte) (int, error) {
 	}
 	defer d.io.Unlock()
 	p = p[:min(len(p), math.MaxInt32)]
-	var request [headerSize]byte
+	var request [uapi.USBTMC_HEADER_SIZE]byte
 	attributes := uint8(0)
 	if f.useTerm {
 		attributes = useTermChar
 	}
-	f.header(request[:], requestDevDepMsgIn, uint32(len(p)), attributes, f.termChar)
+	f.header(request[:], uapi.USBTMC_MSGID_REQUEST_DEV_DEP_MSG_IN, uint32(len(p)), attributes, f.termChar)
 	if _, err := d.bulk(d.out, request[:], f.limit()); err != nil {
 		d.iface.Printf(kernel.LevelErr, "send_request_dev_dep_msg_in returned %d", -int(kernel.ErrnoOf(err)))
 		if f.autoAbort {
@@ -154,8 +150,8 @@ func (f *file) read(p []byte) (int, error) {
 		}
 		return 0, err
 	}
-	done := copy(p[:size], b[headerSize:n])
-	if done+headerSize == bufferSize {
+	done := copy(p[:size], b[uapi.USBTMC_HEADER_SIZE:n])
+	if done+uapi.USBTMC_HEADER_SIZE == bufferSize {
 		more, _, err := f.receive(p[done:size], uint32(size-done), FlagIgnoreTrailer)
 		if err != nil {
 			return 0, err
@@ -171,11 +167,11 @@ func (f *file) read(p []byte) (int, error) {
 func (f *file) answer(b []byte, room int) (size int, ok bool) {
 	d := f.d
 	switch {
-	case len(b) < headerSize:
-		d.iface.Printf(kernel.LevelErr, "Device sent too small first packet: %d < %d", len(b), headerSize)
+	case len(b) < uapi.USBTMC_HEADER_SIZE:
+		d.iface.Printf(kernel.LevelErr, "Device sent too small first packet: %d < %d", len(b), uapi.USBTMC_HEADER_SIZE)
 		return 0, false
-	case b[0] != devDepMsgIn:
-		d.iface.Printf(kernel.LevelErr, "Device sent reply with wrong MsgID: %d != %d", b[0], devDepMsgIn)
+	case b[0] != uapi.USBTMC_MSGID_DEV_DEP_MSG_IN:
+		d.iface.Printf(kernel.LevelErr, "Device sent reply with wrong MsgID: %d != %d", b[0], uapi.USBTMC_MSGID_DEV_DEP_MSG_IN)
 		return 0, false
 	case b[1] != d.lastWrite:
 		d.iface.Printf(kernel.LevelErr, "Device sent reply with wrong bTag: %d != %d", b[1], d.lastWrite)
@@ -214,9 +210,9 @@ func (f *file) write(p []byte) (int, error) {
 		p, eom = p[:math.MaxInt32], 0
 	}
 	b := u.Data[:bufferSize]
-	f.header(b, devDepMsgOut, uint32(len(p)), eom, 0)
-	n := copy(b[headerSize:], p)
-	u.Data = align(b, headerSize+n)
+	f.header(b, uapi.USBTMC_MSGID_DEV_DEP_MSG_OUT, uint32(len(p)), eom, 0)
+	n := copy(b[uapi.USBTMC_HEADER_SIZE:], p)
+	u.Data = align(b, uapi.USBTMC_HEADER_SIZE+n)
 	if err := f.submitOut(u); err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/kobench/kobench/drivers/usb"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // The ioctls with what their argument points to [tmc.h].
@@ -120,14 +121,14 @@ func (f *file) ioctl(t *kernel.Task, cmd uint32, arg kernel.Arg) (int, error) {
 		}
 		arg.Buf[0] = stb
 	case USBTMC488_IOCTL_REN_CONTROL:
-		return 0, d.simple(renControl, uint16(min(arg.Buf[0], 1)))
+		return 0, d.simple(uapi.USBTMC488_REQUEST_REN_CONTROL, uint16(min(arg.Buf[0], 1)))
 	case USBTMC488_IOCTL_GOTO_LOCAL:
-		return 0, d.simple(goToLocal, 0)
+		return 0, d.simple(uapi.USBTMC488_REQUEST_GOTO_LOCAL, 0)
 	case USBTMC488_IOCTL_LOCAL_LOCKOUT:
-		return 0, d.simple(localLockout, 0)
+		return 0, d.simple(uapi.USBTMC488_REQUEST_LOCAL_LOCKOUT, 0)
 	case USBTMC488_IOCTL_TRIGGER:
-		var b [headerSize]byte
-		f.header(b[:], trigger, 0, 0, 0)
+		var b [uapi.USBTMC_HEADER_SIZE]byte
+		f.header(b[:], uapi.USBTMC488_MSGID_TRIGGER, 0, 0, 0)
 		_, err := d.bulk(d.out, b[:], f.limit())
 		return 0, err
 	case USBTMC488_IOCTL_WAIT_SRQ:

@@ -53,8 +53,7 @@ const (
 	defaultTimeout = 5000 // ms
 	bufferSize     = 4096 // bytes of one transfer
 	maxInFlight    = 16   // asynchronous transfers of a file in each direction
-	headerSize     = 12
-	maxReads       = 100 // to empty the bulk IN endpoint
+	maxReads       = 100  // to empty the bulk IN endpoint
 
 	notifyPace  = time.Millisecond
 	notifyBurst = 16

@@ -3,6 +3,8 @@ package gousbtest
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Class is a class or subclass code.
@@ -10,29 +12,29 @@ type Class uint8
 
 // The classes that gousb names.
 const (
-	ClassPerInterface       Class = 0x00
-	ClassAudio              Class = 0x01
-	ClassComm               Class = 0x02
-	ClassHID                Class = 0x03
-	ClassPhysical           Class = 0x05
-	ClassImage              Class = 0x06
+	ClassPerInterface       Class = uapi.USB_CLASS_PER_INTERFACE
+	ClassAudio              Class = uapi.USB_CLASS_AUDIO
+	ClassComm               Class = uapi.USB_CLASS_COMM
+	ClassHID                Class = uapi.USB_CLASS_HID
+	ClassPhysical           Class = uapi.USB_CLASS_PHYSICAL
+	ClassImage              Class = uapi.USB_CLASS_STILL_IMAGE
 	ClassPTP                      = ClassImage
-	ClassPrinter            Class = 0x07
-	ClassMassStorage        Class = 0x08
-	ClassHub                Class = 0x09
-	ClassData               Class = 0x0a
-	ClassSmartCard          Class = 0x0b
-	ClassContentSecurity    Class = 0x0d
-	ClassVideo              Class = 0x0e
-	ClassPersonalHealthcare Class = 0x0f
-	ClassAudioVideo         Class = 0x10
-	ClassBillboard          Class = 0x11
-	ClassUSBTypeCBridge     Class = 0x12
-	ClassDiagnosticDevice   Class = 0xdc
-	ClassWireless           Class = 0xe0
-	ClassMiscellaneous      Class = 0xef
-	ClassApplication        Class = 0xfe
-	ClassVendorSpec         Class = 0xff
+	ClassPrinter            Class = uapi.USB_CLASS_PRINTER
+	ClassMassStorage        Class = uapi.USB_CLASS_MASS_STORAGE
+	ClassHub                Class = uapi.USB_CLASS_HUB
+	ClassData               Class = uapi.USB_CLASS_CDC_DATA
+	ClassSmartCard          Class = uapi.USB_CLASS_CSCID
+	ClassContentSecurity    Class = uapi.USB_CLASS_CONTENT_SEC
+	ClassVideo              Class = uapi.USB_CLASS_VIDEO
+	ClassPersonalHealthcare Class = uapi.USB_CLASS_PERSONAL_HEALTHCARE
+	ClassAudioVideo         Class = uapi.USB_CLASS_AUDIO_VIDEO
+	ClassBillboard          Class = uapi.USB_CLASS_BILLBOARD
+	ClassUSBTypeCBridge     Class = uapi.USB_CLASS_USB_TYPE_C_BRIDGE
+	ClassDiagnosticDevice   Class = uapi.USB_CLASS_DIAGNOSTIC
+	ClassWireless           Class = uapi.USB_CLASS_WIRELESS_CONTROLLER
+	ClassMiscellaneous      Class = uapi.USB_CLASS_MISC
+	ClassApplication        Class = uapi.USB_CLASS_APP_SPEC
+	ClassVendorSpec         Class = uapi.USB_CLASS_VENDOR_SPEC
 )
 
 func (c Class) String() string {

@@ -8,6 +8,7 @@ import (
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/ko/machine"
 	"github.com/kobench/kobench/kernel/ko/object"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // System is the C side of one kernel: its machine and what C modules have registered. Fields without a lock of
@@ -178,8 +179,8 @@ func (s *System) dataSymbol(name string) (addr uint32, err error) {
 			m.put(addr+OffTaskStructUsage, 2)
 			copy(m.bytes(addr+OffTaskStructComm, TaskCommLen), "swapper/0")
 		case "init_uts_ns":
-			for off, text := range map[uint32]string{OffNewUtsnameSysname: "Linux", OffNewUtsnameNodename: "kobench",
-				OffNewUtsnameRelease: kernel.Release, OffNewUtsnameVersion: "#1 SMP PREEMPT", OffNewUtsnameMachine: "wasm32",
+			for off, text := range map[uint32]string{OffNewUtsnameSysname: uapi.Sysname, OffNewUtsnameNodename: uapi.Nodename,
+				OffNewUtsnameRelease: uapi.Release, OffNewUtsnameVersion: uapi.Version, OffNewUtsnameMachine: uapi.Machine,
 				OffNewUtsnameDomainname: "(none)"} {
 				copy(m.bytes(addr+off, 64), text)
 			}

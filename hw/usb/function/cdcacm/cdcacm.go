@@ -11,6 +11,7 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/internal/serialend"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 const (
@@ -20,25 +21,8 @@ const (
 
 // Requests and the notification [PSTN] tables 13, 30.
 const (
-	setLineCoding       = 0x20
-	getLineCoding       = 0x21
-	setControlLineState = 0x22
-	sendBreak           = 0x23
-	serialState         = 0x20 // notification
-
 	classOut = usb.TypeClass | usb.ToInterface
 	classIn  = usb.DirIn | usb.TypeClass | usb.ToInterface
-)
-
-// Bits of the serial state [PSTN] table 31.
-const (
-	stateDCD     = 1 << 0
-	stateDSR     = 1 << 1
-	stateBreak   = 1 << 2
-	stateRing    = 1 << 3
-	stateFraming = 1 << 4
-	stateParity  = 1 << 5
-	stateOverrun = 1 << 6
 )
 
 // Port is the device. It implements [usb.Function].
@@ -124,11 +108,11 @@ func (p *Port) AltSetting(uint8, uint8) {}
 // Control implements [usb.Function].
 func (p *Port) Control(s usb.Setup, data []byte) (int, error) {
 	switch {
-	case s.Is(classOut, setLineCoding):
+	case s.Is(classOut, uapi.USB_CDC_REQ_SET_LINE_CODING):
 		return len(data), p.setCoding(data)
-	case s.Is(classIn, getLineCoding):
+	case s.Is(classIn, uapi.USB_CDC_REQ_GET_LINE_CODING):
 		return copy(data, coding(p.end.Mode())), nil
-	case s.Is(classOut, setControlLineState):
+	case s.Is(classOut, uapi.USB_CDC_REQ_SET_CONTROL_LINE_STATE):
 		v := serial.Signals(0)
 		if s.Value&1 != 0 {
 			v |= serial.DTR
@@ -138,7 +122,7 @@ func (p *Port) Control(s usb.Setup, data []byte) (int, error) {
 		}
 		p.end.SetSignals(serial.DTEOutputs, v)
 		return 0, nil
-	case s.Is(classOut, sendBreak):
+	case s.Is(classOut, uapi.USB_CDC_REQ_SEND_BREAK):
 		p.end.SetBreak(s.Value != 0)
 		if p.stop != nil {
 			p.stop.Stop()
@@ -207,7 +191,7 @@ func (p *Port) received(f serial.Flags) {
 	for _, r := range [...]struct {
 		f serial.Flags
 		b uint16
-	}{{serial.Break, stateBreak}, {serial.Framing, stateFraming}, {serial.ParityError, stateParity}, {serial.Overrun, stateOverrun}} {
+	}{{serial.Break, uapi.USB_CDC_SERIAL_STATE_BREAK}, {serial.Framing, uapi.USB_CDC_SERIAL_STATE_FRAMING}, {serial.ParityError, uapi.USB_CDC_SERIAL_STATE_PARITY}, {serial.Overrun, uapi.USB_CDC_SERIAL_STATE_OVERRUN}} {
 		if f&r.f != 0 {
 			p.events |= r.b
 		}
@@ -221,7 +205,7 @@ func (p *Port) notify(b []byte) (int, error) {
 	for _, r := range [...]struct {
 		s serial.Signals
 		b uint16
-	}{{serial.DCD, stateDCD}, {serial.DSR, stateDSR}, {serial.RI, stateRing}} {
+	}{{serial.DCD, uapi.USB_CDC_SERIAL_STATE_DCD}, {serial.DSR, uapi.USB_CDC_SERIAL_STATE_DSR}, {serial.RI, uapi.USB_CDC_SERIAL_STATE_RING_SIGNAL}} {
 		if in&r.s != 0 {
 			state |= r.b
 		}
@@ -230,7 +214,7 @@ func (p *Port) notify(b []byte) (int, error) {
 		return 0, usb.NAK
 	}
 	v := state | p.events
-	msg := [10]byte{0xa1, serialState, 0, 0, 0, 0, 2, 0, byte(v), byte(v >> 8)}
+	msg := [10]byte{0xa1, uapi.USB_CDC_NOTIFY_SERIAL_STATE, 0, 0, 0, 0, 2, 0, byte(v), byte(v >> 8)}
 	if len(b) < len(msg) {
 		return 0, usb.EOVERFLOW
 	}

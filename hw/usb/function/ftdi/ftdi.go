@@ -20,13 +20,13 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/internal/serialend"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 const (
 	inEP, outEP = 0x81, 0x02
 	packetSize  = 64
-	statusSize  = 2
-	payload     = packetSize - statusSize
+	payload     = packetSize - uapi.FTDI_STATUS_SIZE
 )
 
 // Chip is an FT232R. It implements [usb.Function].
@@ -127,16 +127,16 @@ func (c *Chip) In(_ uint8, p []byte) (int, error) {
 			return n, usb.NAK
 		}
 		room := len(p) - n
-		if room < packetSize && statusSize+min(alike, payload) > room {
+		if room < packetSize && uapi.FTDI_STATUS_SIZE+min(alike, payload) > room {
 			return n, usb.EOVERFLOW
 		}
-		got, flags := c.end.Take(p[n+statusSize : n+min(room, packetSize)])
+		got, flags := c.end.Take(p[n+uapi.FTDI_STATUS_SIZE : n+min(room, packetSize)])
 		c.modem, c.sent = modem, now
 		p[n], p[n+1] = modem, c.lineStatus(flags)
 		if flags&serial.Break != 0 { // the character of a break is 0; Linux wants it in the packet
-			p[n+statusSize] = 0
+			p[n+uapi.FTDI_STATUS_SIZE] = 0
 		}
-		n += statusSize + got
+		n += uapi.FTDI_STATUS_SIZE + got
 		if got < payload || n == len(p) {
 			return n, nil
 		}
@@ -146,17 +146,6 @@ func (c *Chip) In(_ uint8, p []byte) (int, error) {
 // Bits of the two status bytes [ftdi_sio].
 const (
 	stReserved = 0x01
-	stCTS      = 0x10
-	stDSR      = 0x20
-	stRI       = 0x40
-	stDCD      = 0x80
-
-	lsOverrun = 0x02
-	lsParity  = 0x04
-	lsFraming = 0x08
-	lsBreak   = 0x10
-	lsTHRE    = 0x20
-	lsTEMT    = 0x40
 )
 
 func (c *Chip) modemStatus() byte {
@@ -164,7 +153,7 @@ func (c *Chip) modemStatus() byte {
 	for _, r := range [...]struct {
 		s serial.Signals
 		b byte
-	}{{serial.CTS, stCTS}, {serial.DSR, stDSR}, {serial.RI, stRI}, {serial.DCD, stDCD}} {
+	}{{serial.CTS, uapi.FTDI_RS0_CTS}, {serial.DSR, uapi.FTDI_RS0_DSR}, {serial.RI, uapi.FTDI_RS0_RI}, {serial.DCD, uapi.FTDI_RS0_RLSD}} {
 		if s&r.s != 0 {
 			b |= r.b
 		}
@@ -173,14 +162,14 @@ func (c *Chip) modemStatus() byte {
 }
 
 func (c *Chip) lineStatus(f serial.Flags) byte {
-	b := byte(lsTHRE)
+	b := byte(uapi.FTDI_RS_THRE)
 	if c.end.Idle() {
-		b |= lsTEMT
+		b |= uapi.FTDI_RS_TEMT
 	}
 	for _, r := range [...]struct {
 		f serial.Flags
 		b byte
-	}{{serial.Overrun, lsOverrun}, {serial.ParityError, lsParity}, {serial.Framing, lsFraming}, {serial.Break, lsBreak}} {
+	}{{serial.Overrun, uapi.FTDI_RS_OE}, {serial.ParityError, uapi.FTDI_RS_PE}, {serial.Framing, uapi.FTDI_RS_FE}, {serial.Break, uapi.FTDI_RS_BI}} {
 		if f&r.f != 0 {
 			b |= r.b
 		}

@@ -5,31 +5,13 @@ import (
 
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Vendor requests [ftdi_sio].
 const (
-	reqReset        = 0x00
-	reqModemCtrl    = 0x01
-	reqFlowCtrl     = 0x02
-	reqBaudRate     = 0x03
-	reqData         = 0x04
-	reqModemStatus  = 0x05
-	reqEventChar    = 0x06
-	reqErrorChar    = 0x07
-	reqSetLatency   = 0x09
-	reqGetLatency   = 0x0a
-	reqSetBitMode   = 0x0b
-	reqReadPins     = 0x0c
-	reqReadEEPROM   = 0x90
-	reqWriteEEPROM  = 0x91
-	reqEraseEEPROM  = 0x92
 	vendorIn        = usb.DirIn | usb.TypeVendor
 	vendorOut       = usb.DirOut | usb.TypeVendor
-	baseClock       = 3_000_000 // Hz, 48 MHz / 16
-	breakBit        = 1 << 14
-	flowRTSCTS      = 1 << 8
-	flowXONXOFF     = 4 << 8
 	eepromWordCount = 64
 )
 
@@ -46,13 +28,13 @@ func (c *Chip) Control(s usb.Setup, data []byte) (int, error) {
 
 func (c *Chip) get(s usb.Setup, data []byte) (int, error) {
 	switch s.Request {
-	case reqModemStatus:
+	case uapi.FTDI_SIO_GET_MODEM_STATUS:
 		return copy(data, []byte{c.modemStatus() &^ stReserved, c.lineStatus(0)}), nil
-	case reqGetLatency:
+	case uapi.FTDI_SIO_GET_LATENCY_TIMER:
 		return copy(data, []byte{byte(c.latency / time.Millisecond)}), nil
-	case reqReadPins:
+	case uapi.FTDI_SIO_READ_PINS:
 		return copy(data, []byte{c.bits}), nil
-	case reqReadEEPROM:
+	case uapi.FTDI_SIO_READ_EEPROM:
 		w := c.eeprom[s.Index%eepromWordCount]
 		return copy(data, []byte{byte(w), byte(w >> 8)}), nil
 	}
@@ -61,7 +43,7 @@ func (c *Chip) get(s usb.Setup, data []byte) (int, error) {
 
 func (c *Chip) set(s usb.Setup) error {
 	switch s.Request {
-	case reqReset:
+	case uapi.FTDI_SIO_RESET:
 		switch s.Value {
 		case 0:
 			c.reset()
@@ -70,7 +52,7 @@ func (c *Chip) set(s usb.Setup) error {
 		case 2:
 			c.end.Purge(false, true)
 		}
-	case reqModemCtrl: // low byte: DTR, RTS; high byte: which of them count
+	case uapi.FTDI_SIO_MODEM_CTRL: // low byte: DTR, RTS; high byte: which of them count
 		bits := func(v uint16) (r serial.Signals) {
 			if v&1 != 0 {
 				r |= serial.DTR
@@ -81,38 +63,38 @@ func (c *Chip) set(s usb.Setup) error {
 			return r
 		}
 		c.end.SetSignals(bits(s.Value>>8), bits(s.Value))
-	case reqFlowCtrl:
+	case uapi.FTDI_SIO_SET_FLOW_CTRL:
 		m := c.end.Mode()
 		m.Flow = serial.FlowNone
-		if s.Index&flowRTSCTS != 0 {
+		if s.Index&uapi.FTDI_SIO_RTS_CTS_HS != 0 {
 			m.Flow |= serial.FlowRTSCTS
 		}
-		if s.Index&flowXONXOFF != 0 {
+		if s.Index&uapi.FTDI_SIO_XON_XOFF_HS != 0 {
 			m.Flow |= serial.FlowXONXOFF
 		}
 		return c.end.SetMode(m)
-	case reqBaudRate:
+	case uapi.FTDI_SIO_SET_BAUD_RATE:
 		m := c.end.Mode()
 		m.Baud = Rate(s.Value, s.Index)
 		return c.end.SetMode(m)
-	case reqData:
+	case uapi.FTDI_SIO_SET_DATA:
 		return c.setData(s.Value)
-	case reqSetLatency:
+	case uapi.FTDI_SIO_SET_LATENCY_TIMER:
 		c.latency = time.Duration(max(1, s.Value&0xff)) * time.Millisecond
-	case reqEventChar:
+	case uapi.FTDI_SIO_SET_EVENT_CHAR:
 		c.event = -1
 		if s.Value&0x100 != 0 {
 			c.event = int(s.Value & 0xff)
 		}
-	case reqSetBitMode:
+	case uapi.FTDI_SIO_SET_BITMODE:
 		c.bits = byte(s.Value)
-	case reqWriteEEPROM:
+	case uapi.FTDI_SIO_WRITE_EEPROM:
 		c.eeprom[s.Index%eepromWordCount] = s.Value
-	case reqEraseEEPROM:
+	case uapi.FTDI_SIO_ERASE_EEPROM:
 		for i := range c.eeprom {
 			c.eeprom[i] = 0xffff
 		}
-	case reqErrorChar:
+	case uapi.FTDI_SIO_SET_ERROR_CHAR:
 	default:
 		return usb.Stall
 	}
@@ -140,7 +122,7 @@ func (c *Chip) setData(v uint16) error {
 	if err := c.end.SetMode(m); err != nil {
 		return err
 	}
-	c.end.SetBreak(v&breakBit != 0)
+	c.end.SetBreak(v&uapi.FTDI_SIO_SET_BREAK != 0)
 	return nil
 }
 
@@ -149,11 +131,11 @@ func Rate(value, index uint16) serial.Baud {
 	div := uint32(value & 0x3fff)
 	switch frac := value>>14 | index&1<<2; {
 	case div == 0 && frac == 0:
-		return baseClock
+		return uapi.FTDI_BASE_CLOCK
 	case div == 1 && frac == 0:
 		return 2_000_000
 	default:
 		eighths := div*8 + [8]uint32{0, 4, 2, 1, 3, 5, 6, 7}[frac&7]
-		return serial.Baud((baseClock*8 + eighths/2) / max(eighths, 1))
+		return serial.Baud((uapi.FTDI_BASE_CLOCK*8 + eighths/2) / max(eighths, 1))
 	}
 }

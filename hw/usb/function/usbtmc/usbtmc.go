@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Instrument answers one program message, a line without its end; "" is no answer. hw/scpi.Supply is one. It must not block.
@@ -21,38 +22,15 @@ type Instrument interface{ Execute(line string) string }
 
 const (
 	bulkIn, bulkOut, notifyEP = 0x81, 0x02, 0x83
-	headerSize                = 12
 	maxMessage                = 1 << 20
 	maxNotify                 = 16 // interrupt messages that nobody has fetched
 )
 
-// Message identifiers [USBTMC] table 2, [USB488] table 2.
-const (
-	devDepMsgOut       = 1
-	requestDevDepMsgIn = 2
-	trigger            = 128
-)
-
 // Requests [USBTMC] table 15, [USB488] table 9, and their status values.
 const (
-	initiateAbortBulkOut = 1
-	checkAbortBulkOut    = 2
-	initiateAbortBulkIn  = 3
-	checkAbortBulkIn     = 4
-	initiateClear        = 5
-	checkClear           = 6
-	getCapabilities      = 7
-	indicatorPulse       = 64
-	readStatusByte       = 128
-	renControl           = 160
-	goToLocal            = 161
-	localLockout         = 162
-
-	statusSuccess       = 0x01
-	statusNotInProgress = 0x81
-	classIn             = usb.DirIn | usb.TypeClass
-	capTermChar         = 1
-	cap488, capSCPI     = 0x06, 0x0e
+	classIn         = usb.DirIn | usb.TypeClass
+	capTermChar     = 1
+	cap488, capSCPI = 0x06, 0x0e
 )
 
 // Device is the instrument's USB side. It implements [usb.Function].
@@ -122,43 +100,43 @@ func (d *Device) clear() {
 
 // Out implements [usb.Function]: one transfer is one message [USBTMC] 3.2.
 func (d *Device) Out(_ uint8, p []byte, end bool) (int, error) {
-	if len(d.out)+len(p) > headerSize+maxMessage+3 {
+	if len(d.out)+len(p) > uapi.USBTMC_HEADER_SIZE+maxMessage+3 {
 		d.out = nil
 		return 0, usb.Stall
 	}
 	d.out = append(d.out, p...)
-	if len(d.out) < headerSize {
+	if len(d.out) < uapi.USBTMC_HEADER_SIZE {
 		if end { // half a header
 			d.out = nil
 			return 0, usb.Stall
 		}
 		return len(p), nil
 	}
-	h := d.out[:headerSize]
+	h := d.out[:uapi.USBTMC_HEADER_SIZE]
 	size := int(binary.LittleEndian.Uint32(h[4:]))
-	if h[1] != ^h[2] || h[1] == 0 || h[0] == devDepMsgOut && size > maxMessage {
+	if h[1] != ^h[2] || h[1] == 0 || h[0] == uapi.USBTMC_MSGID_DEV_DEP_MSG_OUT && size > maxMessage {
 		d.out = nil
 		return 0, usb.Stall // [USBTMC] 3.2.2.1
 	}
 	var err error
 	switch h[0] {
-	case devDepMsgOut:
-		if len(d.out) < headerSize+size {
+	case uapi.USBTMC_MSGID_DEV_DEP_MSG_OUT:
+		if len(d.out) < uapi.USBTMC_HEADER_SIZE+size {
 			if !end {
 				return len(p), nil // more of it in the next transfer or packet
 			}
 			err = usb.Stall
 			break
 		}
-		d.message = append(d.message, d.out[headerSize:headerSize+size]...)
+		d.message = append(d.message, d.out[uapi.USBTMC_HEADER_SIZE:uapi.USBTMC_HEADER_SIZE+size]...)
 		if len(d.message) > maxMessage {
 			d.message, err = nil, usb.Stall
 		} else if h[8]&1 != 0 {
 			d.execute()
 		}
-	case requestDevDepMsgIn:
+	case uapi.USBTMC_MSGID_REQUEST_DEV_DEP_MSG_IN:
 		d.request(h[1], size, h[8]&2 != 0, h[9])
-	case trigger:
+	case uapi.USBTMC488_MSGID_TRIGGER:
 		d.inst.Execute("*TRG")
 	default:
 		err = usb.Stall
@@ -199,8 +177,8 @@ func (d *Device) request(tag byte, n int, useTerm bool, term byte) {
 		d.pending = nil
 		return
 	}
-	b := make([]byte, headerSize, headerSize+n+3)
-	b[0], b[1], b[2], b[8] = requestDevDepMsgIn, tag, ^tag, attributes
+	b := make([]byte, uapi.USBTMC_HEADER_SIZE, uapi.USBTMC_HEADER_SIZE+n+3)
+	b[0], b[1], b[2], b[8] = uapi.USBTMC_MSGID_REQUEST_DEV_DEP_MSG_IN, tag, ^tag, attributes
 	binary.LittleEndian.PutUint32(b[4:], uint32(n))
 	b = append(b, d.answer[:n]...)
 	for len(b)%4 != 0 {
@@ -254,38 +232,38 @@ func (d *Device) Control(s usb.Setup, data []byte) (int, error) {
 	}
 	answer := func(b ...byte) (int, error) { return copy(data, b), nil }
 	switch s.Request {
-	case getCapabilities:
-		b := [0x18]byte{0: statusSuccess, 3: 1, 5: capTermChar, 13: 1, 14: cap488, 15: capSCPI}
+	case uapi.USBTMC_REQUEST_GET_CAPABILITIES:
+		b := [0x18]byte{0: uapi.USBTMC_STATUS_SUCCESS, 3: 1, 5: capTermChar, 13: 1, 14: cap488, 15: capSCPI}
 		return answer(b[:]...)
-	case initiateClear:
+	case uapi.USBTMC_REQUEST_INITIATE_CLEAR:
 		d.clear()
-		return answer(statusSuccess)
-	case checkClear:
-		return answer(statusSuccess, 0)
-	case initiateAbortBulkOut, initiateAbortBulkIn:
+		return answer(uapi.USBTMC_STATUS_SUCCESS)
+	case uapi.USBTMC_REQUEST_CHECK_CLEAR_STATUS:
+		return answer(uapi.USBTMC_STATUS_SUCCESS, 0)
+	case uapi.USBTMC_REQUEST_INITIATE_ABORT_BULK_OUT, uapi.USBTMC_REQUEST_INITIATE_ABORT_BULK_IN:
 		busy := len(d.out) > 0
-		if s.Request == initiateAbortBulkIn {
+		if s.Request == uapi.USBTMC_REQUEST_INITIATE_ABORT_BULK_IN {
 			busy = d.tag == byte(s.Value)
 			d.pending, d.empty = nil, false
 		}
 		d.out = d.out[:0]
 		if !busy {
-			return answer(statusNotInProgress, d.tag)
+			return answer(uapi.USBTMC_STATUS_TRANSFER_NOT_IN_PROGRESS, d.tag)
 		}
-		return answer(statusSuccess, byte(s.Value))
-	case checkAbortBulkOut, checkAbortBulkIn:
-		return answer(statusSuccess, 0, 0, 0, 0, 0, 0, 0)
-	case indicatorPulse:
-		return answer(statusSuccess)
-	case readStatusByte: // with an interrupt endpoint the byte comes there [USB488] 4.3.1.2
+		return answer(uapi.USBTMC_STATUS_SUCCESS, byte(s.Value))
+	case uapi.USBTMC_REQUEST_CHECK_ABORT_BULK_OUT_STATUS, uapi.USBTMC_REQUEST_CHECK_ABORT_BULK_IN_STATUS:
+		return answer(uapi.USBTMC_STATUS_SUCCESS, 0, 0, 0, 0, 0, 0, 0)
+	case uapi.USBTMC_REQUEST_INDICATOR_PULSE:
+		return answer(uapi.USBTMC_STATUS_SUCCESS)
+	case uapi.USBTMC488_REQUEST_READ_STATUS_BYTE: // with an interrupt endpoint the byte comes there [USB488] 4.3.1.2
 		stb := d.statusByte()
 		d.notify(0x80|byte(s.Value), stb)
-		return answer(statusSuccess, byte(s.Value), 0)
-	case renControl:
+		return answer(uapi.USBTMC_STATUS_SUCCESS, byte(s.Value), 0)
+	case uapi.USBTMC488_REQUEST_REN_CONTROL:
 		d.remote = s.Value != 0
-		return answer(statusSuccess)
-	case goToLocal, localLockout:
-		return answer(statusSuccess)
+		return answer(uapi.USBTMC_STATUS_SUCCESS)
+	case uapi.USBTMC488_REQUEST_GOTO_LOCAL, uapi.USBTMC488_REQUEST_LOCAL_LOCKOUT:
+		return answer(uapi.USBTMC_STATUS_SUCCESS)
 	}
 	return 0, usb.Stall
 }

@@ -1,4 +1,4 @@
-package kernel
+package uapi
 
 // The errno numbers of Linux on every host, with the C library's texts.
 // References: [errno] include/uapi/asm-generic/errno-base.h, errno.h; texts: glibc strerror(3).
@@ -143,6 +143,15 @@ const (
 	EPROBE_DEFER Errno = 517 // in-kernel only: a probe asks to be tried again later
 )
 
+// kernelErrnos are the numbers that do not reach programs, or should not: include/linux/errno.h has them.
+var kernelErrnos = [...]struct {
+	e    Errno
+	name string
+}{
+	{ERESTARTSYS, "ERESTARTSYS"}, {ENOIOCTLCMD, "ENOIOCTLCMD"}, {EPROBE_DEFER, "EPROBE_DEFER"}, {ENOTSUPP, "ENOTSUPP"},
+}
+
+// errnoTable is every number that a program can see.
 var errnoTable = [...]struct{ name, text string }{
 	EPERM:           {"EPERM", "Operation not permitted"},
 	ENOENT:          {"ENOENT", "No such file or directory"},
