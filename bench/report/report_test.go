@@ -110,7 +110,7 @@ func contract() []string {
 		add("Registration/open/minors=%d", n)
 	}
 	for direction, sink := range map[string]string{"read": "zero", "write": "null"} {
-		for _, path := range []string{"copy", sink, "loopback", "c", "uart", "usb", "usbip", "pty", "host-" + sink, "host-pipe", "host-pty"} {
+		for _, path := range []string{"copy", sink, "loopback", "c", "c-pipe", "uart", "usb", "usbip", "pty", "host-" + sink, "host-pipe", "host-pty"} {
 			for _, size := range []int{1, 16, 256, 4096, 65536, 1048576} {
 				add("Throughput/%s/%s/%d", direction, path, size)
 			}
