@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,29 +32,34 @@ type Doors struct {
 	lobby   lobby
 }
 
-// lobby is where the ptys of a machine's doors are known. A client that opens one door and then writes into another may count on the first one's
-// terminal being open when its bytes arrive, although doors learn of their clients a moment late: so every door looks round before it sends.
+// lobby is where the ptys of a machine's doors are known by their terminals. A client that opens both doors of a null modem, sets them and writes into
+// one may count on the other's terminal being open and set when its bytes arrive, although doors learn of their clients a moment late: so a door looks
+// at the one across before it sends.
 type lobby struct {
-	mu   sync.RWMutex
-	ptys []*host.PTY // +checklocks:mu
+	mu   sync.Mutex
+	ptys map[string]*host.PTY // +checklocks:mu
 }
 
-func (l *lobby) enter(p *host.PTY) {
+func (l *lobby) enter(tty string, p *host.PTY) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ptys = append(l.ptys, p)
+	l.ptys[tty] = p
 }
 
-func (l *lobby) exit(p *host.PTY) {
+func (l *lobby) exit(tty string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ptys = slices.DeleteFunc(l.ptys, func(o *host.PTY) bool { return o == p })
+	delete(l.ptys, tty)
 }
 
-func (l *lobby) greet() {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	host.Greet(l.ptys)
+// greet lets in whoever is at a terminal's door.
+func (l *lobby) greet(tty string) {
+	l.mu.Lock()
+	p := l.ptys[tty]
+	l.mu.Unlock()
+	if p != nil {
+		p.Greet()
+	}
 }
 
 // Door is one terminal's ways in.
@@ -71,7 +75,8 @@ type Door struct {
 // Errors: a pty, link or address that cannot be had; then no door is left open.
 func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err error) {
 	ctx, stop := context.WithCancel(ctx)
-	d := &Doors{m: m, dir: dir, ctx: ctx, stop: stop, unwatch: func() {}, plugged: make(map[string]context.CancelFunc)}
+	d := &Doors{m: m, dir: dir, ctx: ctx, stop: stop, unwatch: func() {}, plugged: make(map[string]context.CancelFunc),
+		lobby: lobby{ptys: make(map[string]*host.PTY)}}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -84,7 +89,7 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
 		}
 		local := door
-		d.wg.Go(func() { d.servePTY(ctx, local, pty, device(p.Line, p.Far)) })
+		d.wg.Go(func() { d.servePTY(ctx, local, pty, p.Line, p.Far) })
 		<-pty.Serving()
 		if p.Door.RFC2217 != "" {
 			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Door.RFC2217)
@@ -92,7 +97,7 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 				return nil, fmt.Errorf("a door for %s: rfc2217: %w", p.TTY, err)
 			}
 			door.RFC2217 = l.Addr().String()
-			d.wg.Go(func() { d.serveNet(ctx, door, l) })
+			d.wg.Go(func() { d.serveNet(ctx, door, l, across(p.Line)) })
 		}
 		d.List = append(d.List, door)
 	}
@@ -128,12 +133,13 @@ func (d *Doors) Close() error {
 const again = 50 * time.Millisecond
 
 // servePTY serves one pty after another under the door's link: a terminal that fails hangs its client up.
-func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, far *serial.Port) {
+func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, line board.Line, far *serial.Port) {
 	e := newEnd(d.m.Kernel, "/dev/"+door.TTY)
+	s := ptySession{session{e, &d.lobby, across(line)}, device(line, far)}
 	for {
-		d.lobby.enter(pty)
-		err := pty.Serve(ctx, ptySession{session{e, &d.lobby}, far})
-		d.lobby.exit(pty)
+		d.lobby.enter(door.TTY, pty)
+		err := pty.Serve(ctx, s)
+		d.lobby.exit(door.TTY)
 		e.leave()
 		_ = pty.Close()
 		if ctx.Err() != nil {
@@ -156,12 +162,15 @@ func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, far *ser
 // session is an end whose client's coming and going are DTR and RTS together, as host.PTY and host.Serve2217 tell them.
 type session struct {
 	*end
-	lobby *lobby
+	lobby  *lobby
+	across string // the terminal at the other end of a null modem, or ""
 }
 
-// Write lets those in who have come before.
+// Write lets in first who has come to the other end before.
 func (s session) Write(p []byte) (int, error) {
-	s.lobby.greet()
+	if s.across != "" {
+		s.lobby.greet(s.across)
+	}
 	return s.end.Write(p)
 }
 
@@ -188,6 +197,14 @@ func (p ptySession) SetMode(m serial.Mode) error {
 	return p.session.SetMode(m)
 }
 
+// across is the terminal at the other end of a null modem, or "".
+func across(line board.Line) string {
+	if n, ok := line.(board.NullModem); ok {
+		return n.To
+	}
+	return ""
+}
+
 // device is the far end of a line that leads to a device with a format of its own, nil for other lines: a modem follows its terminal.
 func device(line board.Line, far *serial.Port) *serial.Port {
 	switch line.(type) {
@@ -197,11 +214,11 @@ func device(line board.Line, far *serial.Port) *serial.Port {
 	return nil
 }
 
-func (d *Doors) serveNet(ctx context.Context, door Door, l net.Listener) {
+func (d *Doors) serveNet(ctx context.Context, door Door, l net.Listener, across string) {
 	e := newEnd(d.m.Kernel, "/dev/"+door.TTY)
 	defer e.leave()
 	for {
-		err := host.Serve2217(ctx, l, session{e, &d.lobby}, "kobench "+door.TTY)
+		err := host.Serve2217(ctx, l, session{e, &d.lobby, across}, "kobench "+door.TTY)
 		e.leave()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			l.Close()

@@ -107,15 +107,7 @@ func TestModem(t *testing.T) {
 
 // What a client has written arrives although it closes at once.
 func TestNothingIsLostAtClose(t *testing.T) {
-	b, err := board.Parse("pair.yaml", []byte("speed: max\nmodules: [\"8250\"]\nuarts:\n"+
-		"  - {io: 0x3f8, irq: 4, line: {null-modem: ttyS1}}\n  - {io: 0x2f8, irq: 3}\n"))
-	require.NoError(t, err)
-	m := b.Power(kernel.Config{})
-	t.Cleanup(func() { require.NoError(t, m.Close()) })
-	require.NoError(t, m.LoadModules())
-	d, err := Open(t.Context(), m, t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	d := nullModem(t)
 	rx := tarmPort(t, d.List[1].Path, 9600)
 	for i := range 20 {
 		tx, err := tarm.OpenPort(&tarm.Config{Name: d.List[0].Path, Baud: 9600})
@@ -129,6 +121,60 @@ func TestNothingIsLostAtClose(t *testing.T) {
 		require.NoError(t, err, "after %q of message %d", got[:n], i)
 		require.Equal(t, msg, string(got))
 	}
+}
+
+// nullModem boots two ports joined by a null modem, with their doors.
+func nullModem(t *testing.T) *Doors {
+	t.Helper()
+	b, err := board.Parse("pair.yaml", []byte("speed: max\nmodules: [\"8250\"]\nuarts:\n"+
+		"  - {io: 0x3f8, irq: 4, line: {null-modem: ttyS1}}\n  - {io: 0x2f8, irq: 3}\n"))
+	require.NoError(t, err)
+	m := b.Power(kernel.Config{})
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	require.NoError(t, m.LoadModules())
+	d, err := Open(t.Context(), m, t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	return d
+}
+
+// What is written at once after both ends were opened and set arrives as it was written: when tcsetattr has returned, the rate is set.
+func TestModeIsSetBeforeBytesCome(t *testing.T) {
+	d := nullModem(t)
+	check := func(t *testing.T, from, to string, i int) {
+		baud := []int{9600, 115200, 57600}[i%3]
+		a, err := tarm.OpenPort(&tarm.Config{Name: from, Baud: baud, ReadTimeout: 30 * time.Second})
+		require.NoError(t, err)
+		defer a.Close()
+		b, err := tarm.OpenPort(&tarm.Config{Name: to, Baud: baud, ReadTimeout: 30 * time.Second})
+		require.NoError(t, err)
+		defer b.Close()
+		_, err = a.Write([]byte("hello"))
+		require.NoError(t, err)
+		got := make([]byte, 5)
+		_, err = io.ReadFull(b, got)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(got), "%d Bd, run %d", baud, i)
+	}
+	for i := range 40 {
+		check(t, d.List[0].Path, d.List[1].Path, i)
+		check(t, d.List[1].Path, d.List[0].Path, i)
+	}
+	t.Run("pyserial", func(t *testing.T) {
+		py := python(t)
+		out := client(t, py, "-c", `
+import serial, sys
+for i in range(40):
+    rate = (9600, 115200, 57600)[i % 3]
+    a = serial.Serial(sys.argv[1], rate, timeout=30); b = serial.Serial(sys.argv[2], rate, timeout=30)
+    a.write(b"hello"); got = b.read(5); assert got == b"hello", (i, rate, got)
+    a.baudrate = b.baudrate = 230400
+    b.write(b"and back"); got = a.read(8); assert got == b"and back", (i, got)
+    a.close(); b.close()
+print("ok")
+`, d.List[0].Path, d.List[1].Path)
+		require.Contains(t, out, "ok")
+	})
 }
 
 // A client that has gone left more than a slow line sends in a minute. Shutting the doors does not wait for it.

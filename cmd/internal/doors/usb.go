@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
 	"github.com/kobench/kobench/kernel"
@@ -39,12 +40,15 @@ func (d *Doors) watch() {
 
 // add opens a terminal's door, unless it has one or is none of a USB device.
 func (d *Doors) add(name string) (Door, bool) {
-	var far *serial.Port
+	var (
+		line board.Line
+		far  *serial.Port
+	)
 	found := false
 	for _, p := range d.m.Plugged() {
 		if p.Line != nil || p.From != "" {
 			if slices.Contains(d.m.Nodes(p), name) {
-				far, found = device(p.Line, p.Far), true
+				line, far, found = p.Line, p.Far, true
 			}
 		}
 	}
@@ -59,7 +63,7 @@ func (d *Doors) add(name string) (Door, bool) {
 	}
 	ctx, stop := context.WithCancel(d.ctx)
 	d.plugged[name] = stop
-	d.wg.Go(func() { d.servePTY(ctx, door, pty, far) })
+	d.wg.Go(func() { d.servePTY(ctx, door, pty, line, far) })
 	<-pty.Serving()
 	return door, true
 }

@@ -35,7 +35,7 @@ func (*PTY) Device() string { return "" }
 func (*PTY) Close() error { return nil }
 
 // Greet does nothing.
-func Greet([]*PTY) {}
+func (*PTY) Greet() {}
 
 // Serving is never closed.
 func (*PTY) Serving() <-chan struct{} { return nil }

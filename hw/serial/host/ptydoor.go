@@ -20,7 +20,6 @@ type PTY struct {
 	slave  string // its path; its modes last as long as the master is open
 	link   string
 	opens  *opens
-	fd     int32                // the master's
 	served atomic.Pointer[door] // nil: nobody serves
 	begun  sync.Once
 	ready  chan struct{}
@@ -36,17 +35,14 @@ func OpenPTY(link string) (*PTY, error) {
 	}
 	p := &PTY{master: m, slave: s.Name(), link: link, ready: make(chan struct{})}
 	s.Close() // raw by now; nobody but clients has it open, so that the master's hang-up says whether one is there
-	err = m.control("poll", func(fd int) error { p.fd = int32(fd); return nil })
-	if err == nil && link != "" {
+	if link != "" {
 		err = Symlink(p.slave, link)
-	}
-	if err == nil {
-		p.opens, err = watchOpens(p.slave)
 	}
 	if err != nil {
 		p.Close()
 		return nil, err
 	}
+	p.opens = watchOpens(p.slave)
 	return p, nil
 }
 
@@ -82,36 +78,17 @@ func (p *PTY) forget() {
 func (p *PTY) Close() error {
 	var err error
 	if p.opens != nil {
-		err = p.opens.Close()
+		err = p.opens.close()
 	}
 	return errors.Join(err, removeLink(p.slave, p.link), p.master.Close())
 }
 
-// Greet raises DTR and RTS for the clients that have opened one of these terminals where Serve has not done so yet. Serve learns of a client a
-// moment after the client's open has returned; Greet is for whoever is about to send and must not be faster. It costs one poll(2), whatever the
-// number of terminals. None of them may be closed meanwhile.
-func Greet(ptys []*PTY) {
-	var (
-		doors = make([]*door, 0, 32)
-		fds   = make([]int32, 0, 32)
-	)
-	for _, p := range ptys {
-		if d := p.served.Load(); d != nil && d.vacant() {
-			doors, fds = append(doors, d), append(fds, p.fd)
-		}
-	}
-	if len(fds) == 0 {
-		return
-	}
-	hup := make([]bool, 32)
-	if len(fds) > len(hup) {
-		hup = make([]bool, len(fds))
-	}
-	hungUp(fds, hup[:len(fds)])
-	for i, d := range doors {
-		if !hup[i] {
-			d.setPresent(true)
-		}
+// Greet lets conn know of the client that has this terminal open, and of the mode it has set, where Serve has not done so yet. Serve learns of both a
+// moment after the client's call has returned; Greet is for whoever is about to send to this client and must not be faster. A client that comes while
+// the last one's bytes are still leaving has its turn after them, as Linux's open waits for a port that is being closed.
+func (p *PTY) Greet() {
+	if d := p.served.Load(); d != nil {
+		d.arrived()
 	}
 }
 
@@ -153,12 +130,15 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 	if !stop() {
 		deadlines(time.Time{})
 	}
-	d.setPresent(false)
+	d.leave()
 	return context.Cause(ctx)
 }
 
 const (
-	// pollClient is how often a client's presence and mode are looked at when nothing else says that they changed.
+	// pollMode is how often the mode of a client that is there is looked at when nothing is sent, which is when it matters: soon after it has
+	// come or has changed something, and then less and less often.
+	pollModeSoon, pollMode = time.Millisecond, 20 * time.Millisecond
+	// pollClient is how often a client's presence is looked at where the system does not tell of it.
 	pollClient = 20 * time.Millisecond
 	// closingWait is how long what a client wrote before it left may wait for the line (30 s, as a closed serial port has in Linux:
 	// drivers/tty/serial/serial_core.c, uart_register_driver's ports start with it).
@@ -170,62 +150,42 @@ type door struct {
 	p    *PTY
 	conn serial.Conn
 
-	change sync.Mutex // held while presence changes, with all that conn does about it
+	change sync.Mutex  // held while presence or mode change, with all that conn does about it
+	known  serial.Mode // +checklocks:change  what conn was told last
 
 	mu      sync.Mutex
-	present bool
-	leaving bool // conn is being told that the client has gone
-	writing bool // what a client wrote is on its way into conn
-	known   serial.Mode
+	present bool // +checklocks:mu
+	writes  uint // +checklocks:mu  of what clients wrote, begun and ended: odd while one is on its way into conn
 }
 
-// setPresent tells conn that a client has come or gone. When it returns conn has heard it.
-func (d *door) setPresent(on bool) {
+// attend tells conn of a client that is there, and of its mode. When it returns conn has heard it.
+func (d *door) attend() {
 	d.change.Lock()
 	defer d.change.Unlock()
-	d.setPresentLocked(on)
+	d.setPresentLocked(true)
+	d.lookLocked()
 }
 
-func (d *door) setPresentLocked(on bool) {
-	if d.isPresent() == on {
-		return
-	}
-	d.mark(false, !on)
-	if l, ok := d.conn.(serial.ModemLines); ok {
-		_ = l.SetSignals(serial.DTEOutputs, lineIf(on)) // an end without modem lines has nothing to raise
-	}
-	if !on {
-		d.p.forget()
-	}
-	d.mark(on, false)
-}
-
-func (d *door) mark(present, leaving bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.present, d.leaving = present, leaving
-}
-
-func (d *door) isPresent() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.present
-}
-
-// vacant reports whether no client is known, nor one on its way out: for the one that comes meanwhile nobody raises lines, as Linux's open waits.
-func (d *door) vacant() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return !d.present && !d.leaving
-}
-
-// arrived looks whether a client has come in the meantime.
+// arrived looks whether a client is there, and attends to it if so.
 func (d *door) arrived() bool {
 	if !d.p.inUse() {
 		return false
 	}
-	d.setPresent(true)
+	d.change.Lock()
+	defer d.change.Unlock()
+	if !d.p.inUse() { // it has left while the one before it was leaving
+		return false
+	}
+	d.setPresentLocked(true)
+	d.lookLocked()
 	return true
+}
+
+// leave tells conn that nobody is there.
+func (d *door) leave() {
+	d.change.Lock()
+	defer d.change.Unlock()
+	d.setPresentLocked(false)
 }
 
 // gone is after the last byte of a client that has left, unless the next one is here already.
@@ -237,19 +197,48 @@ func (d *door) gone() {
 	}
 }
 
-// look carries a change of the client's mode to conn.
-func (d *door) look() {
+// +checklocks:d.change
+func (d *door) setPresentLocked(on bool) {
+	if d.isPresent() == on {
+		return
+	}
+	if !on {
+		d.mark(false)
+	}
+	if l, ok := d.conn.(serial.ModemLines); ok {
+		_ = l.SetSignals(serial.DTEOutputs, lineIf(on)) // an end without modem lines has nothing to raise
+	}
+	if !on {
+		d.p.forget()
+	}
+	d.mark(on)
+}
+
+// lookLocked carries a change of the client's mode to conn.
+//
+// +checklocks:d.change
+func (d *door) lookLocked() {
 	m, err := d.p.master.Mode() // the slave's
 	if err != nil || m.Validate() != nil {
 		return
 	}
 	m.Flow &^= serial.FlowXONXOFF // the terminal's own line discipline does that
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if m != d.known {
 		d.known = m
 		_ = d.conn.SetMode(m) // what the line cannot do shows as garbage, as on a wire
 	}
+}
+
+func (d *door) mark(present bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.present = present
+}
+
+func (d *door) isPresent() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.present
 }
 
 func (d *door) toClient(ctx context.Context) error {
@@ -283,17 +272,13 @@ func (d *door) fromClient(ctx context.Context) error {
 				return err
 			}
 			d.gone()
-			select {
-			case <-ctx.Done():
-			case <-time.After(pollClient / 4):
-			}
+			d.p.opens.wait(ctx, toReader, -1)
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		d.setPresent(true)
-		d.look()
+		d.attend()
 		switch err := d.write(buf[:n]); {
 		case err == nil, ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
 		case !d.isPresent(): // given up by watch
@@ -304,52 +289,120 @@ func (d *door) fromClient(ctx context.Context) error {
 }
 
 func (d *door) write(p []byte) error {
-	d.setWriting(true)
-	defer d.setWriting(false)
+	d.countWrite()
+	defer d.countWrite()
 	_, err := d.conn.Write(p)
 	return err
 }
 
-func (d *door) setWriting(on bool) {
+func (d *door) countWrite() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.writing = on
+	d.writes++
 }
 
-func (d *door) isWriting() bool {
+func (d *door) writeCount() uint {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.writing
+	return d.writes
 }
 
 // watch follows the clients' coming, and their mode while one is there. Their going is fromClient's to see, which knows when the last byte is
 // through; only from one that the line has kept waiting for closingWait does watch take it.
 func (d *door) watch(ctx context.Context) error {
-	t := time.NewTicker(pollClient)
-	defer t.Stop()
-	var changed <-chan struct{}
-	if d.p.opens != nil {
-		changed = d.p.opens.changed
-	}
-	var left time.Time
+	v := vigil{soon: pollModeSoon}
 	for ctx.Err() == nil {
-		switch {
-		case d.arrived():
-			d.look()
-			left = time.Time{}
-		case !d.isWriting():
-			left = time.Time{}
-		case left.IsZero():
-			left = time.Now()
-		case time.Since(left) > closingWait:
-			d.setPresent(false)
-			left = time.Time{}
+		after, giveUp := v.look(d.arrived(), d.isPresent(), d.writeCount(), time.Now())
+		if giveUp {
+			d.leave()
 		}
-		select {
-		case <-ctx.Done():
-		case <-changed:
-		case <-t.C:
+		if d.p.opens.wait(ctx, toWatcher, after) {
+			v.soon = pollModeSoon
 		}
 	}
 	return nil
+}
+
+// vigil is what watch knows of the clients.
+type vigil struct {
+	soon  time.Duration // until the next look at a client's mode
+	left  time.Time     // when a client was seen to have gone with a write under way; zero: none has
+	write uint          // that write's count
+}
+
+// look says how long to wait for news: never is a negative time. inUse: a client has the terminal open; known: conn has been told of one, and not yet that
+// it has gone; writes is odd while something of its is on the way. giveUp: the line has not taken that for closingWait.
+func (v *vigil) look(inUse, known bool, writes uint, now time.Time) (after time.Duration, giveUp bool) {
+	switch {
+	case inUse:
+		v.left = time.Time{}
+		after, v.soon = v.soon, min(2*v.soon, pollMode)
+		return after, false
+	case !known:
+		v.left = time.Time{}
+		return -1, false
+	case v.left.IsZero(), writes != v.write, writes%2 == 0:
+		v.left, v.write = now, writes
+		return closingWait, false
+	}
+	if after = closingWait - now.Sub(v.left); after > 0 {
+		return after, false
+	}
+	v.left = time.Time{}
+	return -1, true
+}
+
+// Who waits to hear of opens and closes: each hears of all of them.
+const (
+	toReader = iota
+	toWatcher
+	hearers
+)
+
+// opens tells when a terminal has been opened or closed. nil is a system that cannot.
+type opens struct {
+	changed [hearers]chan struct{} // of room for one
+	close   func() error
+}
+
+func newOpens() *opens {
+	o := &opens{}
+	for i := range o.changed {
+		o.changed[i] = make(chan struct{}, 1)
+	}
+	return o
+}
+
+// tell lets all hearers look again.
+func (o *opens) tell() {
+	for _, c := range o.changed {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait waits until the terminal has been opened or closed, ctx ends or the time is over; a negative one is never. Where the system does not tell, it
+// is pollClient at most. It reports whether it was told.
+func (o *opens) wait(ctx context.Context, who int, after time.Duration) bool {
+	var changed <-chan struct{}
+	if o != nil {
+		changed = o.changed[who]
+	} else if after < 0 || after > pollClient {
+		after = pollClient
+	}
+	var over <-chan time.Time
+	if after >= 0 {
+		t := time.NewTimer(after)
+		defer t.Stop()
+		over = t.C
+	}
+	select {
+	case <-changed:
+		return true
+	case <-ctx.Done():
+	case <-over:
+	}
+	return false
 }

@@ -236,22 +236,6 @@ func ready(fd int, events int16) (ok, hup bool) {
 	return p[0].Revents&events != 0, p[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0
 }
 
-// hungUp asks which devices have nobody at the other end, in one call.
-func hungUp(fds []int32, hup []bool) {
-	p := make([]unix.PollFd, 0, 32) // on the stack
-	for _, fd := range fds {
-		p = append(p, unix.PollFd{Fd: fd})
-	}
-	for {
-		if _, err := unix.Poll(p, 0); err != unix.EINTR {
-			break
-		}
-	}
-	for i := range p {
-		hup[i] = p[i].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0
-	}
-}
-
 const (
 	pollIn  = unix.POLLIN
 	pollOut = unix.POLLOUT

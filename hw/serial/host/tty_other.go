@@ -36,11 +36,4 @@ const (
 // ready cannot ask here: tarm/serial's own time-out paces the reader.
 func ready(int, int16) (ok, hup bool) { time.Sleep(time.Millisecond); return true, false }
 
-// hungUp cannot ask here either: a door sees its client with the first byte.
-func hungUp(_ []int32, hup []bool) {
-	for i := range hup {
-		hup[i] = true
-	}
-}
-
 func openControl(name string) (*os.File, error) { return os.OpenFile(name, os.O_RDWR, 0) }
