@@ -46,6 +46,9 @@ type FileOperations struct {
 
 // Arg is the third argument of an ioctl: a number or, where the command passes a pointer, the memory that it
 // points to. The driver reads and writes Buf in place.
+//
+// A task with user memory passes the program's pointer in Val, and in Buf the memory at that
+// address where its size is known; whoever makes the call copies Buf in before and out after it.
 type Arg struct {
 	Val uint64
 	Buf []byte

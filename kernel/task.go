@@ -42,6 +42,7 @@ type Task struct {
 	files *fdTable
 	cwd   *Inode
 	umask uint32
+	user  UserMemory // of the program, nil if there is none
 
 	state   atomic.Uint32
 	pending atomic.Uint64 // bit n-1: signal n
@@ -83,11 +84,11 @@ func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	return t
 }
 
-// Clone starts a task that shares t's descriptors, credentials and directory, like a thread.
+// Clone starts a task that shares t's descriptors, credentials, directory and user memory, like a thread.
 func (t *Task) Clone() *Task {
 	files := t.files
 	files.users.Add(1)
-	c := &Task{k: t.k, wake: make(chan struct{}, 1), cwd: t.cwd, umask: t.umask}
+	c := &Task{k: t.k, wake: make(chan struct{}, 1), cwd: t.cwd, umask: t.umask, user: t.user}
 	c.poll.task, c.event.task = c, c
 	c.cred.Store(t.cred.Load())
 	c.files = files
