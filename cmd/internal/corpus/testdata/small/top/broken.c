@@ -1,0 +1,2 @@
+#include <linux/module.h>
+#include <linux/no_such_header.h>
