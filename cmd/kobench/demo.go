@@ -241,28 +241,24 @@ func (d *demo) cost(t *kernel.Task, path string) (best time.Duration) {
 // lines tries what is at the end of each serial line, through the driver, its registers and the wire.
 func (d *demo) lines(msg []byte) {
 	for _, p := range d.sim.Ports {
-		d.line(p.TTY, "8250", p.Line, msg)
+		d.line(p.TTY, "8250", p.Line, p.Device, msg)
 	}
 }
 
 // line tries what is at the end of a terminal's line.
-func (d *demo) line(name, driver string, line board.Line, msg []byte) {
+func (d *demo) line(name, driver string, line board.Line, device board.Device, msg []byte) {
 	check, n, err := "", 0, error(nil)
 	switch line := line.(type) {
 	case board.Loopback:
 		check, n, err = "loop-back", len(msg), d.across("/dev/"+name, "/dev/"+name, msg)
 	case board.NullModem:
 		check, n, err = "to "+line.To, len(msg), d.across("/dev/"+name, "/dev/"+line.To, msg)
-	case *board.GPS:
-		check, n, err = d.asks(name, serial.Format8N1(4800), "", "$GPRMC,")
-	case *board.Modem:
-		check, n, err = d.asks(name, serial.Format8N1(9600), "AT\r", "OK")
-	case *board.Modbus:
-		mode := serial.Format8N1(19200)
-		mode.Parity = serial.ParityEven
-		check, n, err = d.asks(name, mode, "\x01\x03\x00\x00\x00\x01\x84\x0a", "\x01\x03\x02")
-	case *board.SCPI:
-		check, n, err = d.asks(name, serial.Format8N1(9600), "*IDN?\n", "KOBENCH")
+	case *board.Attached:
+		p, ok := device.(board.Prober)
+		if !ok {
+			return
+		}
+		check, n, err = d.asks(name, device, p)
 	default:
 		return
 	}
@@ -300,23 +296,20 @@ func (d *demo) across(from, to string, msg []byte) error {
 	return nil
 }
 
-// asks sends a question to a device and looks for a word in what it says.
-func (d *demo) asks(name string, m serial.Mode, question, want string) (check string, n int, err error) {
-	check = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, question+" "+want))
-	if strings.HasPrefix(want, "\x01") {
-		check = "reads a register"
+// asks sends a device its question and waits for the answer.
+func (d *demo) asks(name string, device board.Device, p board.Prober) (check string, n int, err error) {
+	question, answered, want := p.Probe()
+	check = "answers: " + want
+	m := serial.DefaultMode
+	if f, ok := device.(board.Formatted); ok {
+		m = f.Format()
 	}
 	c, err := tty.OpenConn(d.sim.Kernel, "/dev/"+name, m)
 	if err != nil {
 		return check, 0, err
 	}
 	defer c.Close()
-	if _, err := c.Write([]byte(question)); err != nil {
+	if _, err := c.Write(question); err != nil {
 		return check, 0, err
 	}
 	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -324,7 +317,7 @@ func (d *demo) asks(name string, m serial.Mode, question, want string) (check st
 	}
 	var got []byte
 	buf := make([]byte, 256)
-	for !bytes.Contains(got, []byte(want)) {
+	for !answered(got) {
 		k, err := c.Read(buf)
 		if err != nil {
 			return check, len(got), fmt.Errorf("%w after %q", err, got)

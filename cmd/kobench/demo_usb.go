@@ -20,7 +20,7 @@ func (d *demo) usb(t *kernel.Task, msg []byte) {
 				d.check("usb "+p.Slot.Name(), driver, "Go", "has a terminal", 0, kernel.ENODEV, 0)
 				continue
 			}
-			d.line(nodes[0], driver, p.Line, msg)
+			d.line(nodes[0], driver, p.Line, p.Device, msg)
 		case "usbtmc":
 			if len(nodes) == 0 {
 				d.check("usb "+p.Slot.Name(), "usbtmc", "Go", "has a node", 0, kernel.ENODEV, 0)

@@ -127,7 +127,7 @@ of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool, th
 	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.smokeCommand(), s.demoCommand(), s.dispatchCommand(),
 		s.dmesgCommand(), s.devtabCommand(), s.catCommand(), s.lsCommand(), s.writeCommand(), s.mknodCommand(), s.mkdirCommand(), s.rmCommand(),
 		s.benchCommand(), s.lsusbCommand(), s.plugCommand(), s.unplugCommand(), s.faultsCommand(), s.usbipCommand(),
-		s.mountCommand(), s.kdirCommand(), s.corpusCommand(), s.modpostCommand(), s.linksCommand(), s.versionCommand())
+		s.mountCommand(), s.kdirCommand(), s.corpusCommand(), s.modpostCommand(), s.linksCommand(), s.versionCommand(), linesTopic())
 	for _, t := range modtools.Tools() { // for the list of commands; run() takes them before
 		root.AddCommand(&cobra.Command{Use: t.Name, Short: toolShort(t.Name), DisableFlagParsing: true,
 			RunE: func(*cobra.Command, []string) error { return nil }})

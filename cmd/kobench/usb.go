@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/kobench/kobench/cmd/internal/lsusb"
+	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/hw/usb/usbip"
 	"github.com/spf13/cobra"
 )
@@ -44,38 +46,34 @@ func (s streams) plugCommand() *cobra.Command {
 	spec := map[string]any{}
 	text := map[string]*string{}
 	var seed uint64
-	var ports int
 	cmd := &cobra.Command{
 		Use: "plug DEVICE [flags]", Short: "Plug a USB device into the machine", Args: cobra.ExactArgs(1),
 		Long: `plug makes a USB device and plugs it into the running bench. The kernel enumerates it and asks for its driver; the command prints the
 nodes that came. DEVICE is one of
 
-  ftdi, cdc-acm       serial ports: --line says what is behind them, --serial their number
-  usbtmc              a SCPI instrument: --id is what *IDN? answers
-  source-sink         what usbtest expects; loopback the same, as an echo
-  keyboard, hub       a boot keyboard; a hub with --ports
-  replay              a captured device: --from CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE out of several; at the speed
-                      that its descriptors are right for, unless there is a --speed
-  usbip               a device of a USB/IP server: --from HOST:PORT/BUSID
-  host                a device of this computer, through libusb: --from VENDOR:PRODUCT
-
---line takes what a board's line takes: loopback, gps, "{gps: {lat: 52.5, lon: 13.4}}", "{tcp: host:port}" …`,
+` + indent(board.USBHelp()) + `
+--line takes what a board's line takes: loopback, gps, "{gps: {lat: 52.5, lon: 13.4}}", "{tcp: host:port}" …; see kobench help lines.`,
 		Example: `  kobench plug ftdi --line loopback
   kobench plug cdc-acm --port 4.3 --line "{gps: {lat: 52.52, lon: 13.405}}"
   kobench plug replay --from bus.pcapng#1.3
   kobench plug source-sink --faults "crc=0.01, disconnect@500" --seed 42`,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			spec["device"] = args[0]
 			for name, v := range text {
-				if *v != "" && name != "line" {
+				switch {
+				case *v == "" || name == "line":
+				case name == "ports":
+					n, err := strconv.Atoi(*v)
+					if err != nil {
+						return fmt.Errorf("--ports %q: want a number", *v)
+					}
+					spec[name] = n
+				default:
 					spec[name] = *v
 				}
 			}
 			if seed != 0 {
 				spec["seed"] = seed
-			}
-			if cmd.Flags().Changed("ports") {
-				spec["ports"] = ports
 			}
 			if line := *text["line"]; line != "" {
 				var v any
@@ -106,18 +104,24 @@ nodes that came. DEVICE is one of
 		},
 	}
 	f := cmd.Flags()
-	for _, t := range []struct{ name, usage string }{
-		{"port", "where: 2, or 2.1 behind a hub (default: the first free one)"}, {"line", "what is behind a serial port"}, {"serial", "serial number"},
-		{"id", "what an instrument answers to *IDN?"}, {"from", "where replay, usbip and host come from"}, {"speed", "low, full, high or super"},
-		{"faults", "rules such as \"crc=0.01, stall@3, disconnect@500\""},
-	} {
-		v := new(string)
-		text[t.name] = v
-		f.StringVar(v, t.name, "", t.usage)
+	for _, k := range append(board.USBKeys(), board.USBKey{Name: "port", About: "where: 2, or 2.1 behind a hub (default: the first free one)"},
+		board.USBKey{Name: "speed", About: "low, full, high or super"}, board.USBKey{Name: "faults", About: "rules such as \"crc=0.01, stall@3, disconnect@500\""}) {
+		text[k.Name] = f.String(k.Name, "", k.About)
 	}
 	f.Uint64Var(&seed, "seed", 0, "of the faults' rates")
-	f.IntVar(&ports, "ports", 4, "of a hub")
 	return cmd
+}
+
+// indent sets a list off from the text around it.
+func indent(list string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(list, "\n"), "\n", "\n  ") + "\n"
+}
+
+// linesTopic is "kobench help lines".
+func linesTopic() *cobra.Command {
+	return &cobra.Command{Use: "lines", Short: "What a serial line of a board, or behind a USB serial port, can lead to",
+		Long: "A board's line:, and kobench plug --line, take one of\n\n" + indent(board.LineHelp()) +
+			"\nas in line: gps, or line: {gps: {lat: 52.5, lon: 13.4}}. go doc ./drivers/board has the rest of a board file."}
 }
 
 func (s streams) unplugCommand() *cobra.Command {

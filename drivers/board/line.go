@@ -3,32 +3,19 @@ package board
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
-	"os"
+	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
-	"github.com/kobench/kobench/hw/serial/device/gps"
-	"github.com/kobench/kobench/hw/serial/device/modbus"
-	"github.com/kobench/kobench/hw/serial/device/modem"
-	"github.com/kobench/kobench/hw/serial/host"
-	"github.com/kobench/kobench/hw/serial/record"
 )
 
-// Line is what a UART's line leads to.
+// Line is what a UART's line leads to: Open, Loopback, NullModem or *Attached.
 type Line interface {
 	// String is how reports name it: "gps".
 	String() string
-}
-
-// device is a Line with something alive at its far end. Run works there until ctx ends.
-type device interface {
-	Line
-	run(ctx context.Context, far *serial.Port) error
 }
 
 // The simple lines.
@@ -48,194 +35,152 @@ func (Open) String() string        { return "open" }
 func (Loopback) String() string    { return "loopback" }
 func (n NullModem) String() string { return "null-modem to " + n.To }
 
-// GPS is a receiver.
-type GPS struct {
-	Lat    float64 `yaml:"lat"`
-	Lon    float64 `yaml:"lon"`
-	Alt    float64 `yaml:"alt"`
-	Speed  float64 `yaml:"speed"`
-	Course float64 `yaml:"course"`
+// Attached is a line with a device at its end.
+type Attached struct {
+	Kind string        // its name in a board: "gps"
+	Name string        // what the board says after it: a file or an address, "" if it gives options
+	New  func() Device // builds it anew, with the board's options
 }
 
-func (*GPS) String() string { return "gps" }
+func (a *Attached) String() string { return strings.TrimSpace(a.Kind + " " + a.Name) }
 
-func (g *GPS) run(ctx context.Context, far *serial.Port) error {
-	return (&gps.Receiver{Lat: g.Lat, Lon: g.Lon, Alt: g.Alt, Speed: g.Speed, Course: g.Course}).Run(ctx, far)
+// Device is something alive at a line's far end. Its fields with a yaml tag are its options on a board; a tag "-" hides one.
+type Device interface {
+	// Run works there until ctx ends.
+	Run(ctx context.Context, far serial.Conn) error
 }
 
-// Modem is a Hayes modem. With Dial "tcp" it reaches host:port, written as it is dialled; otherwise nobody answers.
-type Modem struct {
-	ID   string `yaml:"id"`
-	Dial string `yaml:"dial"`
+// Checker is a Device whose options can be wrong. Absence: all are right.
+type Checker interface{ Check() error }
+
+// Formatted is a Device with a rate and format of its own. Absence: it does as its terminal.
+type Formatted interface{ Format() serial.Mode }
+
+// Prober is a Device that can be asked whether it is there: ask is sent, and what comes back is collected until answered
+// says so; want describes it. Absence: nobody asks.
+type Prober interface {
+	Probe() (ask []byte, answered func(got []byte) bool, want string)
 }
 
-func (*Modem) String() string { return "modem" }
+// lineKind is one kind of line: plain, or with a device that make builds. word is an example of the name that it needs; without
+// one it has options. Neither plain nor make: a null modem.
+type lineKind struct {
+	name, word, about string
+	plain             Line
+	make              func(word string) Device
+}
 
-func (m *Modem) run(ctx context.Context, far *serial.Port) error {
-	dev := &modem.Modem{ID: m.ID}
-	if m.Dial == "tcp" {
-		dev.Dial = func(ctx context.Context, number string) (io.ReadWriteCloser, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "tcp", number)
+// usage is how a board writes it: "gps: {lat, lon}".
+func (k lineKind) usage() string {
+	switch {
+	case k.word != "":
+		return k.name + ": " + k.word
+	case k.make == nil:
+		return k.name
+	}
+	var options []string
+	t := reflect.TypeOf(k.make("")).Elem()
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag.Get("yaml"); tag != "" && tag != "-" {
+			options = append(options, tag)
 		}
 	}
-	return dev.Run(ctx, far)
+	return k.name + ": {" + strings.Join(options, ", ") + "}"
 }
 
-// Modbus is a Modbus RTU slave.
-type Modbus struct {
-	Address int `yaml:"address"`
-	Size    int `yaml:"size"`
-}
-
-func (*Modbus) String() string { return "modbus" }
-
-func (m *Modbus) run(ctx context.Context, far *serial.Port) error {
-	return modbus.New(byte(m.Address), m.Size).Run(ctx, far)
-}
-
-// SCPI is a power supply.
-type SCPI struct {
-	ID   string  `yaml:"id"`
-	Load float64 `yaml:"load"`
-}
-
-func (*SCPI) String() string { return "scpi" }
-
-func (s *SCPI) run(ctx context.Context, far *serial.Port) error {
-	return (&scpi.Supply{ID: s.ID, Load: s.Load}).Run(ctx, far)
-}
-
-// Replay is a device that was recorded (umockdev's .script): it says what it said then, and expects to be told what it was told.
-type Replay struct{ File string }
-
-func (r *Replay) String() string { return "replay " + r.File }
-
-func (r *Replay) run(ctx context.Context, far *serial.Port) error {
-	f, err := os.Open(r.File)
-	if err != nil {
-		return err
+// LineHelp lists the kinds of lines, one a line.
+func LineHelp() string {
+	var b strings.Builder
+	for _, k := range lineKinds() {
+		fmt.Fprintf(&b, "%-41s %s\n", k.usage(), k.about)
 	}
-	script, err := record.ParseScript(f)
-	f.Close()
-	if err != nil {
-		return err
-	}
-	far.SetAuto(true)
-	dev := record.NewReplay(script)
-	if err = dev.Run(ctx, far); ctx.Err() != nil {
-		err = nil // it was told to end
-	}
-	return errors.Join(err, dev.Close())
+	return b.String()
 }
 
-// Host is an end on the machine that the program runs on.
-type Host struct {
-	Kind string // "port", "tcp", "rfc2217"
-	Addr string
-}
-
-func (h *Host) String() string { return h.Kind + " " + h.Addr }
-
-func (h *Host) open(ctx context.Context, m serial.Mode) (serial.Conn, error) {
-	switch h.Kind {
-	case "port":
-		return host.OpenPort(h.Addr, m)
-	case "tcp":
-		return host.DialTCP(ctx, h.Addr)
+// kindList is "a, b or c".
+func kindList[K any](kinds []K, name func(K) string) string {
+	var b strings.Builder
+	for i, k := range kinds {
+		switch {
+		case i == 0:
+		case i == len(kinds)-1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(name(k))
 	}
-	return host.Dial2217(ctx, h.Addr, m)
+	return b.String()
 }
 
-func (h *Host) run(ctx context.Context, far *serial.Port) error {
-	c, err := h.open(ctx, serial.DefaultMode)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return host.Attach(ctx, far, c, nil)
-}
+func lineNames() string { return kindList(lineKinds(), func(k lineKind) string { return k.name }) }
 
-const lineKinds = "loopback, open, null-modem, gps, modem, modbus, scpi, replay, port, tcp or rfc2217"
-
-// line reads a line: a word, or a mapping of one kind to its options.
+// line reads a line: a word, or a mapping of one kind to its name or options.
 func (c *checker) line(tty string, n ast.Node) (Line, error) {
-	if n == nil {
-		return Open{}, nil
-	}
-	kind, options := "", ast.Node(nil)
+	kind, rest := "", ast.Node(nil)
 	switch v := n.(type) {
+	case nil, *ast.NullNode:
+		return Open{}, nil
 	case *ast.StringNode:
 		kind = v.Value
 	case *ast.MappingNode:
 		if len(v.Values) != 1 {
-			return nil, c.errorf(n, "%s: a line has one end: give one of %s", tty, lineKinds)
+			return nil, c.errorf(n, "%s: a line has one end: give one of %s", tty, lineNames())
 		}
-		kind, options = v.Values[0].Key.GetToken().Value, v.Values[0].Value
+		kind, rest = v.Values[0].Key.GetToken().Value, v.Values[0].Value
 	case *ast.MappingValueNode:
-		kind, options = v.Key.GetToken().Value, v.Value
-	case *ast.NullNode:
-		return Open{}, nil
+		kind, rest = v.Key.GetToken().Value, v.Value
 	default:
-		return nil, c.errorf(n, "%s: line: want one of %s", tty, lineKinds)
+		return nil, c.errorf(n, "%s: line: want one of %s", tty, lineNames())
 	}
-	switch kind {
-	case "open":
-		return Open{}, nil
-	case "loopback":
-		return Loopback{}, nil
-	case "null-modem", "port", "tcp", "rfc2217", "replay":
-		s, ok := options.(*ast.StringNode)
-		if !ok || strings.TrimSpace(s.Value) == "" {
-			return nil, c.errorf(orNode(options, n), "%s: %s: want a name, such as {%s: %s}", tty, kind, kind,
-				map[string]string{"null-modem": "ttyS2", "port": "/dev/ttyUSB0", "replay": "device.script", "tcp": "host:port", "rfc2217": "host:port"}[kind])
+	for _, k := range lineKinds() {
+		switch {
+		case k.name != kind:
+		case k.plain != nil:
+			return k.plain, nil
+		case k.word != "":
+			return c.named(tty, k, n, rest)
+		default:
+			return c.optional(tty, k, n, rest)
 		}
-		switch kind {
-		case "null-modem":
-			return NullModem{To: s.Value}, nil
-		case "replay":
-			return &Replay{File: s.Value}, nil
-		}
-		return &Host{Kind: kind, Addr: s.Value}, nil
 	}
-	return c.device(tty, kind, n, options)
+	return nil, c.errorf(n, "%s: line %q: want one of %s", tty, kind, lineNames())
 }
 
-func (c *checker) device(tty, kind string, n, options ast.Node) (Line, error) {
-	var dev Line
-	switch kind {
-	case "gps":
-		dev = &GPS{}
-	case "modem":
-		dev = &Modem{}
-	case "modbus":
-		dev = &Modbus{Address: 1, Size: 100}
-	case "scpi":
-		dev = &SCPI{}
-	default:
-		return nil, c.errorf(n, "%s: line %q: want one of %s", tty, kind, lineKinds)
+// named reads a line that a name follows.
+func (c *checker) named(tty string, k lineKind, n, rest ast.Node) (Line, error) {
+	s, ok := rest.(*ast.StringNode)
+	if !ok || strings.TrimSpace(s.Value) == "" {
+		return nil, c.errorf(orNode(rest, n), "%s: %s: want a name, such as {%s: %s}", tty, k.name, k.name, k.word)
 	}
-	if options != nil {
-		if err := yaml.NodeToValue(options, dev, yaml.Strict()); err != nil {
-			return nil, convert(c.file, err)
-		}
+	if k.make == nil {
+		return NullModem{To: s.Value}, nil
 	}
-	at := orNode(options, n)
-	switch d := dev.(type) {
-	case *GPS:
-		if d.Lat < -90 || d.Lat > 90 || d.Lon < -180 || d.Lon > 180 {
-			return nil, c.errorf(at, "%s: gps: latitude %v, longitude %v: want degrees, -90 to 90 and -180 to 180", tty, d.Lat, d.Lon)
+	return &Attached{Kind: k.name, Name: s.Value, New: func() Device { return k.make(s.Value) }}, nil
+}
+
+// optional reads a device and its options, and tries them once.
+func (c *checker) optional(tty string, k lineKind, n, rest ast.Node) (Line, error) {
+	build := func() (Device, error) {
+		d := k.make("")
+		if rest == nil {
+			return d, nil
 		}
-	case *Modem:
-		if d.Dial != "" && d.Dial != "tcp" {
-			return nil, c.errorf(at, "%s: modem: dial %q: want tcp, or leave it out", tty, d.Dial)
-		}
-	case *Modbus:
-		if d.Address < 1 || d.Address > 247 || d.Size < 1 || d.Size > 65536 {
-			return nil, c.errorf(at, "%s: modbus: address %d, size %d: want 1 to 247 and 1 to 65536", tty, d.Address, d.Size)
+		return d, yaml.NodeToValue(rest, d, yaml.Strict())
+	}
+	d, err := build()
+	if err != nil {
+		return nil, convert(c.file, err)
+	}
+	if d, ok := d.(Checker); ok {
+		if err := d.Check(); err != nil {
+			return nil, c.errorf(orNode(rest, n), "%s: %s: %v", tty, k.name, err)
 		}
 	}
-	return dev, nil
+	return &Attached{Kind: k.name, New: func() Device {
+		d, _ := build() // they were right once
+		return d
+	}}, nil
 }
 
 func asYAML(err error, target *yaml.Error) bool { return errors.As(err, target) }

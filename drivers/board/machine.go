@@ -42,7 +42,9 @@ type Port struct {
 	Near *serial.Port // the chip's
 	Far  *serial.Port // the device's; nil for a loop-back
 	Line Line
-	Door Door
+	// Device is what is at its end, or nil.
+	Device Device
+	Door   Door
 	// Out and In inject the line's faults, or are nil.
 	Out, In *fault.Injector
 
@@ -85,14 +87,15 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 		u := b.UARTs[i]
 		chip := uart16550.New(p.Near, uart16550.Options{Kind: u.Kind, IRQ: m.Kernel.IRQ(u.IRQ).Source()})
 		m.sites = append(m.sites, serial8250.Site{Chip: chip, Base: u.IO, IRQ: u.IRQ})
-		if d, ok := p.Line.(device); ok {
+		if a, ok := p.Line.(*Attached); ok {
+			p.Device = a.New()
 			m.alive.Go(func() {
-				err := d.run(ctx, p.Far)
+				err := p.Device.Run(ctx, p.Far)
 				if err != nil && ctx.Err() == nil {
-					m.problem("%s: %s at the end of the line has failed: %v", p.TTY, d, err)
+					m.problem("%s: %s at the end of the line has failed: %v", p.TTY, a, err)
 				}
-				if _, recorded := d.(*Replay); recorded && err != nil {
-					p.uncovered = fmt.Errorf("%s: %s: %w", p.TTY, d, err)
+				if _, recorded := p.Device.(*replayed); recorded && err != nil {
+					p.uncovered = fmt.Errorf("%s: %s: %w", p.TTY, a, err)
 				}
 			})
 		}

@@ -13,15 +13,9 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/usb"
-	"github.com/kobench/kobench/hw/scpi"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
 	usbfault "github.com/kobench/kobench/hw/usb/fault"
-	"github.com/kobench/kobench/hw/usb/function/cdcacm"
-	"github.com/kobench/kobench/hw/usb/function/ftdi"
-	"github.com/kobench/kobench/hw/usb/function/hidkbd"
-	"github.com/kobench/kobench/hw/usb/function/sourcesink"
-	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 	"github.com/kobench/kobench/hw/usb/host"
 	"github.com/kobench/kobench/hw/usb/pcap"
 	"github.com/kobench/kobench/hw/usb/usbip"
@@ -34,6 +28,7 @@ type Plugged struct {
 	Slot *hw.Slot
 	// Near is the chip's end of the line, Far the device's; nil without a line, Far also with a loop-back.
 	Near, Far *serial.Port
+	Device    Device // at the line's end, or nil
 	// Broken is what injects the faults, or nil.
 	Broken *usbfault.Device
 
@@ -157,49 +152,22 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 
 // make makes the device itself.
 func (m *Machine) make(p *Plugged) (hw.Device, error) {
-	var fn hw.Function
-	switch p.Kind {
-	case "ftdi":
-		fn = ftdi.New(m.usbLine(p), p.Serial)
-	case "cdc-acm":
-		fn = cdcacm.New(m.usbLine(p), p.Serial)
-	case "usbtmc":
-		fn = usbtmc.New(&scpi.Supply{ID: p.ID})
-	case "source-sink":
-		fn = sourcesink.New(sourcesink.Zeros)
-	case "loopback":
-		fn = sourcesink.Loopback()
-	case "keyboard":
-		fn = hidkbd.New()
-	case "hub":
-		fn = hw.NewHub(p.Ports)
-	case "replay":
-		r, err := replay(p.From)
-		if err != nil {
-			return nil, err
-		}
-		return replayed(p, r)
-	case "usbip":
-		return importUSB(p.From)
-	case "host":
-		d, err := openHost(p.From)
-		if err != nil {
-			return nil, err
-		}
-		p.stop = func() { _ = d.Close() } // the host's driver has it back before the machine is closed
-		return d, nil
-	default:
-		return nil, fmt.Errorf("device %q: want one of %s", p.Kind, usbKindList)
+	kind, ok := usbKindOf(p.Kind)
+	if !ok {
+		return nil, fmt.Errorf("device %q: want one of %s", p.Kind, usbNames())
 	}
-	return hw.New(fn, p.Speed)
+	if kind.has("line") {
+		m.usbLine(p)
+	}
+	return kind.make(p)
 }
 
 // usbLine makes the line behind a serial function and starts what is at its end.
-func (m *Machine) usbLine(p *Plugged) *serial.Port {
+func (m *Machine) usbLine(p *Plugged) {
 	if _, loop := p.Line.(Loopback); loop {
 		p.Near = serial.Loopback(m.Board.Speed)
 		p.stop = func() { _ = p.Near.Close() }
-		return p.Near
+		return
 	}
 	p.Near, p.Far = serial.Straight(m.Board.Speed)
 	ctx, stop := context.WithCancel(context.Background())
@@ -208,14 +176,14 @@ func (m *Machine) usbLine(p *Plugged) *serial.Port {
 		_ = p.Far.Close()
 		_ = p.Near.Close()
 	}
-	if d, ok := p.Line.(device); ok {
+	if a, ok := p.Line.(*Attached); ok {
+		p.Device = a.New()
 		m.alive.Go(func() {
-			if err := d.run(ctx, p.Far); err != nil && ctx.Err() == nil {
-				m.problem("usb %s: %s at the end of the line has failed: %v", p.Kind, d, err)
+			if err := p.Device.Run(ctx, p.Far); err != nil && ctx.Err() == nil {
+				m.problem("usb %s: %s at the end of the line has failed: %v", p.Kind, a, err)
 			}
 		})
 	}
-	return p.Near
 }
 
 // replay takes a device out of a capture: "bus.pcapng", or "bus.pcapng#1.3" for one of several.
@@ -246,8 +214,12 @@ func replay(from string) (*pcap.Replay, error) {
 	return pcap.NewReplay(events, bus, dev)
 }
 
-// replayed makes the device at the speed asked for, or at its own.
-func replayed(p *Plugged, r *pcap.Replay) (hw.Device, error) {
+// replayUSB makes a captured device at the speed asked for, or at its own.
+func replayUSB(p *Plugged) (hw.Device, error) {
+	r, err := replay(p.From)
+	if err != nil {
+		return nil, err
+	}
 	asked, fits := p.Speed, r.Speed()
 	if asked == hw.UnknownSpeed {
 		p.Speed = fits
@@ -265,10 +237,10 @@ func replayed(p *Plugged, r *pcap.Replay) (hw.Device, error) {
 const importTime = 10 * time.Second
 
 // importUSB takes a device from a USB/IP server: "host:port/1-1".
-func importUSB(from string) (hw.Device, error) {
-	addr, id, ok := strings.Cut(from, "/")
+func importUSB(p *Plugged) (hw.Device, error) {
+	addr, id, ok := strings.Cut(p.From, "/")
 	if !ok || addr == "" || id == "" {
-		return nil, fmt.Errorf("usbip: from %q: want host:port/BUSID, such as 127.0.0.1:3240/1-1", from)
+		return nil, fmt.Errorf("usbip: from %q: want host:port/BUSID, such as 127.0.0.1:3240/1-1", p.From)
 	}
 	ctx, stop := context.WithTimeout(context.Background(), importTime)
 	defer stop()
@@ -276,14 +248,19 @@ func importUSB(from string) (hw.Device, error) {
 }
 
 // openHost takes a device of the computer: "0403:6001".
-func openHost(from string) (*host.Device, error) {
-	vendor, product, ok := strings.Cut(from, ":")
+func openHost(p *Plugged) (hw.Device, error) {
+	vendor, product, ok := strings.Cut(p.From, ":")
 	v, err1 := strconv.ParseUint(vendor, 16, 16)
-	p, err2 := strconv.ParseUint(product, 16, 16)
+	n, err2 := strconv.ParseUint(product, 16, 16)
 	if !ok || err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("host: from %q: want VENDOR:PRODUCT in hexadecimal, such as 0403:6001", from)
+		return nil, fmt.Errorf("host: from %q: want VENDOR:PRODUCT in hexadecimal, such as 0403:6001", p.From)
 	}
-	return host.Open(host.ID{Vendor: uint16(v), Product: uint16(p)})
+	d, err := host.Open(host.ID{Vendor: uint16(v), Product: uint16(n)})
+	if err != nil {
+		return nil, err
+	}
+	p.stop = func() { _ = d.Close() } // the host's driver has it back before the machine is closed
+	return d, nil
 }
 
 // Unplug pulls out what is in a port, and what is behind it if it is a hub.

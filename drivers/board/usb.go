@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	hw "github.com/kobench/kobench/hw/usb"
 	usbfault "github.com/kobench/kobench/hw/usb/fault"
 )
@@ -22,11 +23,11 @@ type USBDevice struct {
 	Port   string // "2", or "2.1" behind a hub; "" is the first free one
 	Kind   string // ftdi, cdc-acm …
 	Speed  hw.Speed
-	Serial string // serial number of ftdi and cdc-acm
-	Line   Line   // of ftdi and cdc-acm
+	Serial string // serial number of a serial port
+	Line   Line   // of a serial port
 	ID     string // usbtmc: what *IDN? answers
 	Ports  int    // of a hub
-	From   string // replay, usbip, host: where it comes from
+	From   string // where a device comes from that is not made here
 	Faults []usbfault.Rule
 	Seed   uint64
 }
@@ -60,22 +61,6 @@ type usbDeviceNode struct {
 	Seed   at[uint64] `yaml:"seed"`
 }
 
-// usbKind says what a kind of device needs.
-type usbKind struct {
-	line, from bool
-	speed      hw.Speed // unless told otherwise
-}
-
-func usbKinds() map[string]usbKind {
-	return map[string]usbKind{
-		"ftdi": {line: true, speed: hw.FullSpeed}, "cdc-acm": {line: true, speed: hw.HighSpeed}, "usbtmc": {speed: hw.HighSpeed},
-		"source-sink": {speed: hw.HighSpeed}, "loopback": {speed: hw.HighSpeed}, "keyboard": {speed: hw.LowSpeed}, "hub": {speed: hw.HighSpeed},
-		"replay": {from: true}, "usbip": {from: true}, "host": {from: true},
-	}
-}
-
-const usbKindList = "ftdi, cdc-acm, usbtmc, source-sink, loopback, keyboard, hub, replay, usbip or host"
-
 // ParseUSB reads one device as a board's list has it, in YAML; name is for its errors.
 //
 // Errors: *Error.
@@ -107,9 +92,9 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 	v := n.V
 	u := USBDevice{Port: v.Port.V, Kind: v.Device.V, Serial: v.Serial.V, ID: v.ID.V, Ports: v.Ports.V, From: v.From.V, Seed: v.Seed.V}
 	where := "usb " + orNone(u.Port)
-	kind, ok := usbKinds()[u.Kind]
+	kind, ok := usbKindOf(u.Kind)
 	if !ok {
-		return u, c.errorf(orNode(v.Device.node, n.node), "%s: device %q: want one of %s", where, u.Kind, usbKindList)
+		return u, c.errorf(orNode(v.Device.node, n.node), "%s: device %q: want one of %s", where, u.Kind, usbNames())
 	}
 	u.Speed = kind.speed
 	switch v.Speed.V {
@@ -125,27 +110,30 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 	default:
 		return u, c.errorf(v.Speed.node, "%s: speed %q: want low, full, high or super", where, v.Speed.V)
 	}
-	switch {
-	case !kind.line && v.Line.node != nil:
-		return u, c.errorf(v.Line.node, "%s: %s has no line; ftdi and cdc-acm have", where, u.Kind)
-	case kind.from && u.From == "":
-		return u, c.errorf(n.node, "%s: %s: from: say where it comes from: %s", where, u.Kind, fromWhat(u.Kind))
-	case !kind.from && u.From != "":
-		return u, c.errorf(v.From.node, "%s: %s comes from nowhere else; leave from out", where, u.Kind)
-	case u.Kind == "hub" && v.Ports.node == nil:
+	for _, k := range []struct {
+		key  string
+		node ast.Node
+	}{{"line", v.Line.node}, {"serial", v.Serial.node}, {"id", v.ID.node}, {"ports", v.Ports.node}, {"from", v.From.node}} {
+		if k.node != nil && !kind.has(k.key) {
+			return u, c.errorf(k.node, "%s: %s has no %s", where, u.Kind, k.key)
+		}
+	}
+	if kind.has("from") && u.From == "" {
+		return u, c.errorf(n.node, "%s: %s: from: say where it comes from: %s", where, u.Kind, kind.from)
+	}
+	if kind.has("ports") && v.Ports.node == nil {
 		u.Ports = 4
-	case u.Kind != "hub" && v.Ports.node != nil:
-		return u, c.errorf(v.Ports.node, "%s: ports: a hub has some, %s has none", where, u.Kind)
-	case u.Kind == "hub" && (u.Ports < 1 || u.Ports > 15):
+	}
+	if kind.has("ports") && (u.Ports < 1 || u.Ports > 15) {
 		return u, c.errorf(v.Ports.node, "%s: ports: a hub has 1 to 15, not %d", where, u.Ports)
 	}
-	if kind.line {
+	if kind.has("line") {
 		line, err := c.line(where, v.Line.node)
 		if err != nil {
 			return u, err
 		}
 		if _, cable := line.(NullModem); cable {
-			return u, c.errorf(v.Line.node, "%s: null-modem joins two uarts; the line of a USB port ends in one of loopback, open, gps, modem, modbus, scpi, replay, port, tcp, rfc2217", where)
+			return u, c.errorf(v.Line.node, "%s: null-modem joins two uarts; the line of a USB port has an end of its own", where)
 		}
 		u.Line = line
 	}
@@ -154,16 +142,6 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 		return u, c.errorf(v.Faults.node, "%s: faults: %v", where, err)
 	}
 	return u, nil
-}
-
-func fromWhat(kind string) string {
-	switch kind {
-	case "replay":
-		return "a capture, desk.pcapng"
-	case "usbip":
-		return "a server's device, host:port/1-1"
-	}
-	return "a device of this computer, 0403:6001"
 }
 
 func orNone(s string) string {

@@ -30,12 +30,13 @@ func TestUSBErrors(t *testing.T) {
 		"{device: ftdi, line: {null-modem: ttyS0}}": "null-modem joins two uarts",
 		"{device: ftdi, line: warp}":                `line "warp": want one of`,
 		"{device: ftdi, speed: warp}":               `speed "warp": want low`,
-		"{device: replay}":                          "from: say where it comes from: a capture",
-		"{device: hub, from: x}":                    "leave from out",
+		"{device: replay}":                          "from: say where it comes from: CAPTURE",
+		"{device: hub, from: x}":                    "hub has no from",
 		"{device: hub, ports: 16}":                  "a hub has 1 to 15, not 16",
-		"{device: ftdi, ports: 2}":                  "a hub has some, ftdi has none",
+		"{device: ftdi, ports: 2}":                  "ftdi has no ports",
 		"{device: ftdi, faults: always}":            "want KIND=RATE",
 		"{device: ftdi, colour: red}":               "unknown field",
+		"{device: keyboard, serial: X}":             "keyboard has no serial",
 	} {
 		_, err := Parse("desk.yaml", []byte("usb:\n  devices:\n    - "+text+"\n"))
 		var e *Error

@@ -15,6 +15,7 @@
 package scpi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,11 +31,11 @@ import (
 
 // Supply is a power supply with a resistor at its output. Set the fields before Run.
 type Supply struct {
-	ID      string      // *IDN?; empty: "KOBENCH,PSU1,0,1.0"
-	Mode    serial.Mode // zero: 9600 8N1
-	Load    float64     // ohms; 0: 10
-	MaxVolt float64     // 0: 30
-	MaxAmp  float64     // 0: 3
+	ID      string      `yaml:"id"`   // *IDN?; empty: "KOBENCH,PSU1,0,1.0"
+	Mode    serial.Mode `yaml:"-"`    // zero: 9600 8N1
+	Load    float64     `yaml:"load"` // ohms; 0: 10
+	MaxVolt float64     `yaml:"-"`    // 0: 30
+	MaxAmp  float64     `yaml:"-"`    // 0: 3
 
 	mu        sync.Mutex
 	volt, amp float64
@@ -56,13 +57,24 @@ const (
 
 const maxLine = 1024
 
+// Format is the rate and format that it speaks on a serial line.
+func (s *Supply) Format() serial.Mode {
+	if s.Mode.Baud == 0 {
+		return serial.DefaultMode
+	}
+	return s.Mode
+}
+
+// Probe is how to know an instrument: ask for its identification.
+func (s *Supply) Probe() (ask []byte, answered func(got []byte) bool, want string) {
+	return []byte("*IDN?\n"), func(b []byte) bool {
+		return bytes.Count(b, []byte(",")) >= 3 && bytes.HasSuffix(b, []byte("\n"))
+	}, "four fields of identification"
+}
+
 // Run answers on p until ctx ends or p is closed (nil), or p fails.
 func (s *Supply) Run(ctx context.Context, p serial.Conn) error {
-	m := s.Mode
-	if m.Baud == 0 {
-		m = serial.DefaultMode
-	}
-	if err := p.SetMode(m); err != nil {
+	if err := p.SetMode(s.Format()); err != nil {
 		return err
 	}
 	s.mu.Lock()

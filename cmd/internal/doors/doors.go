@@ -89,7 +89,7 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
 		}
 		local := door
-		d.wg.Go(func() { d.servePTY(ctx, local, pty, p.Line, p.Far) })
+		d.wg.Go(func() { d.servePTY(ctx, local, pty, p.Line, p.Device) })
 		<-pty.Serving()
 		if p.Door.RFC2217 != "" {
 			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Door.RFC2217)
@@ -133,9 +133,9 @@ func (d *Doors) Close() error {
 const again = 50 * time.Millisecond
 
 // servePTY serves one pty after another under the door's link: a terminal that fails hangs its client up.
-func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, line board.Line, far *serial.Port) {
+func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, line board.Line, device board.Device) {
 	e := newEnd(d.m.Kernel, "/dev/"+door.TTY)
-	s := ptySession{session{e, &d.lobby, across(line)}, device(line, far)}
+	s := ptySession{session{e, &d.lobby, across(line)}, device}
 	for {
 		d.lobby.enter(door.TTY, pty)
 		err := pty.Serve(ctx, s)
@@ -186,13 +186,13 @@ func (s session) SetSignals(mask, value serial.Signals) error {
 // at the other end of the line, as if the client had asked for the right ones.
 type ptySession struct {
 	session
-	far *serial.Port // nil: no device
+	device board.Device // nil, or without a format of its own: none is taken
 }
 
 func (p ptySession) SetMode(m serial.Mode) error {
-	if p.far != nil {
-		peer := p.far.Mode()
-		m.Data, m.Parity = peer.Data, peer.Parity
+	if d, ok := p.device.(board.Formatted); ok {
+		own := d.Format()
+		m.Data, m.Parity = own.Data, own.Parity
 	}
 	return p.session.SetMode(m)
 }
@@ -203,15 +203,6 @@ func across(line board.Line) string {
 		return n.To
 	}
 	return ""
-}
-
-// device is the far end of a line that leads to a device with a format of its own, nil for other lines: a modem follows its terminal.
-func device(line board.Line, far *serial.Port) *serial.Port {
-	switch line.(type) {
-	case *board.GPS, *board.Modbus, *board.SCPI:
-		return far
-	}
-	return nil
 }
 
 func (d *Doors) serveNet(ctx context.Context, door Door, l net.Listener, across string) {

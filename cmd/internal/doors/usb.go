@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kobench/kobench/drivers/board"
-	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
 	"github.com/kobench/kobench/kernel"
 )
@@ -40,15 +39,13 @@ func (d *Doors) watch() {
 
 // add opens a terminal's door, unless it has one or is none of a USB device.
 func (d *Doors) add(name string) (Door, bool) {
-	var (
-		line board.Line
-		far  *serial.Port
-	)
+	var line board.Line
+	var device board.Device
 	found := false
 	for _, p := range d.m.Plugged() {
 		if p.Line != nil || p.From != "" {
 			if slices.Contains(d.m.Nodes(p), name) {
-				line, far, found = p.Line, p.Far, true
+				line, device, found = p.Line, p.Device, true
 			}
 		}
 	}
@@ -63,7 +60,7 @@ func (d *Doors) add(name string) (Door, bool) {
 	}
 	ctx, stop := context.WithCancel(d.ctx)
 	d.plugged[name] = stop
-	d.wg.Go(func() { d.servePTY(ctx, door, pty, line, far) })
+	d.wg.Go(func() { d.servePTY(ctx, door, pty, line, device) })
 	<-pty.Serving()
 	return door, true
 }

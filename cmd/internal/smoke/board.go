@@ -1,7 +1,6 @@
 package smoke
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +58,9 @@ func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*se
 	if p.Out != nil || p.In != nil {
 		return skipped(name, "the board injects faults into this line"), nil
 	}
+	if d, ok := p.Device.(board.Prober); ok {
+		return probe(m, p.TTY, p.Device, d, name, bar), nil
+	}
 	switch line := p.Line.(type) {
 	case board.Loopback:
 		s.Open = func(context.Context) (near, far serial.Conn, err error) {
@@ -80,8 +82,6 @@ func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*se
 			}
 			return near, far, err
 		}
-	case *board.GPS, *board.Modem, *board.Modbus, *board.SCPI:
-		return probe(m, p, name, bar), nil
 	case board.Open:
 		return skipped(name, "nothing is at the end of the line"), nil
 	default:
@@ -94,16 +94,16 @@ func skipped(name, why string) *serialtest.Report {
 	return &serialtest.Report{Line: name, Results: []serialtest.Result{{Check: "line", Status: serialtest.Skip, Reason: why}}}
 }
 
-// probe asks a device something and looks at the answer.
-func probe(m *sim.Sim, p *board.Port, name string, bar *progress) *serialtest.Report {
+// probe asks a device at the end of a terminal's line something and looks at the answer.
+func probe(m *sim.Sim, tty string, dev board.Device, d board.Prober, name string, bar *progress) *serialtest.Report {
 	start := time.Now()
 	r := serialtest.Result{Check: "answer", Status: serialtest.Pass}
-	n, err := ask(m, p)
+	n, err := ask(m, tty, dev, d)
 	r.Bytes, r.Duration = int64(n), time.Since(start)
 	if err != nil {
 		r.Status, r.Reason = serialtest.Fail, err.Error()
 	}
-	bar.of(p.TTY)(r)
+	bar.of(tty)(r)
 	return &serialtest.Report{Line: name, Results: []serialtest.Result{r}}
 }
 
@@ -111,24 +111,24 @@ func probe(m *sim.Sim, p *board.Port, name string, bar *progress) *serialtest.Re
 const patience = 5 * time.Second
 
 // ask returns how many bytes the answer took.
-func ask(m *sim.Sim, p *board.Port) (int, error) {
-	mode := p.Far.Mode()
-	if _, follows := p.Line.(*board.Modem); follows { // it does as its terminal
-		mode = serial.DefaultMode
+func ask(m *sim.Sim, name string, dev board.Device, d board.Prober) (int, error) {
+	mode := serial.DefaultMode
+	if f, ok := dev.(board.Formatted); ok {
+		mode = f.Format()
 	}
-	c, err := tty.OpenConn(m.Kernel, "/dev/"+p.TTY, mode)
+	c, err := tty.OpenConn(m.Kernel, "/dev/"+name, mode)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
-	request, good, want := question(p.Line)
+	request, answered, want := d.Probe()
 	if _, err := c.Write(request); err != nil {
 		return 0, err
 	}
 	_ = c.SetReadDeadline(time.Now().Add(patience))
 	var got []byte
 	buf := make([]byte, 512)
-	for !good(got) {
+	for !answered(got) {
 		n, err := c.Read(buf)
 		got = append(got, buf[:n]...)
 		switch {
@@ -139,60 +139,4 @@ func ask(m *sim.Sim, p *board.Port) (int, error) {
 		}
 	}
 	return len(got), nil
-}
-
-// question is what to ask a device and how to know its answer.
-func question(line board.Line) (request []byte, good func([]byte) bool, want string) {
-	switch d := line.(type) {
-	case *board.GPS:
-		return nil, hasSentence, "an NMEA sentence with its checksum"
-	case *board.Modem:
-		return []byte("ATI\r"), func(b []byte) bool { return bytes.Contains(b, []byte("\nOK\r\n")) }, "OK"
-	case *board.Modbus:
-		q := appendCRC([]byte{byte(d.Address), 3, 0, 0, 0, 1}) // read one holding register
-		return q, func(b []byte) bool {
-			return len(b) == 7 && b[0] == byte(d.Address) && b[1] == 3 && bytes.Equal(appendCRC(b[:5:5]), b)
-		}, "a holding register with its CRC"
-	default:
-		return []byte("*IDN?\n"), func(b []byte) bool { return bytes.Count(b, []byte(",")) >= 3 && bytes.HasSuffix(b, []byte("\n")) },
-			"four fields of identification"
-	}
-}
-
-// hasSentence looks for $…*hh with the right checksum [NMEA].
-func hasSentence(b []byte) bool {
-	for {
-		at := bytes.IndexByte(b, '$')
-		if at < 0 {
-			return false
-		}
-		b = b[at+1:]
-		star := bytes.IndexByte(b, '*')
-		if star < 0 || len(b) < star+3 {
-			return false
-		}
-		sum := byte(0)
-		for _, c := range b[:star] {
-			sum ^= c
-		}
-		if fmt.Sprintf("%02X", sum) == string(b[star+1:star+3]) {
-			return true
-		}
-	}
-}
-
-// appendCRC appends the CRC-16 of Modbus RTU [modbus].
-func appendCRC(p []byte) []byte {
-	crc := uint16(0xffff)
-	for _, b := range p {
-		crc ^= uint16(b)
-		for range 8 {
-			low := crc & 1
-			crc >>= 1
-			if low != 0 {
-				crc ^= 0xa001
-			}
-		}
-	}
-	return append(p, byte(crc), byte(crc>>8))
 }

@@ -126,14 +126,6 @@ func TestDevice(t *testing.T) {
 	require.Greater(t, rep.Ports[0].Count(serialtest.Pass), 20)
 }
 
-func TestQuestions(t *testing.T) {
-	require.Equal(t, []byte{1, 3, 0, 0, 0, 1, 0x84, 0x0a}, appendCRC([]byte{1, 3, 0, 0, 0, 1}))
-	require.True(t, hasSentence([]byte("CGA,x*00\r\n$GPGLL,4916.45,N,12311.12,W,225444,A*31\r\n")))
-	require.False(t, hasSentence([]byte("$GPGLL,4916.45,N,12311.12,W,225444,A*32\r\n")))
-	require.False(t, hasSentence([]byte("$GPGLL,4916.45")))
-	require.NoError(t, serial.Format8N1(115200).Validate())
-}
-
 // Devices of a USB/IP server behind the drivers of a simulated machine: what smoke --usb does with a real usbipd.
 func TestUSB(t *testing.T) {
 	bus := usb.NewBus(1, 5)

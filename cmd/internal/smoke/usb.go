@@ -61,9 +61,8 @@ func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *
 		if _, loop := p.Line.(board.Loopback); loop || real {
 			return terminal(ctx, o, m, node, name, real, bar)
 		}
-		switch p.Line.(type) {
-		case *board.GPS, *board.Modem, *board.Modbus, *board.SCPI:
-			return probe(m, &board.Port{TTY: node, Line: p.Line, Near: p.Near, Far: p.Far}, name, bar), nil
+		if d, ok := p.Device.(board.Prober); ok {
+			return probe(m, node, p.Device, d, name, bar), nil
 		}
 		return skipped(name, "what is at its end cannot be tested"), nil
 	case strings.HasPrefix(node, "usbtmc"):

@@ -11,6 +11,7 @@
 package gps
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,22 +24,65 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// mode is what NMEA 0183 asks for.
-func mode() serial.Mode { return serial.Format8N1(4800) }
-
 // Receiver is a GPS receiver that moves on a straight course. Set the fields before Run; the methods work at any time.
 type Receiver struct {
-	Lat, Lon float64       // degrees, north and east positive
-	Alt      float64       // metres above mean sea level
-	Speed    float64       // knots
-	Course   float64       // degrees true
-	Mode     serial.Mode   // zero: 4800 8N1
-	Every    time.Duration // between reports; zero: 1 s
-	NoPPS    bool          // leave DCD alone
+	Lat    float64       `yaml:"lat"`    // degrees, north positive
+	Lon    float64       `yaml:"lon"`    // degrees, east positive
+	Alt    float64       `yaml:"alt"`    // metres above mean sea level
+	Speed  float64       `yaml:"speed"`  // knots
+	Course float64       `yaml:"course"` // degrees true
+	Mode   serial.Mode   `yaml:"-"`      // zero: 4800 8N1, what NMEA 0183 asks for
+	Every  time.Duration `yaml:"-"`      // between reports; zero: 1 s
+	NoPPS  bool          `yaml:"-"`      // leave DCD alone
 
 	mu    sync.Mutex
 	start time.Time
 	lost  bool
+}
+
+// Format is the rate and format that it speaks.
+func (r *Receiver) Format() serial.Mode {
+	if r.Mode.Baud == 0 {
+		return serial.Format8N1(4800)
+	}
+	return r.Mode
+}
+
+// Check reports a position that is not on Earth.
+//
+// Errors: what is wrong, in a sentence.
+func (r *Receiver) Check() error {
+	if !(r.Lat >= -90 && r.Lat <= 90 && r.Lon >= -180 && r.Lon <= 180) {
+		return fmt.Errorf("latitude %v, longitude %v: want degrees, -90 to 90 and -180 to 180", r.Lat, r.Lon)
+	}
+	return nil
+}
+
+// Probe is how to know a receiver: wait for a sentence with the right checksum.
+func (r *Receiver) Probe() (ask []byte, answered func(got []byte) bool, want string) {
+	return nil, hasSentence, "an NMEA sentence"
+}
+
+// hasSentence looks for $…*hh with the right checksum.
+func hasSentence(b []byte) bool {
+	for {
+		at := bytes.IndexByte(b, '$')
+		if at < 0 {
+			return false
+		}
+		b = b[at+1:]
+		star := bytes.IndexByte(b, '*')
+		if star < 0 || len(b) < star+3 {
+			return false
+		}
+		sum := byte(0)
+		for _, c := range b[:star] {
+			sum ^= c
+		}
+		if fmt.Sprintf("%02X", sum) == string(b[star+1:star+3]) {
+			return true
+		}
+	}
 }
 
 // SetFix makes the receiver find or lose its satellites; it begins with a fix.
@@ -46,11 +90,7 @@ func (r *Receiver) SetFix(on bool) { r.mu.Lock(); r.lost = !on; r.mu.Unlock() }
 
 // Run reports on p until ctx ends (nil) or p fails (its error). DSR and CTS are on meanwhile; DCD pulses for 100 ms at each report.
 func (r *Receiver) Run(ctx context.Context, p serial.Conn) error {
-	m := r.Mode
-	if m.Baud == 0 {
-		m = mode()
-	}
-	if err := p.SetMode(m); err != nil {
+	if err := p.SetMode(r.Format()); err != nil {
 		return err
 	}
 	every := r.Every

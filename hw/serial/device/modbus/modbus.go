@@ -18,6 +18,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -38,8 +39,9 @@ const (
 
 // Slave is one device: four tables of the same size, beginning at address 0.
 type Slave struct {
-	Address byte
-	Mode    serial.Mode // zero: 19200 8E1, as [MBRTU] 2.5.1 asks
+	Address byte        `yaml:"address"` // 1 to 247
+	Size    int         `yaml:"size"`    // of each table, 1 to 65536; set it before Run
+	Mode    serial.Mode `yaml:"-"`       // zero: 19200 8E1, as [MBRTU] 2.5.1 asks
 
 	mu       sync.Mutex
 	coils    []bool
@@ -53,7 +55,43 @@ type Slave struct {
 
 // New makes a slave with size coils, discrete inputs, input registers and holding registers.
 func New(address byte, size int) *Slave {
-	return &Slave{Address: address, coils: make([]bool, size), discrete: make([]bool, size), input: make([]uint16, size), holding: make([]uint16, size)}
+	s := &Slave{Address: address, Size: size}
+	s.sizeLocked()
+	return s
+}
+
+// sizeLocked gives the tables their size; they are empty then, unless they have it already.
+func (s *Slave) sizeLocked() {
+	if len(s.coils) != s.Size {
+		s.coils, s.discrete = make([]bool, s.Size), make([]bool, s.Size)
+		s.input, s.holding = make([]uint16, s.Size), make([]uint16, s.Size)
+	}
+}
+
+// Check reports an address or a size that the protocol does not have.
+//
+// Errors: what is wrong, in a sentence.
+func (s *Slave) Check() error {
+	if s.Address < 1 || s.Address > 247 || s.Size < 1 || s.Size > 65536 {
+		return fmt.Errorf("address %d, size %d: want 1 to 247 and 1 to 65536", s.Address, s.Size)
+	}
+	return nil
+}
+
+// Format is the rate and format that it speaks.
+func (s *Slave) Format() serial.Mode {
+	if s.Mode.Baud == 0 {
+		return serial.Mode{Baud: 19200, Data: 8, Parity: serial.ParityEven, Stop: serial.Stop1}
+	}
+	return s.Mode
+}
+
+// Probe is how to know a slave: read one holding register.
+func (s *Slave) Probe() (ask []byte, answered func(got []byte) bool, want string) {
+	ask = []byte{s.Address, 3, 0, 0, 0, 1}
+	return binary.LittleEndian.AppendUint16(ask, CRC(ask)), func(b []byte) bool {
+		return len(b) == 7 && b[0] == s.Address && b[1] == 3 && CRC(b[:5]) == binary.LittleEndian.Uint16(b[5:])
+	}, "a holding register"
 }
 
 // Holding, SetHolding, SetInput, Coil, SetCoil and SetDiscrete are the process's side. An address outside the tables panics, as an index does.
@@ -86,10 +124,10 @@ func (s *Slave) Counts() (served, bad uint64) {
 
 // Run answers on p until ctx ends or p is closed (nil), or p fails.
 func (s *Slave) Run(ctx context.Context, p serial.Conn) error {
-	m := s.Mode
-	if m.Baud == 0 {
-		m = serial.Mode{Baud: 19200, Data: 8, Parity: serial.ParityEven, Stop: serial.Stop1}
-	}
+	s.mu.Lock()
+	s.sizeLocked()
+	s.mu.Unlock()
+	m := s.Format()
 	if err := p.SetMode(m); err != nil {
 		return err
 	}

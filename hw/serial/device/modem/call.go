@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -22,11 +23,18 @@ func (m *Modem) carrier() {
 // dial is ATD: T and P (tone, pulse) are taken, a semicolon at the end stays in command state.
 func (m *Modem) dial(ctx context.Context, cmds string) {
 	num := strings.TrimLeft(cmds, "TP")
-	if m.call != nil || strings.Trim(num, "0123456789*#ABCD,W!@+-()") != "" {
+	reach := m.Dial
+	if m.Net == "tcp" {
+		num = strings.TrimPrefix(strings.TrimPrefix(cmds, "T"), "P")
+		reach = func(ctx context.Context, number string) (io.ReadWriteCloser, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", number)
+		}
+	}
+	if m.call != nil || m.Net == "" && strings.Trim(num, "0123456789*#ABCD,W!@+-()") != "" {
 		m.result(errorCode)
 		return
 	}
-	if m.Dial == nil || num == "" {
+	if reach == nil || num == "" {
 		m.result(noCarrier)
 		return
 	}
@@ -34,7 +42,7 @@ func (m *Modem) dial(ctx context.Context, cmds string) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	m.dialing = cancel
 	m.wg.Go(func() {
-		call, err := m.Dial(ctx, num)
+		call, err := reach(ctx, num)
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		ended := ctx.Err() != nil

@@ -16,6 +16,7 @@
 package modem
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,9 +44,11 @@ type End interface {
 // Modem is one modem. Set the fields before Run.
 type Modem struct {
 	// Dial connects to a number: its digits and the characters that dialling allows. nil: nobody ever answers (NO CARRIER).
-	Dial func(ctx context.Context, number string) (io.ReadWriteCloser, error)
+	Dial func(ctx context.Context, number string) (io.ReadWriteCloser, error) `yaml:"-"`
+	// Net stands for a Dial: with "tcp" a number is host:port, written as it is dialled.
+	Net string `yaml:"dial"`
 	// ID is ATI's answer.
-	ID string
+	ID string `yaml:"id"`
 
 	p  End
 	mu sync.Mutex // guards all below
@@ -77,8 +80,28 @@ func factory() settings {
 	return f
 }
 
-// Run works at p until ctx ends or p is closed (nil), or p fails. A call is hung up at the end. The modem finds the rate out by itself.
-func (m *Modem) Run(ctx context.Context, p End) error {
+// Check reports a network that it cannot dial.
+//
+// Errors: what is wrong, in a sentence.
+func (m *Modem) Check() error {
+	if m.Net != "" && m.Net != "tcp" {
+		return fmt.Errorf("dial %q: want tcp, or leave it out", m.Net)
+	}
+	return nil
+}
+
+// Probe is how to know a modem: ask for its identification.
+func (m *Modem) Probe() (ask []byte, answered func(got []byte) bool, want string) {
+	return []byte("ATI\r"), func(b []byte) bool { return bytes.Contains(b, []byte("\nOK\r\n")) }, "OK"
+}
+
+// Run works at end, an [End], until ctx ends or end is closed (nil), or end fails. A call is hung up when it returns. The modem finds
+// the rate out by itself.
+func (m *Modem) Run(ctx context.Context, end serial.Conn) error {
+	p, ok := end.(End)
+	if !ok {
+		return errors.New("modem: want an end with modem lines")
+	}
 	if a, ok := p.(interface{ SetAuto(bool) }); ok {
 		a.SetAuto(true)
 	}

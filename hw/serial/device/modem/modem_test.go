@@ -195,3 +195,32 @@ func FuzzCommands(f *testing.F) {
 		dce.Close()
 	})
 }
+
+// With Net, a number is a host's name and a port.
+func TestDialTCP(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	dte, dce := serial.Straight(serial.Max)
+	require.NoError(t, dte.SetMode(serial.Format8N1(9600)))
+	require.NoError(t, dte.SetSignals(serial.DTEOutputs, serial.DTEOutputs))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- (&Modem{Net: "tcp"}).Run(ctx, dce) }()
+	_, err = io.WriteString(dte, "ATE0DT"+l.Addr().String()+"\r")
+	require.NoError(t, err)
+	c, err := l.Accept()
+	require.NoError(t, err)
+	_, err = io.WriteString(c, "hello")
+	require.NoError(t, err)
+	got := ""
+	for buf := make([]byte, 64); !strings.HasSuffix(got, "CONNECT 9600\r\nhello"); {
+		n, err := dte.Read(buf)
+		require.NoError(t, err, got)
+		got += string(buf[:n])
+	}
+	c.Close()
+	cancel()
+	require.NoError(t, <-done)
+	require.ErrorContains(t, (&Modem{Net: "udp"}).Check(), `dial "udp": want tcp`)
+}
