@@ -78,31 +78,17 @@ func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
 		env.Root = strings.TrimRight(root, "/") // "/" is the host's own, and paths begin with one slash
 	} else if info, err := c.Info(); err == nil {
 		env.Root = info.Root
-	} else if needsBench(tool.Name, args) {
+	} else if tool.NeedsBench(args) {
 		fmt.Fprintf(s.err, "%s: %v\n", tool.Name, err)
 		return 1
 	} else if release := hostRelease(); release != "" { // no bench: the tools are about the host's own modules
 		env.Release = release
 	}
 	env.Control = c.Control
-	if tool.Name == "kerneld" {
-		env.Requests = &requests{c: c.Another()}
-	}
+	requests := &requests{c: c.Another()}
+	defer requests.c.Close()
+	env.Requests = requests
 	return tool.Run(env, args)
-}
-
-// needsBench tells the tools that cannot do without a kernel from those that also work on files and other machines' module trees.
-func needsBench(tool string, args []string) bool {
-	switch tool {
-	case "modinfo", "depmod", "modprobe", "kmod":
-		return false
-	}
-	for _, a := range args {
-		if a == "-h" || a == "--help" || a == "-V" || a == "--version" {
-			return false
-		}
-	}
-	return len(args) > 0 || tool == "lsmod" || tool == "ksyms" || tool == "kerneld"
 }
 
 func commands(s streams) *cobra.Command {
@@ -116,30 +102,22 @@ emulated hardware. No root, no virtual machine.
   kobench up -d                   a bench in the background; insmod, rmmod, lsmod, dmesg, cat … talk to it
   kobench run -- make test        a fresh bench for the length of one command
 
-The module tools insmod, rmmod, lsmod, modprobe, modinfo, depmod, kmod, ksyms, kerneld and kdstat are sub-commands too, with the options
-of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool, the program is that tool.`,
+The module tools are sub-commands too, with the options of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool,
+the program is that tool ("kobench links DIRECTORY" makes the names).`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(s.upCommand(), s.downCommand(), s.runCommand(), s.smokeCommand(), s.demoCommand(), s.dispatchCommand(),
-		s.dmesgCommand(), s.devtabCommand(), s.catCommand(), s.lsCommand(), s.writeCommand(), s.mknodCommand(), s.mkdirCommand(), s.rmCommand(),
-		s.benchCommand(), s.lsusbCommand(), s.plugCommand(), s.unplugCommand(), s.faultsCommand(), s.usbipCommand(),
-		s.mountCommand(), s.kdirCommand(), s.corpusCommand(), s.modpostCommand(), s.linksCommand(), s.versionCommand(), linesTopic())
+	root.AddGroup(groups()...)
+	for _, r := range s.rows() {
+		r.cmd.GroupID = r.group
+		root.AddCommand(r.cmd)
+	}
 	for _, t := range modtools.Tools() { // for the list of commands; run() takes them before
-		root.AddCommand(&cobra.Command{Use: t.Name, Short: toolShort(t.Name), DisableFlagParsing: true,
+		root.AddCommand(&cobra.Command{Use: t.Name, Short: t.Short, GroupID: toolGroup, DisableFlagParsing: true,
 			RunE: func(*cobra.Command, []string) error { return nil }})
 	}
 	return root
-}
-
-func toolShort(name string) string {
-	return map[string]string{
-		"insmod": "Insert a module", "rmmod": "Remove modules", "lsmod": "List the modules that are loaded",
-		"modprobe": "Insert or remove a module with what it depends on", "modinfo": "Show what a module file says of itself",
-		"depmod": "Work out which module needs which", "kmod": "The module tools under one name",
-		"ksyms": "Show exported symbols", "kerneld": "Load modules that the kernel asks for", "kdstat": "Show and control kerneld",
-	}[name]
 }

@@ -6,24 +6,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/kobench/kobench/cmd/internal/modtools"
 	"github.com/kobench/kobench/fixtures"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
 	commands := make(map[string]func())
-	for _, name := range append([]string{"kobench", "dmesg", "mknod", "devtab"}, toolNames()...) {
+	for _, name := range linkNames() {
 		commands[name] = main
 	}
 	testscript.Main(m, commands)
-}
-
-func toolNames() (names []string) {
-	for _, t := range modtools.Tools() {
-		names = append(names, t.Name)
-	}
-	return names
 }
 
 // TestScripts runs the sessions of testdata, each with a socket and a module build cache of its own. The reference modules lie in $MODULES,

@@ -15,7 +15,6 @@ import (
 	"github.com/kobench/kobench/cmd/internal/client"
 	"github.com/kobench/kobench/cmd/internal/daemon"
 	"github.com/kobench/kobench/cmd/internal/doors"
-	"github.com/kobench/kobench/cmd/internal/modtools"
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/spf13/cobra"
 )
@@ -385,11 +384,7 @@ func writeLinks(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	names := []string{"kobench", "dmesg", "devtab", "mknod"}
-	for _, t := range modtools.Tools() {
-		names = append(names, t.Name)
-	}
-	for _, name := range names {
+	for _, name := range linkNames() {
 		link := filepath.Join(dir, name)
 		if same(link, self) {
 			continue

@@ -4,37 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/kobench/kobench/kernel/kmod"
 )
-
-// Tool is one front end.
-type Tool struct {
-	Name string
-	Run  func(env *Env, args []string) int
-}
-
-// Tools lists the front ends by the names they are called by.
-func Tools() []Tool {
-	return []Tool{
-		{"lsmod", Lsmod}, {"rmmod", Rmmod}, {"insmod", Insmod}, {"modinfo", Modinfo},
-		{"modprobe", Modprobe}, {"depmod", Depmod}, {"kmod", Kmod},
-		{"ksyms", Ksyms}, {"kerneld", Kerneld}, {"kdstat", Kdstat},
-	}
-}
-
-// ByName finds a front end by the last part of a path.
-func ByName(argv0 string) (Tool, bool) {
-	for _, t := range Tools() {
-		if t.Name == path.Base(argv0) {
-			return t, true
-		}
-	}
-	return Tool{}, false
-}
 
 // Kmod is the tool of tools: kmod [options] command [command_options]. Called by another tool's
 // name it is that tool.
@@ -97,13 +71,12 @@ Commands:
   static-nodes outputs the static-node information installed with the currently running kernel
 
 kmod also handles gracefully if called from following symlinks:
-  lsmod        compat lsmod command
-  rmmod        compat rmmod command
-  insmod       compat insmod command
-  modinfo      compat modinfo command
-  modprobe     compat modprobe command
-  depmod       compat depmod command
 `, t.name)
+	for _, other := range Tools() {
+		if other.Classic {
+			t.printf("  %-12s compat %s command\n", other.Name, other.Name)
+		}
+	}
 }
 
 const staticNodesHelp = `Usage:
