@@ -134,8 +134,7 @@ func (k *Kernel) ProcChown(name string, uid, gid uint32) {
 
 // ProcRemove takes a name below /proc away with everything in it.
 func (k *Kernel) ProcRemove(name string) {
-	dir, base := k.splitDir(k.proc, name)
-	k.ns.detach(dir, base)
+	k.remove(k.proc, name)
 }
 
 // SysDir finds or makes a directory below /sys; SysRemove takes one away with everything in it.
@@ -143,8 +142,25 @@ func (k *Kernel) SysDir(name string) *Inode { return k.ns.mkdirAll(k.sys, splitP
 
 // SysRemove takes a name below /sys away with everything in it.
 func (k *Kernel) SysRemove(name string) {
-	dir, base := k.splitDir(k.sys, name)
-	k.ns.detach(dir, base)
+	k.remove(k.sys, name)
+}
+
+// remove takes a name below root away and returns the directory that it was in, nil where there is none.
+func (k *Kernel) remove(root *Inode, name string) *Inode {
+	k.ns.mu.Lock()
+	defer k.ns.mu.Unlock()
+	parts := splitPath(name)
+	if len(parts) == 0 {
+		return nil
+	}
+	dir := root
+	for _, part := range parts[:len(parts)-1] {
+		if dir = dir.children[part]; dir == nil {
+			return nil
+		}
+	}
+	k.ns.detachLocked(dir, parts[len(parts)-1])
+	return dir
 }
 
 // SysAttr adds an attribute file to a directory below /sys.

@@ -53,13 +53,28 @@ type devices struct {
 	classes map[string]*Class // +checklocks:mu
 }
 
-// Class finds or makes the class of that name (class_create).
+// sysInit makes the directories of /sys that every kernel has (drivers/base/init.c driver_init).
+func (k *Kernel) sysInit() {
+	for _, name := range []string{"bus/platform/devices", "bus/platform/drivers", "class", "dev/char", "devices/virtual", "kernel", "module"} {
+		k.SysDir(name)
+	}
+	k.Class("misc", nil)
+}
+
+// Class finds or makes the class of that name. One without an owner is the kernel's own and stays, as "tty" is built in
+// on Linux.
 func (k *Kernel) Class(name string, owner *Module) *Class {
 	k.devices.mu.Lock()
 	defer k.devices.mu.Unlock()
 	if c, ok := k.devices.classes[name]; ok {
 		return c
 	}
+	c := k.classLocked(name, owner)
+	c.dir.made = owner == nil
+	return c
+}
+
+func (k *Kernel) classLocked(name string, owner *Module) *Class {
 	c := &Class{Name: name, Owner: owner, dir: k.SysDir("class/" + name)}
 	if k.devices.classes == nil {
 		k.devices.classes = make(map[string]*Class)
@@ -76,12 +91,11 @@ func (k *Kernel) ClassCreate(name string, owner *Module) (*Class, error) {
 		return nil, EINVAL
 	}
 	k.devices.mu.Lock()
-	_, taken := k.devices.classes[name]
-	k.devices.mu.Unlock()
-	if taken {
+	defer k.devices.mu.Unlock()
+	if _, taken := k.devices.classes[name]; taken {
 		return nil, EEXIST
 	}
-	return k.Class(name, owner), nil
+	return k.classLocked(name, owner), nil
 }
 
 // ClassDestroy removes a class that has no devices left.
@@ -197,18 +211,21 @@ func (k *Kernel) DeviceDestroy(d *Device) {
 	if d == nil {
 		return
 	}
+	if d.driver.Load() != nil {
+		k.DeviceBind(d, "")
+	}
 	k.uevent("remove", d)
 	if d.node != nil {
 		dir, base := k.splitDir(k.dev, d.Node)
 		k.ns.mu.Lock()
 		if dir.children[base] == d.node {
-			dir.detachLocked(base)
+			k.ns.detachLocked(dir, base)
 		}
 		for dir != k.dev && len(dir.children) == 0 { // devtmpfs removes directories that it has made
 			parent := dir.parent
 			for n, c := range parent.children {
 				if c == dir {
-					parent.detachLocked(n)
+					k.ns.detachLocked(parent, n)
 				}
 			}
 			dir = parent
@@ -221,7 +238,9 @@ func (k *Kernel) DeviceDestroy(d *Device) {
 	} else if d.Bus != "" {
 		k.ns.detach(k.SysDir("bus/"+d.Bus+"/devices"), strings.ReplaceAll(d.Name, "/", "!"))
 	}
-	k.SysRemove(d.path)
+	if dir := k.remove(k.sys, d.path); dir != nil && d.Class != nil {
+		k.ns.prune(dir)
+	}
 }
 
 // vars are the variables of a device's uevent, beside ACTION, DEVPATH, SUBSYSTEM and SEQNUM.

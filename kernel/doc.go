@@ -18,6 +18,7 @@
 //	module.go insmod.go rmmod.go env.go param.go   a module's life
 //	symbol.go taint.go modsys.go                   what it exports, how it shows
 //	printk.go oops.go procfs.go irq.go             the log, faults, /proc, interrupts
+//	trouble.go holdings.go                         what went wrong; what is held, for tests
 //	errno.go                                       the names of package uapi's error numbers
 //
 // # Locks

@@ -338,10 +338,9 @@ func (f *File) release(t *Task) {
 	if f.cdev != nil {
 		f.cdev.put()
 	}
-	f.inodeDone()
+	f.inode.opens.Add(-1)
+	f.Private = nil
 }
-
-func (f *File) inodeDone() { f.Private = nil }
 
 // SeekSize is an Llseek over a content of the given size in bytes (generic_file_llseek_size, fixed_size_llseek).
 //

@@ -50,6 +50,8 @@ type Inode struct {
 	ops      *FileOperations   // regular and pseudo files
 	private  any               // of ops
 	data     *ramFile          // regular file in memory
+	made     bool              // by a task, or to stay: not one of Holdings
+	opens    atomic.Int32      // open files
 }
 
 // Mode is the file type and permission bits; Rdev the device number of a node.
@@ -108,6 +110,7 @@ type nameSpace struct {
 	mu   sync.RWMutex
 	ino  atomic.Uint64
 	boot time.Time
+	gone []goneInode // +checklocks:mu  names that were removed while open
 }
 
 func (ns *nameSpace) inode(mode uint32, private any) *Inode {
@@ -150,10 +153,10 @@ func (i *Inode) attachLocked(name string, child *Inode) error {
 func (ns *nameSpace) detach(dir *Inode, name string) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	dir.detachLocked(name)
+	ns.detachLocked(dir, name)
 }
 
-func (i *Inode) detachLocked(name string) {
+func (ns *nameSpace) detachLocked(i *Inode, name string) {
 	child, ok := i.children[name]
 	if !ok {
 		return
@@ -162,10 +165,29 @@ func (i *Inode) detachLocked(name string) {
 	if child.IsDir() {
 		i.nlink--
 		for n := range child.children {
-			child.detachLocked(n)
+			ns.detachLocked(child, n)
 		}
 	}
 	child.nlink = 0
+	if child.opens.Load() > 0 {
+		ns.gone = slices.DeleteFunc(ns.gone, func(g goneInode) bool { return g.i.opens.Load() == 0 })
+		ns.gone = append(ns.gone, goneInode{name, child})
+	}
+}
+
+// prune takes a directory away that has nothing in it any more: the one between a parent and its devices of a class
+// (drivers/base/core.c cleanup_glue_dir).
+func (ns *nameSpace) prune(dir *Inode) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if dir.parent == nil || len(dir.children) > 0 {
+		return
+	}
+	for name, c := range dir.parent.children {
+		if c == dir {
+			ns.detachLocked(dir.parent, name)
+		}
+	}
 }
 
 // mkdirAll makes the directories of a slash-separated path below dir and returns the last.

@@ -232,6 +232,7 @@ func (t *Task) runInit(m *Module) error {
 		k.Log.Printf(LevelWarning, "do_init_module: '%s'->init suspiciously returned %d, it should follow 0/-E convention\ndo_init_module: loading module anyway...",
 			m.Name, int(positive))
 		k.dumpStack(t, "do_init_module")
+		k.Trouble(TroubleWarn, fmt.Sprintf("do_init_module: '%s'->init suspiciously returned %d", m.Name, int(positive)))
 		err = nil
 	}
 	if err == ErrKilled {
@@ -261,6 +262,7 @@ func (k *Kernel) freeModule(m *Module) {
 	}
 	for _, line := range m.Free() {
 		k.Log.Printf(LevelWarning, "%s: left behind: %s", m.Name, line)
+		k.Trouble(TroubleLeft, m.Name+": left behind: "+line)
 	}
 }
 

@@ -147,6 +147,19 @@ func (l *IRQLine) remove(a *irqAction) {
 	}
 }
 
+// close takes all handlers off all lines.
+func (ir *irqs) close() {
+	ir.mu.RLock()
+	defer ir.mu.RUnlock()
+	for _, l := range ir.lines {
+		l.mu.Lock()
+		for _, a := range l.actions {
+			defer l.remove(a)
+		}
+		l.mu.Unlock()
+	}
+}
+
 func (l *IRQLine) run(stop chan struct{}) {
 	for {
 		select {

@@ -33,6 +33,7 @@ type Kernel struct {
 	formats []Format
 	catalog map[string]func() *Module
 	builtin []*Module // set up at boot, never changed
+	trouble troubles
 	taint   atomic.Uint32
 	oopses  atomic.Uint32
 
@@ -93,6 +94,7 @@ func Boot(cfg Config) *Kernel {
 	if _, err := k.RegisterChrdev(MiscMajor, "misc", k.miscOps()); err != nil {
 		panic("kernel: misc: " + err.Error())
 	}
+	k.sysInit()
 	k.initcalls(cfg.Builtin)
 	return k
 }
@@ -174,6 +176,7 @@ func (k *Kernel) shutdown() error {
 			m.Free()
 		}
 	}
+	k.irqs.close()
 	reaper.Exit()
 	for _, f := range k.formats {
 		if err := f.Close(); err != nil {

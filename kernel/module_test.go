@@ -71,7 +71,7 @@ func TestDependencies(t *testing.T) {
 }
 
 func TestInitFails(t *testing.T) {
-	k := kerneltest.Boot(t)
+	k := kerneltest.Boot(t, kerneltest.Expect("'one'->init suspiciously returned 1"))
 	root := k.Init()
 	for _, c := range []struct {
 		name string
@@ -187,7 +187,7 @@ func TestParametersInSysfs(t *testing.T) {
 }
 
 func TestOopsInRead(t *testing.T) {
-	k := kerneltest.Boot(t)
+	k := kerneltest.Boot(t, kerneltest.Expect("^oops: BUG: kernel NULL pointer dereference"), kerneltest.Expect("^oops: BUG: made up"))
 	var nothing *kernel.Module
 	m := &kernel.Module{Name: "bad", License: "GPL", Init: func(env *kernel.Env) error {
 		_, err := env.RegisterChrdev(240, "bad", &kernel.FileOperations{

@@ -164,7 +164,7 @@ func (t *Task) create(path string, make func() (*Inode, error)) (*Inode, error) 
 		return nil, err
 	}
 	c := t.cred.Load()
-	i.uid, i.gid, i.mtime = c.UID, c.GID, time.Now()
+	i.uid, i.gid, i.mtime, i.made = c.UID, c.GID, time.Now(), true
 	return i, dir.attachLocked(name, i)
 }
 
@@ -266,7 +266,7 @@ func (t *Task) remove(path string, wantDir bool) error {
 	if c := t.cred.Load(); dir.mode&S_ISVTX != 0 && c.UID != 0 && c.UID != i.uid && c.UID != dir.uid {
 		return EPERM
 	}
-	dir.detachLocked(name)
+	ns.detachLocked(dir, name)
 	return nil
 }
 

@@ -59,6 +59,7 @@ func (t *Task) Oops(f *Fault) error {
 	add(" </TASK>")
 	add("%s", k.linkedIn())
 	add("---[ end trace 0000000000000000 ]---")
+	k.Trouble(TroubleOops, lines[0])
 	k.Log.store(t, FacilityKern, LevelAlert, false, lines[0]+"\n", "")
 	for _, l := range lines[1:] {
 		k.Log.store(t, FacilityKern, LevelWarning, false, l+"\n", "")

@@ -49,6 +49,7 @@ func (t *Task) openFile(path string, flags, perm uint32) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	i.opens.Add(1)
 	if flags&FASYNC != 0 {
 		_ = f.setFlags(t, f.Flags()|FASYNC)
 	}

@@ -51,11 +51,12 @@ type Task struct {
 	wake    chan struct{} // capacity 1
 	dead    atomic.Bool
 
-	poll  PollTable // of the blocking calls
-	event Waiter    // of WaitEvent
-	depth int       // calls in progress, one inside the other
-	slept bool      // counted in kernel.asleep until the outermost call ends
-	once  sync.Once // exit
+	poll   PollTable // of the blocking calls
+	event  Waiter    // of WaitEvent
+	depth  int       // calls in progress, one inside the other
+	daemon bool      // the kernel's own, see Daemon
+	slept  bool      // counted in kernel.asleep until the outermost call ends
+	once   sync.Once // exit
 
 	// Private belongs to the module format that runs C code on behalf of the task.
 	private atomic.Value

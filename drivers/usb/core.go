@@ -65,6 +65,7 @@ func (c *Core) start(env *kernel.Env, buses []*hw.Bus) error {
 		}
 		c.k.Log.Printf(kernel.LevelInfo, "usbcore: registered new %s driver %s", kind, name)
 	}
+	env.Defer(func() { c.k.SysRemove("bus/usb") })
 	if err := c.startNodes(env); err != nil {
 		return err
 	}

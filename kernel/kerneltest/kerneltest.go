@@ -1,11 +1,15 @@
-// Package kerneltest gives a Go test a kernel of its own, in microseconds, and checks at the end that nothing is left of it: no
-// module, no open file, no task, no goroutine.
+// Package kerneltest gives a Go test a kernel of its own, in microseconds, and checks at the end that nothing is left of
+// it: no module, no open file, no task, no device number, no name in /dev, /proc or /sys, no interrupt handler, no
+// goroutine, nothing that a module forgot to give back; and that the log has no oops, no WARN, no BUG. What a test
+// wants to happen it says by name, with [Expect] and [Left].
 //
-// References: the testing package; go.uber.org/goleak for the idea of the last check.
+// References: the testing package; go.uber.org/goleak for the check of goroutines; periph/conn i2ctest.Playback.Close.
 package kerneltest
 
 import (
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +22,8 @@ type Option func(*options)
 
 type options struct {
 	kernel.Config
-	parallel bool
+	parallel     bool
+	expect, left []string
 }
 
 // WithConfig sets the whole configuration.
@@ -37,7 +42,19 @@ func WithFormat(f func(*kernel.Kernel) kernel.Format) Option {
 // Parallel leaves out the check for goroutines, which cannot tell one test's from another's that runs at the same time.
 func Parallel() Option { return func(o *options) { o.parallel = true } }
 
-// Boot starts a kernel that ends with the test. The test fails when a module, a file or a goroutine is left at its end, and shows
+// Expect says that the test causes trouble whose line matches the regular expression: "oops: BUG: kernel NULL pointer",
+// "warn: scheduling while atomic", "left: .*memory" ([kernel.Trouble] as text). The test fails when it does not happen.
+func Expect(pattern string) Option {
+	return func(o *options) { o.expect = append(o.expect, pattern) }
+}
+
+// Left says that something is still there when the test ends, by a regular expression for a line of
+// [kernel.Kernel.Holdings]: "^module stuck: Loading". The test fails when nothing matches.
+func Left(pattern string) Option {
+	return func(o *options) { o.left = append(o.left, pattern) }
+}
+
+// Boot starts a kernel that ends with the test. The test fails for everything that the package comment lists, and shows
 // the kernel's log whenever it fails.
 func Boot(t testing.TB, opts ...Option) *kernel.Kernel {
 	t.Helper()
@@ -45,26 +62,101 @@ func Boot(t testing.TB, opts ...Option) *kernel.Kernel {
 	for _, set := range opts {
 		set(&o)
 	}
-	before := runtime.NumGoroutine()
+	expect, left := newPatterns(t, "Expect", o.expect), newPatterns(t, "Left", o.left)
+	goroutines := runtime.NumGoroutine()
 	k := kernel.Boot(o.Config)
+	before := k.Holdings()
 	t.Cleanup(func() {
-		for _, m := range k.Modules() {
-			if n := m.Refcount(); n != 0 || m.State() != kernel.ModuleLive {
-				t.Errorf("kerneltest: at the end module %s is %s with %d references: a file is still open, or it made an oops",
-					m.Name, m.State(), n)
+		for _, line := range settle(k, before) {
+			if !left.match(line) {
+				t.Errorf("kerneltest: left at the end: %s", line)
 			}
 		}
-		if err := k.Shutdown(); err != nil {
+		if err := k.Shutdown(); err != nil && len(o.left) == 0 {
 			t.Errorf("kerneltest: shutdown: %v", err)
 		}
+		for _, trouble := range k.Troubles() {
+			if !expect.match(trouble.String()) {
+				t.Errorf("kerneltest: trouble: %s", trouble)
+			}
+		}
+		left.unmatched(t)
+		expect.unmatched(t)
 		if !o.parallel {
-			checkGoroutines(t, before)
+			checkGoroutines(t, goroutines)
 		}
 		if t.Failed() {
 			t.Logf("kernel log:\n%s", k.Log.Text())
 		}
 	})
 	return k
+}
+
+// settle is what k holds more than before. Interrupt handlers are taken off in the background; they get time to go.
+func settle(k *kernel.Kernel, before []string) []string {
+	for range patience {
+		lines := added(before, k.Holdings())
+		if !slices.ContainsFunc(lines, func(s string) bool { return strings.HasPrefix(s, "handler ") }) {
+			return lines
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return added(before, k.Holdings())
+}
+
+// patience is how many milliseconds something that ends by itself may take, on a machine that has better to do.
+const patience = 30_000
+
+// added are the lines of after that before does not have, or not as often.
+func added(before, after []string) (lines []string) {
+	had := map[string]int{}
+	for _, line := range before {
+		had[line]++
+	}
+	for _, line := range after {
+		if had[line]--; had[line] < 0 {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// patterns are what one kind of option names, each with a note whether it has happened.
+type patterns struct {
+	option string
+	re     []*regexp.Regexp
+	met    []bool
+}
+
+func newPatterns(t testing.TB, option string, list []string) *patterns {
+	t.Helper()
+	p := &patterns{option: option, met: make([]bool, len(list))}
+	for _, s := range list {
+		re, err := regexp.Compile(s)
+		if err != nil {
+			t.Fatalf("kerneltest: %s(%q): %v", option, s, err)
+		}
+		p.re = append(p.re, re)
+	}
+	return p
+}
+
+func (p *patterns) match(line string) (any bool) {
+	for i, re := range p.re {
+		if re.MatchString(line) {
+			p.met[i], any = true, true
+		}
+	}
+	return any
+}
+
+func (p *patterns) unmatched(t testing.TB) {
+	t.Helper()
+	for i, re := range p.re {
+		if !p.met[i] {
+			t.Errorf("kerneltest: %s(%q): nothing of the kind at the end", p.option, re)
+		}
+	}
 }
 
 // Task starts a task that ends with the test.
@@ -88,10 +180,10 @@ func Load(t testing.TB, k *kernel.Kernel, m *kernel.Module, args string) {
 	})
 }
 
-// checkGoroutines waits a moment for goroutines that are on their way out.
+// checkGoroutines waits for goroutines that are on their way out; only those that never end cost the time.
 func checkGoroutines(t testing.TB, before int) {
 	t.Helper()
-	for range 200 {
+	for range patience {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

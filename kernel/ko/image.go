@@ -90,7 +90,7 @@ func (g *image) Link(m *kernel.Module, found map[string]*kernel.Symbol) error {
 	c := sys.Add(m, mod)
 	g.describe(m, mod, c)
 	p := &params{sys: sys, mod: mod}
-	if err := g.fill(m, mod, sys, p); err != nil {
+	if err := g.fill(m, mod, c, sys, p); err != nil {
 		g.f.k.Log.Printf(kernel.LevelErr, "%s: %v", m.Name, err)
 		c.Free()
 		return kernel.ENOEXEC
@@ -132,7 +132,7 @@ func (g *image) describe(m *kernel.Module, mod *machine.Module, c *capi.Module) 
 func pages(n uint32) uint32 { return (n + capi.PageSize - 1) &^ (capi.PageSize - 1) }
 
 // fill sets Init, Exit, Params and Exports.
-func (g *image) fill(m *kernel.Module, mod *machine.Module, sys *capi.System, p *params) error {
+func (g *image) fill(m *kernel.Module, mod *machine.Module, own *capi.Module, sys *capi.System, p *params) error {
 	init, hasInit := mod.Symbol("init_module")
 	exit, hasExit := mod.Symbol("cleanup_module")
 	for _, s := range []struct {
@@ -155,7 +155,7 @@ func (g *image) fill(m *kernel.Module, mod *machine.Module, sys *capi.System, p 
 		if !hasInit {
 			return nil
 		}
-		r, err := c.Call(init.Addr)
+		r, err := c.CallInit(own, init.Addr)
 		switch n := int32(r); {
 		case err != nil:
 			return err

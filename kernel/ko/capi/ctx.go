@@ -3,6 +3,7 @@ package capi
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,9 @@ type Ctx struct {
 	// What poll_wait registers with, during a poll.
 	polling *kernel.PollTable
 	file    *openFile
-	pollTab uint32
+	// initcall is the init function that runs, for complaints about it.
+	initcall string
+	pollTab  uint32
 
 	// The sleep of whoever has no kernel.Task.
 	state atomic.Uint32
@@ -327,8 +330,40 @@ func (c *Ctx) mayBlock() {
 	if n == 0 {
 		return
 	}
-	c.s.K.Log.Printf(kernel.LevelErr, "BUG: scheduling while atomic: %s/%d/0x%08x", c.Comm(), c.pid, n)
+	c.atomicBug(n)
+}
+
+// atomicBug is __schedule_bug. n is what the driver has added to the preempt count; schedule() itself adds one.
+func (c *Ctx) atomicBug(n int) {
+	text := fmt.Sprintf("BUG: scheduling while atomic: %s/%d/0x%08x", c.Comm(), c.pid, n+1)
+	c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
 	c.dumpStack(kernel.LevelErr)
+	c.s.K.AddTaint(kernel.TaintWarn)
+	c.s.K.Trouble(kernel.TroubleWarn, text)
+}
+
+// imbalance says that a call of C has ended and holds a lock, as [Linux] init/main.c do_one_initcall does of an init;
+// another call meets schedule() on its way back to the program.
+func (c *Ctx) imbalance(preempt, irqs uint32) {
+	if c.initcall == "" {
+		c.atomicBug(int(preempt + irqs))
+		return
+	}
+	what := "initcall " + c.initcall + " returned with "
+	if preempt != 0 {
+		what += "preemption imbalance "
+	}
+	if irqs != 0 {
+		what += "disabled interrupts "
+	}
+	c.warn("init/main.c", 1284, uint32(bits.TrailingZeros32(uint32(kernel.TaintWarn))), what+"\n")
+}
+
+// CallInit is Call of a module's init.
+func (c *Ctx) CallInit(m *Module, slot uint32) (uint32, error) {
+	c.s.M.Do(func() { c.initcall = c.s.place(m.K.Name, "init_module", 0) })
+	defer func() { c.initcall = "" }()
+	return c.Call(slot)
 }
 
 // sleepFor sleeps for d in a state, to the end unless a signal may cut it short.

@@ -3,6 +3,7 @@ package capi
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kobench/kobench/kernel"
@@ -130,7 +131,12 @@ func (c *Ctx) warn(file string, line int, taint uint32, text string) {
 	if m := c.owner(); m != nil {
 		mod = " [" + m.K.Name + "]"
 	}
-	log.Printf(kernel.LevelWarning, "WARNING: CPU: 0 PID: %d at %s:%d%s", c.pid, file, line, mod)
+	where := fmt.Sprintf("WARNING: CPU: 0 PID: %d at %s:%d%s", c.pid, file, line, mod)
+	log.Printf(kernel.LevelWarning, "%s", where)
+	if text = strings.TrimSuffix(text, "\n"); text != "" {
+		where += ": " + text
+	}
+	c.s.K.Trouble(kernel.TroubleWarn, where)
 	c.dumpStack(kernel.LevelWarning)
 	log.Printf(kernel.LevelWarning, "---[ end trace 0000000000000000 ]---")
 	c.s.K.AddTaint(kernel.Taint(1 << (taint & 31)))

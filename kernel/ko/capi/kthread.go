@@ -70,7 +70,15 @@ func (c *Ctx) kthreadExit(code int32) {
 
 func (c *Ctx) kthreadCreate(fn, data uint32, name string) uint32 {
 	s := c.s
-	number := s.K.NewTask(kernel.WithComm(name))
+	var owner *Module
+	who := []kernel.TaskOption{kernel.WithComm(name)}
+	if mod := c.th.Caller(); mod != nil {
+		owner = s.byMach[mod]
+	}
+	if owner == nil { // a worker of kernel/lib's work queues is nobody's
+		who = append(who, kernel.Daemon())
+	}
+	number := s.K.NewTask(who...)
 	t, err := s.newCtx(number.Comm(), number.PID())
 	if err != nil {
 		number.Exit()
@@ -83,10 +91,6 @@ func (c *Ctx) kthreadCreate(fn, data uint32, name string) uint32 {
 	m.put(task+OffTaskStructKthreadData, data)
 	m.put(task+OffTaskStructState, TaskUninterruptible)
 	t.state.Store(TaskUninterruptible)
-	var owner *Module
-	if mod := c.th.Caller(); mod != nil { // a worker of kernel/lib's work queues is nobody's
-		owner = s.byMach[mod]
-	}
 	k.res = s.own(owner, func() string { return "kernel thread " + name }, func() { k.end() })
 	s.wg.Go(k.run)
 	return task

@@ -1,6 +1,7 @@
 package capi
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/kobench/kobench/kernel"
@@ -36,10 +37,13 @@ func schedFuncs() []Func {
 		}),
 		V2("__might_sleep", func(c *Ctx, file uint32, line int32) {
 			if n := c.th.PreemptCount(); n != 0 {
-				c.s.K.Log.Printf(kernel.LevelErr, "BUG: sleeping function called from invalid context at %s:%d", c.mem().name(file), line)
+				text := fmt.Sprintf("BUG: sleeping function called from invalid context at %s:%d", c.mem().name(file), line)
+				c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
 				c.s.K.Log.Printf(kernel.LevelErr, "in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: %d, name: %s", c.pid, c.Comm())
 				c.s.K.Log.Printf(kernel.LevelErr, "preempt_count: %x, expected: 0", n)
 				c.dumpStack(kernel.LevelErr)
+				c.s.K.AddTaint(kernel.TaintWarn)
+				c.s.K.Trouble(kernel.TroubleWarn, text)
 			}
 		}),
 		F1("signal_pending", func(c *Ctx, task uint32) uint32 {

@@ -69,7 +69,9 @@ func slabFuncs() []Func {
 				return
 			}
 			if k.live > 0 {
-				c.s.K.Log.Printf(kernel.LevelErr, "kmem_cache_destroy %s: Slab cache still has objects", k.name)
+				text := "kmem_cache_destroy " + k.name + ": Slab cache still has objects"
+				c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
+				c.s.K.Trouble(kernel.TroubleLeft, text)
 			}
 			delete(c.s.caches, p)
 			k.res.done()

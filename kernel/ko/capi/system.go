@@ -80,6 +80,7 @@ func New(k *kernel.Kernel, cfg Config) (*System, error) {
 		}
 		return funcs[i].HostFunc, true
 	}
+	mc.Imbalance = func(t *machine.Thread, preempt, irqs uint32) { ctxOf(t).imbalance(preempt, irqs) }
 	var err error
 	if s.M, err = machine.New(mc); err != nil {
 		return nil, err

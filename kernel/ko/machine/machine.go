@@ -67,9 +67,12 @@ type Config struct {
 	StackSize   uint32                             // bytes of a thread's C stack, default 16 KiB
 	Watchdog    time.Duration                      // running time that one call may take without a sleep, default 10 s
 	Host        func(name string) (HostFunc, bool) // kernel functions, looked up when first needed
-	RedZones    bool                               // guard every allocation, poison free memory
-	Interpreter bool                               // do not compile (the default on processors other than amd64 and arm64)
-	Builtin     *object.Object                     // the kernel's C library, default kernel/lib
+	// Imbalance is told, with the big lock held, that a call from outside has ended with preemption disabled or
+	// interrupts off: a lock that is still held. The counts are 0 again after it. nil: nobody asks.
+	Imbalance   func(t *Thread, preempt, irqs uint32)
+	RedZones    bool           // guard every allocation, poison free memory
+	Interpreter bool           // do not compile (the default on processors other than amd64 and arm64)
+	Builtin     *object.Object // the kernel's C library, default kernel/lib
 }
 
 // Machine is one simulated processor with its memory. See the package

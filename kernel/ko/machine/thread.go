@@ -146,10 +146,10 @@ func (t *Thread) leave() {
 	if t.nuser > 0 {
 		t.unmapUser()
 	}
-	if t.dying != nil {
-		m.setAtomic(0, 0)
-		t.dying = nil
+	if preempt, irqs := m.setAtomic(0, 0); preempt|irqs != 0 && t.dying == nil && m.cfg.Imbalance != nil {
+		m.cfg.Imbalance(t, preempt, irqs)
 	}
+	t.dying = nil
 	t.atomic, t.caller = 0, nil
 	if m.spare == 0 {
 		m.spare = t.stack
