@@ -44,10 +44,12 @@ type region struct {
 // chrdevs are the two tables of fs/char_dev.c: who has claimed which numbers, and which operations they lead to.
 // Each major has its own sorted slices, so that neither a register nor an open depends on how many there are.
 type chrdevs struct {
-	mu     sync.RWMutex
-	used   [MajorMax / 64]uint64 // +checklocks:mu  majors with a region
+	mu sync.RWMutex
+	// majors with a region
+	used   [MajorMax / 64]uint64 // +checklocks:mu
 	majors [MajorMax]*majorTable // +checklocks:mu
-	spare  []*majorTable         // +checklocks:mu  empty ones, to be used again
+	// empty ones, to be used again
+	spare []*majorTable // +checklocks:mu
 }
 
 type majorTable struct {
@@ -176,6 +178,7 @@ func (cd *chrdevs) claim(k *Kernel, major, first, count uint32, name string) (ui
 	return major, nil
 }
 
+// +checklocks:cd.mu
 func (cd *chrdevs) newTableLocked() *majorTable {
 	if n := len(cd.spare); n > 0 {
 		t := cd.spare[n-1]
@@ -186,6 +189,8 @@ func (cd *chrdevs) newTableLocked() *majorTable {
 }
 
 // freeLocked is the highest free dynamic major, 0 when there is none.
+//
+// +checklocks:cd.mu
 func (cd *chrdevs) freeLocked() uint32 {
 	if m := cd.highestFreeLocked(dynEnd, dynStart); m != 0 {
 		return m
@@ -193,6 +198,7 @@ func (cd *chrdevs) freeLocked() uint32 {
 	return cd.highestFreeLocked(dynExtEnd, dynExtStart)
 }
 
+// +checklocks:cd.mu
 func (cd *chrdevs) highestFreeLocked(lo, hi uint32) uint32 {
 	for w := int(hi / 64); w >= int(lo/64); w-- {
 		free := ^cd.used[w]
@@ -224,6 +230,7 @@ func (cd *chrdevs) unclaim(dev Dev, count uint32) {
 	cd.unclaimLocked(dev, count)
 }
 
+// +checklocks:cd.mu
 func (cd *chrdevs) unclaimLocked(dev Dev, count uint32) {
 	major := dev.Major()
 	if major >= MajorMax || cd.majors[major] == nil {
@@ -237,6 +244,7 @@ func (cd *chrdevs) unclaimLocked(dev Dev, count uint32) {
 	cd.tidyLocked(major)
 }
 
+// +checklocks:cd.mu
 func (cd *chrdevs) tidyLocked(major uint32) {
 	t := cd.majors[major]
 	if len(t.regions) == 0 {

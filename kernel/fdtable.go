@@ -17,7 +17,8 @@ type fdTable struct {
 	slots atomic.Pointer[[]atomic.Pointer[File]]
 
 	mu sync.Mutex // of open, dup and close
-	lo int        // +checklocks:mu  no descriptor below is free
+	// no descriptor below is free
+	lo int // +checklocks:mu
 }
 
 func newFDTable() *fdTable {

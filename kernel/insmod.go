@@ -362,6 +362,8 @@ func (t *Task) symbol(m *Module, name string) (*Symbol, error) {
 }
 
 // lookupLocked finds an exported symbol of a live module; busy tells that its module's init still runs.
+//
+// +checklocks:ms.mu
 func (ms *modules) lookupLocked(name string, gpl bool) (s *Symbol, busy bool) {
 	for _, m := range ms.list {
 		state := m.State()

@@ -24,10 +24,13 @@ type IRQLine struct {
 
 	busy sync.Mutex // held while handlers run
 
-	mu      sync.Mutex
-	actions []*irqAction  // +checklocks:mu  replaced, never changed: service walks it without mu
-	stop    chan struct{} // +checklocks:mu  nil while nobody has requested the line
-	depth   int           // +checklocks:mu  of Disable
+	mu sync.Mutex
+	// replaced, never changed: service walks it without mu
+	actions []*irqAction // +checklocks:mu
+	// nil while nobody has requested the line
+	stop chan struct{} // +checklocks:mu
+	// of Disable
+	depth int // +checklocks:mu
 }
 
 type irqAction struct {
@@ -122,6 +125,7 @@ func (l *IRQLine) Synchronize() {
 	defer l.busy.Unlock()
 }
 
+// +checklocks:l.mu
 func (l *IRQLine) requestLocked(a *irqAction) (free func()) {
 	l.actions = append(slices.Clone(l.actions), a)
 	if l.stop == nil {

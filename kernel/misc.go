@@ -29,9 +29,11 @@ type Miscdevice struct {
 
 // miscs is the misc major's table.
 type miscs struct {
-	mu   sync.Mutex
-	list []*Miscdevice // +checklocks:mu  newest first, as /proc/misc shows it
-	dyn  [2]uint64     // +checklocks:mu  dynamic minors in use
+	mu sync.Mutex
+	// newest first, as /proc/misc shows it
+	list []*Miscdevice // +checklocks:mu
+	// dynamic minors in use
+	dyn [2]uint64 // +checklocks:mu
 }
 
 // miscOps hands an open of major 10 on to the minor's driver (drivers/char/misc.c misc_open).
@@ -105,6 +107,7 @@ func (k *Kernel) MiscRegister(m *Miscdevice) error {
 	return nil
 }
 
+// +checklocks:ms.mu
 func (ms *miscs) freeLocked() int {
 	for w := range ms.dyn {
 		if free := ^ms.dyn[w]; free != 0 {

@@ -150,9 +150,11 @@ func (m *Module) Put() { m.put() }
 
 // modules is the kernel's list of modules.
 type modules struct {
-	mu      sync.Mutex
-	list    []*Module // +checklocks:mu  newest first
-	last    string    // +checklocks:mu  the last one that was removed
+	mu sync.Mutex
+	// newest first
+	list []*Module // +checklocks:mu
+	// the last one that was removed
+	last    string    // +checklocks:mu
 	wait    WaitQueue // state changes
 	syms    map[string]*Symbol
 	nextVA  uint64
@@ -167,6 +169,7 @@ func (k *Kernel) Module(name string) (*Module, bool) {
 	return m, m != nil
 }
 
+// +checklocks:ms.mu
 func (ms *modules) findLocked(name string) *Module {
 	name = strings.ReplaceAll(name, "-", "_")
 	for _, m := range ms.list {

@@ -93,20 +93,26 @@ type Log struct {
 	now  func() time.Duration
 	wait WaitQueue // readers that wait for the next record
 
-	mu    sync.Mutex
-	ring  []Record // +checklocks:mu  oldest first from head
+	mu sync.Mutex
+	// oldest first from head
+	ring  []Record // +checklocks:mu
 	head  int      // +checklocks:mu
 	count int      // +checklocks:mu
 	bytes int      // +checklocks:mu
-	next  uint64   // +checklocks:mu  sequence number of the next record
-	clear uint64   // +checklocks:mu  first record that syslog(READ_ALL) shows
+	// sequence number of the next record
+	next uint64 // +checklocks:mu
+	// first record that syslog(READ_ALL) shows
+	clear uint64 // +checklocks:mu
 	// open is a record that has no newline yet: KERN_CONT of the same writer adds to it, any
 	// other record finishes it. Readers do not see it before.
-	open  *Record // +checklocks:mu
-	owner *Task   // +checklocks:mu  whose open record it is
+	open *Record // +checklocks:mu
+	// whose open record it is
+	owner *Task // +checklocks:mu
 
-	console      io.Writer // +checklocks:mu  nil: no console
-	consoleLevel Level     // +checklocks:mu  records below this level reach the console
+	// nil: no console
+	console io.Writer // +checklocks:mu
+	// records below this level reach the console
+	consoleLevel Level // +checklocks:mu
 }
 
 // soh starts a level header: "\0016" is KERN_INFO, "\001c" is KERN_CONT.
@@ -175,6 +181,8 @@ func (l *Log) store(t *Task, facility uint8, level Level, cont bool, body, dict 
 }
 
 // finishLocked makes the open record readable, dropping the oldest ones where room is needed.
+//
+// +checklocks:l.mu
 func (l *Log) finishLocked() {
 	r := l.open
 	if r == nil {

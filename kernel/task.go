@@ -296,9 +296,10 @@ func (t *Task) awake() {
 // sleepers counts the tasks that have slept in a call which has not ended, so that a shutdown can wait for them
 // before it takes their files and modules away.
 type sleepers struct {
-	mu   sync.Mutex
-	n    int           // +checklocks:mu
-	none chan struct{} // +checklocks:mu  closed when n gets to 0; nil: nobody waits
+	mu sync.Mutex
+	n  int // +checklocks:mu
+	// closed when n gets to 0; nil: nobody waits
+	none chan struct{} // +checklocks:mu
 }
 
 func (s *sleepers) add(n int) {

@@ -15,8 +15,9 @@ import "sync"
 
 // WaitQueue is a list of waiters. The zero value is ready for use. It must not be copied.
 type WaitQueue struct {
-	mu   sync.Mutex
-	head *Waiter // +checklocks:mu  circular
+	mu sync.Mutex
+	// circular
+	head *Waiter // +checklocks:mu
 	n    int     // +checklocks:mu
 }
 

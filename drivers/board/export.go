@@ -14,12 +14,14 @@ import (
 
 // exports are the devices of the machine's bus that a USB/IP server offers. The zero value offers none.
 type exports struct {
-	mu     sync.Mutex
-	m      *Machine
-	addr   string             // +checklocks:mu  where the server listens, "" while there is none
+	mu sync.Mutex
+	m  *Machine
+	// where the server listens, "" while there is none
+	addr   string             // +checklocks:mu
 	stop   context.CancelFunc // +checklocks:mu
 	served chan error
-	lent   map[*hw.Slot]func() // +checklocks:mu  how to give each back
+	// how to give each back
+	lent map[*hw.Slot]func() // +checklocks:mu
 }
 
 // Export takes the devices in ports ("1", "4.2"; none: all but hubs) from the machine's drivers and offers them at the address; "" is
@@ -90,6 +92,7 @@ func (m *Machine) hub(s *hw.Slot) bool {
 	return d != nil && d.Descriptors().Device.Class == hw.ClassHub
 }
 
+// +checklocks:x.mu
 func (x *exports) listenLocked(addr string) error {
 	if addr == "" {
 		addr = usbip.DefaultAddress
@@ -112,6 +115,7 @@ func (x *exports) listenLocked(addr string) error {
 	return nil
 }
 
+// +checklocks:x.mu
 func (x *exports) lendLocked(s *hw.Slot) error {
 	giveBack := func() {}
 	if core := x.m.usb.loaded(); core != nil {
@@ -132,6 +136,7 @@ func (x *exports) lendLocked(s *hw.Slot) error {
 	return nil
 }
 
+// +checklocks:x.mu
 func (x *exports) offeredLocked() []string {
 	var names []string
 	for s := range x.lent {

@@ -43,10 +43,12 @@ type usbSide struct {
 	rec     *pcap.Recorder
 	recFile *os.File
 
-	mu      sync.Mutex
-	core    *usb.Core  // +checklocks:mu  as long as usbcore is loaded
+	mu sync.Mutex
+	// as long as usbcore is loaded
+	core    *usb.Core  // +checklocks:mu
 	plugged []*Plugged // +checklocks:mu
-	broken  []*Plugged // +checklocks:mu  had or have faults, the last maxBroken
+	// had or have faults, the last maxBroken
+	broken []*Plugged // +checklocks:mu
 }
 
 const maxBroken = 100 // whose fault reports are kept

@@ -67,9 +67,10 @@ type fifo struct {
 	wait  kernel.WaitQueue
 	async kernel.FasyncList
 
-	mu    sync.Mutex
-	buf   []byte
-	head  int // +checklocks:mu  next byte to read
+	mu  sync.Mutex
+	buf []byte
+	// next byte to read
+	head  int // +checklocks:mu
 	count int // +checklocks:mu
 }
 

@@ -118,6 +118,8 @@ func (p *port) receive(buf []byte, lsr uint8, n *news) uint8 {
 }
 
 // transmit feeds an empty transmitter ([8250] serial8250_tx_chars).
+//
+// +checklocks:p.mu
 func (p *port) transmit(n *news) {
 	if p.xchar != 0 {
 		p.uart.Out8(reg.THR, p.xchar)
@@ -160,6 +162,8 @@ func (p *port) transmit(n *news) {
 }
 
 // modemStatus takes in the modem lines outside of an interrupt.
+//
+// +checklocks:p.mu
 func (p *port) modemStatus(msr uint8) {
 	var n news
 	p.modemStatus2(msr, &n)
@@ -174,6 +178,8 @@ func (p *port) modemStatus(msr uint8) {
 }
 
 // modemStatus2 takes in the modem lines ([8250] serial8250_modem_status).
+//
+// +checklocks:p.mu
 func (p *port) modemStatus2(msr uint8, n *news) {
 	p.msr = msr
 	if msr&(reg.MSR_DCTS|reg.MSR_DDSR|reg.MSR_TERI|reg.MSR_DDCD) == 0 {

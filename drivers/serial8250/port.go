@@ -19,23 +19,31 @@ type port struct {
 	irq  *kernel.IRQLine
 	free func()
 
-	mu       sync.Mutex
-	tty      *tty.TTY
-	ring     [ringSize]byte // +checklocks:mu  what waits to be sent
-	head     int            // +checklocks:mu  next to send
-	count    int            // +checklocks:mu
-	busy     bool           // +checklocks:mu  the chip has not said that it is empty
-	xchar    byte           // +checklocks:mu  to be sent before the ring; 0: none
-	stopped  bool           // +checklocks:mu  by the line discipline
-	hwStop   bool           // +checklocks:mu  by CTS
-	full     bool           // +checklocks:mu  the tty takes no more: received data stays in the chip
-	throttle bool           // +checklocks:mu
-	crtscts  bool           // +checklocks:mu
-	ier      uint8          // +checklocks:mu
-	mcr      uint8          // +checklocks:mu
-	lcr      uint8          // +checklocks:mu
-	msr      uint8          // +checklocks:mu  as last seen
-	counts   serial.Counters
+	mu  sync.Mutex
+	tty *tty.TTY
+	// what waits to be sent
+	ring [ringSize]byte // +checklocks:mu
+	// next to send
+	head  int // +checklocks:mu
+	count int // +checklocks:mu
+	// the chip has not said that it is empty
+	busy bool // +checklocks:mu
+	// to be sent before the ring; 0: none
+	xchar byte // +checklocks:mu
+	// by the line discipline
+	stopped bool // +checklocks:mu
+	// by CTS
+	hwStop bool // +checklocks:mu
+	// the tty takes no more: received data stays in the chip
+	full     bool  // +checklocks:mu
+	throttle bool  // +checklocks:mu
+	crtscts  bool  // +checklocks:mu
+	ier      uint8 // +checklocks:mu
+	mcr      uint8 // +checklocks:mu
+	lcr      uint8 // +checklocks:mu
+	// as last seen
+	msr    uint8 // +checklocks:mu
+	counts serial.Counters
 
 	received [4096]byte // of the interrupt handler alone, which runs once at a time
 }
@@ -115,9 +123,12 @@ func (p *port) Write(b []byte) int {
 	return direct + n
 }
 
+// +checklocks:p.mu
 func (p *port) held() bool { return p.stopped || p.hwStop }
 
 // start enables the transmitter's interrupt, which feeds the chip ([8250] serial8250_start_tx).
+//
+// +checklocks:p.mu
 func (p *port) start() {
 	if (p.count > 0 && !p.held() || p.xchar != 0 || p.busy) && p.ier&reg.IER_THRI == 0 && p.tty != nil {
 		p.ier |= reg.IER_THRI
@@ -174,6 +185,8 @@ func (p *port) SetTermios(now, _ *tty.Termios) {
 }
 
 // cts follows CTS where CRTSCTS says so (uart_handle_cts_change).
+//
+// +checklocks:p.mu
 func (p *port) cts() {
 	p.hwStop = p.crtscts && p.msr&reg.MSR_CTS == 0
 }

@@ -21,8 +21,9 @@ type Driver struct {
 	env  *kernel.Env
 	cdev *kernel.Cdev
 
-	mu   sync.Mutex
-	ttys []*TTY // +checklocks:mu  by line
+	mu sync.Mutex
+	// by line
+	ttys []*TTY // +checklocks:mu
 }
 
 // Register claims the driver's device numbers for as long as env's module lives.
@@ -35,7 +36,10 @@ func (d *Driver) Register(env *kernel.Env) error {
 		return err
 	}
 	env.Defer(func() { k.UnregisterChrdevRegion(first, uint32(d.Lines)) })
-	d.env, d.ttys = env, make([]*TTY, d.Lines)
+	d.env = env
+	d.mu.Lock()
+	d.ttys = make([]*TTY, d.Lines)
+	d.mu.Unlock()
 	d.cdev = &kernel.Cdev{Ops: d.ops(env.Module()), Owner: env.Module()}
 	if err := k.CdevAdd(d.cdev, first, uint32(d.Lines)); err != nil {
 		return err
@@ -134,18 +138,24 @@ type TTY struct {
 	changes kernel.WaitQueue // of modem lines (TIOCMIWAIT), and opens that wait for the carrier
 	async   kernel.FasyncList
 
-	mu        sync.Mutex
-	termios   Termios            // +checklocks:mu
-	ld        ldisc              // +checklocks:mu
-	files     map[*file]struct{} // +checklocks:mu  open files that are not hung up
-	opening   int                // +checklocks:mu  opens that wait for the port, or for the carrier
-	running   bool               // +checklocks:mu  the port has been started up
-	exclusive bool               // +checklocks:mu
-	closing   bool               // +checklocks:mu  the last close waits for its output to leave
-	gone      bool               // +checklocks:mu  removed: opens fail
-	hangups   uint               // +checklocks:mu  how many there have been
-	winsize   [8]byte            // +checklocks:mu
-	pending   backlog            // +checklocks:mu
+	mu      sync.Mutex
+	termios Termios // +checklocks:mu
+	ld      ldisc   // +checklocks:mu
+	// open files that are not hung up
+	files map[*file]struct{} // +checklocks:mu
+	// opens that wait for the port, or for the carrier
+	opening int // +checklocks:mu
+	// the port has been started up
+	running   bool // +checklocks:mu
+	exclusive bool // +checklocks:mu
+	// the last close waits for its output to leave
+	closing bool // +checklocks:mu
+	// removed: opens fail
+	gone bool // +checklocks:mu
+	// how many there have been
+	hangups uint    // +checklocks:mu
+	winsize [8]byte // +checklocks:mu
+	pending backlog // +checklocks:mu
 }
 
 // backlog is what was received while the line discipline had no room (the flip buffers). Its memory stays.
@@ -222,6 +232,8 @@ func (t *TTY) open(task *kernel.Task, f *kernel.File, owner *kernel.Module) erro
 }
 
 // becomeReadyLocked waits until the port has done what its startup asked for, then until there is a carrier where one is needed, or for a hang-up.
+//
+// +checklocks:t.mu
 func (t *TTY) becomeReadyLocked(task *kernel.Task, f *kernel.File, began uint) error {
 	if _, slow := t.port.(Settler); slow { // before the carrier is looked at
 		t.mu.Unlock()
@@ -244,6 +256,8 @@ func (t *TTY) becomeReadyLocked(task *kernel.Task, f *kernel.File, began uint) e
 }
 
 // readyLocked is whether an open need not wait: CLOCAL, or there is a carrier. Waiting raises DTR and RTS.
+//
+// +checklocks:t.mu
 func (t *TTY) readyLocked() bool {
 	m, ok := t.port.(Modem)
 	if !ok || t.termios.Cflag&CLOCAL != 0 {
@@ -256,6 +270,7 @@ func (t *TTY) readyLocked() bool {
 	return err != nil || bits&TIOCM_CAR != 0
 }
 
+// +checklocks:t.mu
 func (t *TTY) startupLocked() error {
 	t.ld = ldisc{}
 	t.pending.clear()
@@ -291,6 +306,7 @@ func release(task *kernel.Task, f *kernel.File) {
 	}
 }
 
+// +checklocks:t.mu
 func (t *TTY) stopIfUnusedLocked() {
 	if len(t.files) > 0 || t.opening > 0 || !t.running {
 		return
@@ -299,6 +315,7 @@ func (t *TTY) stopIfUnusedLocked() {
 	t.shutdownLocked()
 }
 
+// +checklocks:t.mu
 func (t *TTY) shutdownLocked() {
 	if m, ok := t.port.(Modem); ok && t.termios.Cflag&HUPCL != 0 {
 		_ = m.SetModemBits(0, TIOCM_DTR|TIOCM_RTS)
@@ -388,6 +405,8 @@ func (b *backlog) add(p []byte, flags []serial.Flags) {
 }
 
 // refillLocked moves what waits into the line discipline, after a read has made room.
+//
+// +checklocks:t.mu
 func (t *TTY) refillLocked() {
 	b := &t.pending
 	if b.size() > 0 {
@@ -400,6 +419,8 @@ func (t *TTY) refillLocked() {
 }
 
 // throttleLocked asks the sender to pause when the buffer fills, and to go on when it has emptied.
+//
+// +checklocks:t.mu
 func (t *TTY) throttleLocked() {
 	l := &t.ld
 	th, ok := t.port.(Throttler)
@@ -420,6 +441,8 @@ func (t *TTY) throttleLocked() {
 }
 
 // xchar sends STOP or START where IXOFF is set.
+//
+// +checklocks:t.mu
 func (t *TTY) xchar(index int) {
 	if t.termios.Iflag&IXOFF != 0 {
 		t.sendX(t.termios.CC[index])
@@ -461,6 +484,8 @@ func (t *TTY) CarrierChanged(on bool) {
 func (t *TTY) ModemChanged() { t.changes.WakeAll(0) }
 
 // setStopped holds or releases output (stop_tty, start_tty).
+//
+// +checklocks:t.mu
 func (t *TTY) setStopped(on bool) {
 	if t.ld.stopped == on {
 		return

@@ -7,6 +7,8 @@ const maxEcho = 4096 // what waits to be echoed beyond this is dropped
 func control(c byte) bool { return c < 0x20 || c == 0x7f }
 
 // echoRaw echoes a character as it is, but for output processing.
+//
+// +checklocks:t.mu
 func (t *TTY) echoRaw(c byte) {
 	if len(t.ld.echo) < maxEcho {
 		t.ld.echo = t.opost(t.ld.echo, c)
@@ -14,6 +16,8 @@ func (t *TTY) echoRaw(c byte) {
 }
 
 // echoChar echoes control characters as ^X where ECHOCTL says so.
+//
+// +checklocks:t.mu
 func (t *TTY) echoChar(c byte) {
 	if t.termios.Lflag&ECHOCTL != 0 && control(c) && c != '\t' {
 		t.echoRaw('^')
@@ -23,6 +27,7 @@ func (t *TTY) echoChar(c byte) {
 	t.echoRaw(c)
 }
 
+// +checklocks:t.mu
 func (t *TTY) finishErasing() {
 	if t.ld.erasing {
 		t.echoRaw('/')
@@ -31,6 +36,8 @@ func (t *TTY) finishErasing() {
 }
 
 // flushEcho hands to the port what it has room for.
+//
+// +checklocks:t.mu
 func (t *TTY) flushEcho() {
 	l := &t.ld
 	if len(l.echo) == 0 || t.heldLocked() {
@@ -41,6 +48,8 @@ func (t *TTY) flushEcho() {
 }
 
 // opost appends what c becomes on the way out, and moves the column.
+//
+// +checklocks:t.mu
 func (t *TTY) opost(out []byte, c byte) []byte {
 	l, tm := &t.ld, &t.termios
 	if tm.Oflag&OPOST == 0 {
@@ -93,6 +102,8 @@ func (t *TTY) opost(out []byte, c byte) []byte {
 }
 
 // erase takes back a character, a word or the line that is being typed.
+//
+// +checklocks:t.mu
 func (t *TTY) erase(c byte) {
 	l, tm := &t.ld, &t.termios
 	if l.head == l.canonHead {
@@ -150,6 +161,7 @@ func (t *TTY) erase(c byte) {
 	}
 }
 
+// +checklocks:t.mu
 func (t *TTY) span(from, to uint) []byte {
 	var b []byte
 	for ; from != to; from++ {
@@ -159,6 +171,8 @@ func (t *TTY) span(from, to uint) []byte {
 }
 
 // echoErase shows that ch is gone.
+//
+// +checklocks:t.mu
 func (t *TTY) echoErase(c, ch byte, bytes []byte, kill bool) {
 	l, tm := &t.ld, &t.termios
 	switch {
@@ -188,6 +202,7 @@ func (t *TTY) echoErase(c, ch byte, bytes []byte, kill bool) {
 	}
 }
 
+// +checklocks:t.mu
 func (t *TTY) rubOut() {
 	t.echoRaw('\b')
 	t.echoRaw(' ')
@@ -195,6 +210,8 @@ func (t *TTY) rubOut() {
 }
 
 // echoEraseTab moves back over a tab: to where the text before it ends, which is counted from the line's start.
+//
+// +checklocks:t.mu
 func (t *TTY) echoEraseTab() {
 	l := &t.ld
 	chars, afterTab := uint(0), false

@@ -148,6 +148,7 @@ func write(task *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	}
 }
 
+// +checklocks:t.mu
 func (t *TTY) roomLocked() int {
 	if t.heldLocked() || len(t.ld.echo) > 0 {
 		return 0
@@ -157,12 +158,16 @@ func (t *TTY) roomLocked() int {
 }
 
 // heldLocked is whether output stays in the tty: a port that can be stopped takes it and holds it itself.
+//
+// +checklocks:t.mu
 func (t *TTY) heldLocked() bool {
 	_, ok := t.port.(Stopper)
 	return t.ld.stopped && !ok
 }
 
 // outputLocked hands as much of p to the port as it has room for, processed where OPOST says so.
+//
+// +checklocks:t.mu
 func (t *TTY) outputLocked(p []byte) int {
 	room := t.roomLocked()
 	if room == 0 {

@@ -256,6 +256,8 @@ func (t *TTY) SetTermios(now Termios) {
 }
 
 // modemOnRateLocked drops DTR and RTS at rate 0 and raises them when it is left (uart_set_termios).
+//
+// +checklocks:t.mu
 func (t *TTY) modemOnRateLocked(old *Termios) {
 	m, ok := t.port.(Modem)
 	if !ok {

@@ -89,6 +89,8 @@ func raw(tm *Termios) bool {
 
 // receiveLocked takes characters, with flags beside them or nil, as far as there is room, and returns how many it took. One place is
 // always kept free; a line that is longer than the buffer loses characters until it ends ([n_tty] n_tty_receive_buf_common).
+//
+// +checklocks:t.mu
 func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
 	l, tm := &t.ld, &t.termios
 	plain := flags == nil && raw(tm)
@@ -129,6 +131,7 @@ func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
 	return n
 }
 
+// +checklocks:t.mu
 func (t *TTY) receiveOne(c byte, f serial.Flags) {
 	l, tm := &t.ld, &t.termios
 	if t.closing && tm.Lflag&EXTPROC == 0 {
@@ -177,6 +180,8 @@ func (t *TTY) receiveOne(c byte, f serial.Flags) {
 
 // receiveClosing looks for flow control alone: nobody will read the rest, and an echo of it would keep a loop-back plug's port from ever closing
 // ([n_tty] n_tty_receive_char_closing).
+//
+// +checklocks:t.mu
 func (t *TTY) receiveClosing(c byte, f serial.Flags) {
 	tm := &t.termios
 	if f != 0 || tm.Iflag&IXON == 0 {
@@ -195,6 +200,7 @@ func (t *TTY) receiveClosing(c byte, f serial.Flags) {
 	}
 }
 
+// +checklocks:t.mu
 func (t *TTY) receiveBreak() {
 	l, tm := &t.ld, &t.termios
 	switch {
@@ -211,6 +217,8 @@ func (t *TTY) receiveBreak() {
 }
 
 // ordinary enters a character that means nothing but itself.
+//
+// +checklocks:t.mu
 func (t *TTY) ordinary(c byte) {
 	l, tm := &t.ld, &t.termios
 	t.resumeOnAny()
@@ -227,6 +235,7 @@ func (t *TTY) ordinary(c byte) {
 	l.put(c)
 }
 
+// +checklocks:t.mu
 func (t *TTY) resumeOnAny() {
 	if t.ld.stopped && t.termios.Iflag&(IXON|IXANY) == IXON|IXANY {
 		t.setStopped(false)
@@ -234,9 +243,13 @@ func (t *TTY) resumeOnAny() {
 }
 
 // is reports whether c is a control character that is not disabled.
+//
+// +checklocks:t.mu
 func (t *TTY) is(c byte, index int) bool { return c == t.termios.CC[index] && c != disabled }
 
 // special looks at a character that may mean something ([n_tty] n_tty_receive_char_special).
+//
+// +checklocks:t.mu
 func (t *TTY) special(c byte) {
 	l, tm := &t.ld, &t.termios
 	if tm.Iflag&IXON != 0 {
@@ -297,6 +310,8 @@ func (t *TTY) special(c byte) {
 }
 
 // edit is line editing in canonical mode; it reports whether c was dealt with.
+//
+// +checklocks:t.mu
 func (t *TTY) edit(c byte) bool {
 	l, tm := &t.ld, &t.termios
 	ext := tm.Lflag&IEXTEN != 0
@@ -343,6 +358,7 @@ func (t *TTY) edit(c byte) bool {
 	return true
 }
 
+// +checklocks:t.mu
 func (t *TTY) endLine(c byte) {
 	l := &t.ld
 	l.put(c)
@@ -351,6 +367,8 @@ func (t *TTY) endLine(c byte) {
 }
 
 // signal sends a signal of the terminal and, without NOFLSH, throws away what is under way ([n_tty] isig).
+//
+// +checklocks:t.mu
 func (t *TTY) signal(sig kernel.Signal) {
 	if t.termios.Lflag&NOFLSH == 0 {
 		t.ld.flush()
@@ -366,6 +384,8 @@ func (t *TTY) signal(sig kernel.Signal) {
 
 // take copies input to p: in canonical mode up to and including a line's end, otherwise what there is. eof tells that the
 // line that was taken was ended by EOF.
+//
+// +checklocks:t.mu
 func (t *TTY) take(p []byte) (n int, more bool) {
 	l := &t.ld
 	if t.termios.Lflag&ICANON == 0 || t.termios.Lflag&EXTPROC != 0 {

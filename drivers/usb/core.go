@@ -159,6 +159,9 @@ func (c *Core) deregister(d *Driver) {
 }
 
 // offer lets d probe an interface that has no driver and that its table names. The device's lock is held.
+//
+// Unlocked for checklocks: it cannot see that the lock of who walks a device is that of i.dev.
+// +checklocksignore
 func (c *Core) offer(i *Interface, d *Driver) (bound bool) {
 	if i.driver.Load() != nil || i.dev.gone.Load() || i.dev.config == nil {
 		return false

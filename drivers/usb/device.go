@@ -25,10 +25,12 @@ type Device struct {
 	device *kernel.Device
 	gone   atomic.Bool
 
-	lock   sync.Mutex        // configuration and binding
-	lent   bool              // +checklocks:lock  somebody else drives it
+	lock sync.Mutex // configuration and binding
+	// somebody else drives it
+	lent   bool              // +checklocks:lock
 	config *hw.Configuration // +checklocks:lock
-	ifaces []*Interface      // +checklocks:lock  of config, by number
+	// of config, by number
+	ifaces []*Interface // +checklocks:lock
 }
 
 // Interface is an interface of the current configuration, which a driver binds to (struct usb_interface).
@@ -44,7 +46,8 @@ type Interface struct {
 
 	ended atomic.Bool // no URB may be submitted
 	mu    sync.Mutex
-	urbs  map[*URB]struct{} // +checklocks:mu  that have been made for it
+	// that have been made for it
+	urbs map[*URB]struct{} // +checklocks:mu
 }
 
 // Name is the device's: "1-2.1".
@@ -66,6 +69,9 @@ func (d *Device) Device() *kernel.Device { return d.device }
 func (d *Device) Kernel() *kernel.Kernel { return d.core.k }
 
 // Interface is the interface of that number in the current configuration, or nil. A driver calls it from Probe.
+//
+// Unlocked: a configuration changes only after the interface drivers of the old one have let go.
+// +checklocksignore
 func (d *Device) Interface(number uint8) *Interface {
 	for _, i := range d.ifaces {
 		if i.number == number {
@@ -97,11 +103,17 @@ func (i *Interface) Module() *kernel.Module {
 func (i *Interface) Number() uint8 { return i.number }
 
 // Setting is the current alternate setting.
+//
+// Unlocked: a configuration changes only after the interface drivers of the old one have let go.
+// +checklocksignore
 func (i *Interface) Setting() *hw.Interface {
 	return i.dev.config.Interface(i.number, uint8(i.alt.Load()))
 }
 
 // SettingAt is an alternate setting of the interface, or nil.
+//
+// Unlocked: a configuration changes only after the interface drivers of the old one have let go.
+// +checklocksignore
 func (i *Interface) SettingAt(alt uint8) *hw.Interface { return i.dev.config.Interface(i.number, alt) }
 
 // Endpoint finds the setting's first endpoint of a type and direction, or nil.
@@ -223,6 +235,9 @@ func (d *Device) choose() *hw.Configuration {
 }
 
 // configure is usb_set_configuration: the old interfaces go, the new ones come and look for drivers. The lock is held.
+//
+// Unlocked for checklocks: it cannot see that i.dev is d.
+// +checklocksignore
 func (d *Device) configure(conf *hw.Configuration) error {
 	d.dropInterfaces()
 	value := uint8(0)
@@ -277,6 +292,7 @@ func hubPorts(d *Device) int {
 	return int(b[2])
 }
 
+// +checklocks:d.lock
 func (d *Device) dropInterfaces() {
 	for _, i := range d.ifaces {
 		d.core.release(i)
@@ -335,6 +351,9 @@ func (c *Core) disconnect(slot *hw.Slot) {
 // SetInterface chooses an alternate setting (usb_set_interface). The interface's URBs must have ended.
 //
 // Errors: EINVAL there is no such setting; those of the transfer.
+//
+// Unlocked: a configuration changes only after the interface drivers of the old one have let go.
+// +checklocksignore
 func (i *Interface) SetInterface(alt uint8) error {
 	d := i.dev
 	if d.config.Interface(i.number, alt) == nil {

@@ -6,8 +6,9 @@ import "sync"
 // The zero value is empty.
 type Queue struct {
 	mu   sync.Mutex
-	work []func()      // +checklocks:mu
-	busy chan struct{} // +checklocks:mu  closed when the queue has run empty; nil while it is
+	work []func() // +checklocks:mu
+	// closed when the queue has run empty; nil while it is
+	busy chan struct{} // +checklocks:mu
 	over bool          // +checklocks:mu
 }
 

@@ -37,18 +37,26 @@ type Stream struct {
 	cfg StreamConfig
 	i   *Interface
 
-	mu      sync.Mutex
-	in      []*URB // +checklocks:mu  all read URBs
-	idle    []*URB // +checklocks:mu  read URBs that are not submitted
-	out     []*URB // +checklocks:mu  free write URBs
-	allOut  []*URB
-	fifo    []byte // +checklocks:mu  what waits to be sent
-	flying  int    // +checklocks:mu  bytes in submitted writes
-	running bool   // +checklocks:mu
-	paused  bool   // +checklocks:mu
-	held    int    // +checklocks:mu  output waits
-	sending bool   // +checklocks:mu  somebody submits, in order
-	failed  error  // +checklocks:mu  of the last write, for nobody but the log
+	mu sync.Mutex
+	// all read URBs
+	in []*URB // +checklocks:mu
+	// read URBs that are not submitted
+	idle []*URB // +checklocks:mu
+	// free write URBs
+	out    []*URB // +checklocks:mu
+	allOut []*URB
+	// what waits to be sent
+	fifo []byte // +checklocks:mu
+	// bytes in submitted writes
+	flying  int  // +checklocks:mu
+	running bool // +checklocks:mu
+	paused  bool // +checklocks:mu
+	// output waits
+	held int // +checklocks:mu
+	// somebody submits, in order
+	sending bool // +checklocks:mu
+	// of the last write, for nobody but the log
+	failed error // +checklocks:mu
 }
 
 // NewStream prepares the URBs of an interface's stream.
@@ -88,6 +96,9 @@ func (s *Stream) Start() error {
 
 // Stop ends reading, throws away what waits to be sent, and waits until Receive and Sent are called no more (usb_kill_urb). Not to be called from
 // them.
+//
+// Unlocked: the list of reads is complete once the stream has been made.
+// +checklocksignore
 func (s *Stream) Stop() {
 	s.mu.Lock()
 	s.running = false

@@ -213,6 +213,9 @@ func (c *Core) removeDevice(d *Device) {
 }
 
 // addInterface makes an interface's device and announces it. The device's lock is held: who wants to bind a driver waits until all are there.
+//
+// Checklocks takes show's functions for parts of this one.
+// +checklocksignore
 func (c *Core) addInterface(i *Interface, f *hw.Interface) {
 	dd := &i.dev.desc.Device
 	show := func(format string, value func(s *hw.Interface) any) *kernel.Attr {

@@ -121,9 +121,14 @@ func (p *Port) Peer() *Port { return p.peer }
 func (p *Port) Speed() Speed { return p.l.speed }
 
 // Lock takes the line's lock, which guards both ports of the line and the chips that listen to them.
+//
+// +checklocksignore
 func (p *Port) Lock() { p.l.mu.Lock() }
 
 // Unlock tells the listeners what has changed and gives the lock back.
+//
+// It gives back the lock that Lock has taken.
+// +checklocksignore
 func (p *Port) Unlock() {
 	if p.l.pending {
 		p.l.notify()

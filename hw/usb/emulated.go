@@ -213,6 +213,7 @@ func (d *Emulated) wake(ep uint8) {
 	}()
 }
 
+// +checklocksacquire:d.mu
 func (d *Emulated) lock() {
 	d.mu.Lock()
 	d.busy.Store(true)
@@ -229,6 +230,10 @@ func (d *Emulated) drain() {
 }
 
 // unlock looks at what was woken meanwhile, gives back what is finished, and releases the lock.
+//
+// Checklocks does not follow a lock that is given up and taken back.
+// +checklocksignore
+// +checklocksrelease:d.mu
 func (d *Emulated) unlock() {
 	for given := 0; ; {
 		for bits := d.pending.Swap(0); bits != 0; bits &= bits - 1 {

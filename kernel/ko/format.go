@@ -42,8 +42,9 @@ type format struct {
 	k   *kernel.Kernel
 	cfg Config
 
-	mu   sync.Mutex
-	sys  *capi.System    // +checklocks:mu  nil until a module is linked
+	mu sync.Mutex
+	// nil until a module is linked
+	sys  *capi.System    // +checklocks:mu
 	syms []kernel.Symbol // +checklocks:mu
 }
 

@@ -27,8 +27,9 @@ type Server struct {
 	started  time.Time
 	conns    sync.Map // net.Conn → *conn, for ConnState, which does not see the context
 
-	mu     sync.Mutex
-	mounts map[string]func() error // +checklocks:mu  by directory: how to end them
+	mu sync.Mutex
+	// by directory: how to end them
+	mounts map[string]func() error // +checklocks:mu
 }
 
 // New makes a server for a machine. Modules that the kernel asks for are requested from whoever reads /v1/requests.

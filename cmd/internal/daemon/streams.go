@@ -147,7 +147,8 @@ type broker struct {
 	mu      sync.Mutex
 	next    uint64                // +checklocks:mu
 	waiting map[uint64]chan reply // +checklocks:mu
-	out     chan Request          // +checklocks:mu  nil: nobody serves
+	// nil: nobody serves
+	out chan Request // +checklocks:mu
 }
 
 func (b *broker) connected() bool {

@@ -17,13 +17,18 @@ type end struct {
 	k    *kernel.Kernel
 	path string // in the simulated machine
 
-	mu       sync.Mutex
-	conn     *tty.Conn     // +checklocks:mu  nil: no client
-	changed  chan struct{} // +checklocks:mu  closed when conn or the deadline changes
+	mu sync.Mutex
+	// nil: no client
+	conn *tty.Conn // +checklocks:mu
+	// closed when conn or the deadline changes
+	changed  chan struct{} // +checklocks:mu
 	deadline time.Time     // +checklocks:mu
-	mode     serial.Mode   // +checklocks:mu  what the client asked for last
-	leaving  *tty.Conn     // +checklocks:mu  being closed
-	writing  int           // +checklocks:mu  writes that wait for the line
+	// what the client asked for last
+	mode serial.Mode // +checklocks:mu
+	// being closed
+	leaving *tty.Conn // +checklocks:mu
+	// writes that wait for the line
+	writing int // +checklocks:mu
 }
 
 var (
@@ -39,6 +44,7 @@ func newEnd(k *kernel.Kernel, path string) *end {
 	return &end{k: k, path: path, changed: make(chan struct{}), mode: serial.DefaultMode}
 }
 
+// +checklocks:e.mu
 func (e *end) changedLocked() {
 	close(e.changed)
 	e.changed = make(chan struct{})

@@ -6,6 +6,7 @@
 //   - a driver imports no other driver, only the shared cores;
 //   - third-party code stays at the edge that edges names;
 //   - no package keeps mutable state in its own variables, and none has an init function;
+//   - lock annotations are such that the analyser of `make locks` takes them in, and a lock that is taken is given back;
 //   - files stay short, and no file names the machine it was written on.
 //
 // It reads the source itself, not what `go list` selects for one system, so that files behind build tags obey too.

@@ -23,7 +23,7 @@ func run(root fs.FS, out io.Writer) int {
 		return 2
 	}
 	var broken, warned int
-	for _, check := range []func(*module) []finding{imports, core, state, size, places} {
+	for _, check := range []func(*module) []finding{imports, core, state, locks, size, places} {
 		for _, f := range check(tree) {
 			if f.warning {
 				warned++

@@ -142,6 +142,31 @@ func TestState(t *testing.T) {
 	}
 }
 
+func TestLocks(t *testing.T) {
+	for _, tt := range []struct{ name, source, want string }{
+		{"alone", "type t struct {\n\tmu sync.Mutex\n\tn int // +checklocks:mu\n}", ""},
+		{"text behind", "type t struct {\n\tmu sync.Mutex\n\tn int // +checklocks:mu  of things\n}", "makes it void"},
+		{"text before", "type t struct {\n\tmu sync.Mutex\n\tn int // of things, +checklocks:mu\n}", "makes it void"},
+		{"text above", "type t struct {\n\tmu sync.Mutex\n\t// of things\n\tn int // +checklocks:mu\n}", ""},
+		{"a reason to look away", "func f() {\n\tn++ // +checklocksignore: nobody else has it\n}", ""},
+		{"two in a line", "type t struct {\n\tmu sync.Mutex\n\ta, b int\n\tn int // +checklocks:mu\n}", "the analyser counts lines"},
+		{"two in a line elsewhere", "type t struct {\n\tmu sync.Mutex\n\ta, b int\n}", ""},
+		{"kept", "func (x *t) f() {\n\tx.mu.Lock()\n\tx.n++\n}", "f locks x.mu and nowhere unlocks it"},
+		{"kept for the caller", "// +checklocksacquire:x.mu\nfunc (x *t) f() {\n\tx.mu.Lock()\n\tx.n++\n}", ""},
+		{"given back", "func (x *t) f() {\n\tx.mu.Lock()\n\tdefer x.mu.Unlock()\n}", ""},
+		{"another one given back", "func (x *t) f() {\n\tx.mu.Lock()\n\tx.io.Unlock()\n}", "f locks x.mu"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := texts(locks(house(t, map[string]string{"hw/a.go": "package a\n\n" + tt.source + "\n"})))
+			if tt.want == "" {
+				require.Empty(t, got)
+				return
+			}
+			require.Contains(t, got, tt.want)
+		})
+	}
+}
+
 func TestSizeAndPlaces(t *testing.T) {
 	machine := "/wo" + "rk/shared/x"
 	m := house(t, map[string]string{

@@ -40,20 +40,26 @@ func New() *kernel.Module {
 
 // device is one device that the driver holds. A file points to it for as long as the file is open.
 type device struct {
-	iface   *usb.Interface
-	node    *usb.Node
-	in, out *hw.Endpoint
+	iface *usb.Interface
+	node  *usb.Node
+	in    *hw.Endpoint
+	out   *hw.Endpoint
 
 	readers kernel.WaitQueue // wait for data
 	writers kernel.WaitQueue // wait for a free URB
 
-	mu      sync.Mutex
-	gone    bool       // +checklocks:mu  Disconnect has been called
-	read    *usb.URB   // the one read
-	reading bool       // +checklocks:mu  it is submitted
-	data    []byte     // +checklocks:mu  what it brought and nobody has taken
-	free    []*usb.URB // +checklocks:mu  of writes
-	failed  error      // +checklocks:mu  of a read or write that has ended, told to the next caller
+	mu sync.Mutex
+	// Disconnect has been called
+	gone bool     // +checklocks:mu
+	read *usb.URB // the one read
+	// it is submitted
+	reading bool // +checklocks:mu
+	// what it brought and nobody has taken
+	data []byte // +checklocks:mu
+	// of writes
+	free []*usb.URB // +checklocks:mu
+	// of a read or write that has ended, told to the next caller
+	failed error // +checklocks:mu
 }
 
 // probe is called for every interface that the table names. What it sets up must not be seen by anybody before it is complete, so the node
@@ -141,6 +147,8 @@ func (d *device) received(u *usb.URB) {
 }
 
 // note keeps an error for the next caller: EPIPE as it is, so that user space knows of the stall, all others as EIO.
+//
+// +checklocks:d.mu
 func (d *device) note(err error) {
 	switch err {
 	case nil, kernel.ENOENT, kernel.ECONNRESET, kernel.ESHUTDOWN: // the device or the driver goes

@@ -48,13 +48,18 @@ type Port struct {
 	send   func()                  // queued by Write
 	kicked atomic.Bool
 
-	mu     sync.Mutex
-	modem  uint32          // +checklocks:mu  the lines as they are, TIOCM_
-	rtscts bool            // +checklocks:mu  CTS holds output
-	held   bool            // +checklocks:mu  by CTS
-	stop   bool            // +checklocks:mu  by Stop
+	mu sync.Mutex
+	// the lines as they are, TIOCM_
+	modem uint32 // +checklocks:mu
+	// CTS holds output
+	rtscts bool // +checklocks:mu
+	// by CTS
+	held bool // +checklocks:mu
+	// by Stop
+	stop   bool            // +checklocks:mu
 	counts serial.Counters // +checklocks:mu
-	err    error           // +checklocks:mu  of the queue, since the last Settle
+	// of the queue, since the last Settle
+	err error // +checklocks:mu
 	// startErr is why the last Startup failed; until it has been tried again nothing works.
 	startErr error // +checklocks:mu
 }

@@ -286,7 +286,7 @@ func (f *file) waitSRQ(t *kernel.Task, ms uint32) error {
 	err := t.WaitEventTimeout(&d.wait, time.Duration(ms)*time.Millisecond, func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return f.srq || d.gone.Load()
+		return f.srq || d.gone.Load() // +checklocksignore
 	})
 	d.io.Lock()
 	if d.gone.Load() {

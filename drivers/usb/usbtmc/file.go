@@ -20,28 +20,39 @@ const (
 type file struct {
 	d *instrument
 
-	timeout    uint32 // ms  +checklocks:d.io
-	eom        uint8  // +checklocks:d.io
-	termChar   uint8  // +checklocks:d.io
-	useTerm    bool   // +checklocks:d.io
-	autoAbort  bool   // +checklocks:d.io
-	attributes uint8  // +checklocks:d.io  of the last DEV_DEP_MSG_IN
+	// ms
+	timeout   uint32 // +checklocks:d.io
+	eom       uint8  // +checklocks:d.io
+	termChar  uint8  // +checklocks:d.io
+	useTerm   bool   // +checklocks:d.io
+	autoAbort bool   // +checklocks:d.io
+	// of the last DEV_DEP_MSG_IN
+	attributes uint8 // +checklocks:d.io
 
-	srq     bool  // +checklocks:d.mu  a service request that nobody has seen to
-	srqByte uint8 // +checklocks:d.mu  the status byte that came with it
+	// a service request that nobody has seen to
+	srq bool // +checklocks:d.mu
+	// the status byte that came with it
+	srqByte uint8 // +checklocks:d.mu
 
 	submitted usb.Anchor
 	changed   chan struct{} // a transfer has completed
 
-	mu      sync.Mutex
-	outs    []*usb.URB // +checklocks:mu  made; that lie idle
-	ins     []*usb.URB // +checklocks:mu
-	outMade int        // +checklocks:mu  of them
-	outSize uint32     // +checklocks:mu  bytes sent, with those that align
-	outErr  error      // +checklocks:mu  the first
-	inErr   error      // +checklocks:mu  the first
-	inUsed  int        // +checklocks:mu  submitted or ready
-	ready   []arrival  // +checklocks:mu  oldest first
+	mu sync.Mutex
+	// made; that lie idle
+	outs []*usb.URB // +checklocks:mu
+	ins  []*usb.URB // +checklocks:mu
+	// of them
+	outMade int // +checklocks:mu
+	// bytes sent, with those that align
+	outSize uint32 // +checklocks:mu
+	// the first
+	outErr error // +checklocks:mu
+	// the first
+	inErr error // +checklocks:mu
+	// submitted or ready
+	inUsed int // +checklocks:mu
+	// oldest first
+	ready []arrival // +checklocks:mu
 }
 
 // arrival is a bulk IN transfer that nobody has fetched.
@@ -55,10 +66,11 @@ func (d *instrument) ops() *kernel.FileOperations {
 	of := func(f *kernel.File) *file { return f.Private.(*file) }
 	return &kernel.FileOperations{
 		Open: func(_ *kernel.Task, f *kernel.File) error {
-			if err := d.enter(); err != nil {
+			d.io.Lock()
+			defer d.io.Unlock()
+			if err := d.enterLocked(); err != nil {
 				return err
 			}
-			defer d.io.Unlock()
 			o := &file{d: d, timeout: defaultTimeout, termChar: '\n', eom: 1, changed: make(chan struct{}, 1)}
 			d.mu.Lock()
 			d.files[o] = struct{}{}
@@ -119,10 +131,11 @@ func (f *file) limit() time.Duration { return time.Duration(f.timeout) * time.Mi
 // Errors: ETIMEDOUT; ENODEV; those of the transfers.
 func (f *file) read(p []byte) (int, error) {
 	d := f.d
-	if err := d.enter(); err != nil {
+	d.io.Lock()
+	defer d.io.Unlock()
+	if err := d.enterLocked(); err != nil {
 		return 0, err
 	}
-	defer d.io.Unlock()
 	p = p[:min(len(p), math.MaxInt32)]
 	var request [uapi.USBTMC_HEADER_SIZE]byte
 	attributes := uint8(0)
@@ -191,10 +204,11 @@ func (f *file) answer(b []byte, room int) (size int, ok bool) {
 // Errors: ETIMEDOUT; ENODEV; EBUSY asynchronous writes have taken all transfers; those of the transfers.
 func (f *file) write(p []byte) (int, error) {
 	d := f.d
-	if err := d.enter(); err != nil {
+	d.io.Lock()
+	defer d.io.Unlock()
+	if err := d.enterLocked(); err != nil {
 		return 0, err
 	}
-	defer d.io.Unlock()
 	f.mu.Lock()
 	f.outSize, f.outErr = 0, nil
 	f.mu.Unlock()

@@ -71,10 +71,11 @@ func known(cmd uint32) bool {
 // Errors: ENODEV; EBADRQC there is no such command; EFAULT a buffer that is too short; those of the command.
 func (f *file) ioctl(t *kernel.Task, cmd uint32, arg kernel.Arg) (int, error) {
 	d := f.d
-	if err := d.enter(); err != nil {
+	d.io.Lock()
+	defer d.io.Unlock()
+	if err := d.enterLocked(); err != nil {
 		return 0, err
 	}
-	defer d.io.Unlock()
 	switch size := int(cmd >> 16 & 0x3fff); { // as the number has it
 	case !known(cmd):
 		return 0, kernel.EBADRQC

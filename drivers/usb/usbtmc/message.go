@@ -40,15 +40,12 @@ func (f *file) completed() {
 	f.d.wait.WakeAll(0)
 }
 
-// submit starts a transfer; a refused one goes back to the idle ones.
-func (f *file) submit(u *usb.URB, idle *[]*usb.URB) error {
+// submit starts a transfer.
+func (f *file) submit(u *usb.URB) error {
 	f.submitted.Add(u)
 	err := u.Submit()
 	if err != nil {
 		f.submitted.Remove(u)
-		f.mu.Lock()
-		*idle = append(*idle, u)
-		f.mu.Unlock()
 	}
 	return status(err)
 }
@@ -69,7 +66,16 @@ func (f *file) takeOut() *usb.URB {
 	return f.d.iface.NewURB(f.d.out, make([]byte, bufferSize), f.sent)
 }
 
-func (f *file) submitOut(u *usb.URB) error { return f.submit(u, &f.outs) }
+// submitOut starts a bulk OUT transfer; a refused one goes back to the idle ones.
+func (f *file) submitOut(u *usb.URB) error {
+	err := f.submit(u)
+	if err != nil {
+		f.mu.Lock()
+		f.outs = append(f.outs, u)
+		f.mu.Unlock()
+	}
+	return err
+}
 
 // sent is the end of a bulk OUT transfer ([usbtmc] usbtmc_write_bulk_cb).
 func (f *file) sent(u *usb.URB) {
@@ -117,44 +123,7 @@ func (f *file) send(p []byte, size, flags uint32) (uint32, error) {
 		return 0, status(f.outErr)
 	}
 	f.mu.Unlock()
-	left, done := int(min(size, math.MaxInt32)), 0
-	err := func() error {
-		for left > 0 {
-			u := f.takeOut()
-			switch {
-			case u != nil:
-			case flags&FlagAsync != 0 && done > 0:
-				return nil
-			case flags&FlagAsync != 0:
-				return kernel.EAGAIN
-			case !f.await(f.limit(), func() bool { u = f.takeOut(); return u != nil }):
-				return kernel.ETIMEDOUT
-			}
-			err := f.sendError()
-			part := min(left, bufferSize)
-			if err == nil && len(p)-done < part {
-				err = kernel.EFAULT
-			}
-			if err != nil {
-				f.mu.Lock()
-				f.outs = append(f.outs, u)
-				f.mu.Unlock()
-				return err
-			}
-			b := u.Data[:bufferSize]
-			copy(b, p[done:done+part])
-			u.Data = align(b, part)
-			if err := f.submitOut(u); err != nil {
-				return err
-			}
-			left -= part
-			done += part
-		}
-		if flags&FlagAsync == 0 && !f.await(f.limit(), f.submitted.Empty) {
-			return kernel.ETIMEDOUT
-		}
-		return nil
-	}()
+	done, err := f.sendParts(p, int(min(size, math.MaxInt32)), flags)
 	if err != nil && err != kernel.EAGAIN {
 		f.submitted.KillAll()
 	}
@@ -170,6 +139,47 @@ func (f *file) send(p []byte, size, flags uint32) (uint32, error) {
 	return n, status(err)
 }
 
+// sendParts hands left bytes of p out in transfers and, without FlagAsync, waits until they have ended. done is how many were handed out.
+//
+// +checklocks:f.d.io
+func (f *file) sendParts(p []byte, left int, flags uint32) (done int, err error) {
+	for left > 0 {
+		u := f.takeOut()
+		switch {
+		case u != nil:
+		case flags&FlagAsync != 0 && done > 0:
+			return done, nil
+		case flags&FlagAsync != 0:
+			return done, kernel.EAGAIN
+		case !f.await(f.limit(), func() bool { u = f.takeOut(); return u != nil }):
+			return done, kernel.ETIMEDOUT
+		}
+		err := f.sendError()
+		part := min(left, bufferSize)
+		if err == nil && len(p)-done < part {
+			err = kernel.EFAULT
+		}
+		if err != nil {
+			f.mu.Lock()
+			f.outs = append(f.outs, u)
+			f.mu.Unlock()
+			return done, err
+		}
+		b := u.Data[:bufferSize]
+		copy(b, p[done:done+part])
+		u.Data = align(b, part)
+		if err := f.submitOut(u); err != nil {
+			return done, err
+		}
+		left -= part
+		done += part
+	}
+	if flags&FlagAsync == 0 && !f.await(f.limit(), f.submitted.Empty) {
+		return done, kernel.ETIMEDOUT
+	}
+	return done, nil
+}
+
 // submitIn starts one more bulk IN transfer.
 func (f *file) submitIn() error {
 	var u *usb.URB
@@ -182,9 +192,10 @@ func (f *file) submitIn() error {
 	}
 	f.inUsed++
 	f.mu.Unlock()
-	err := f.submit(u, &f.ins)
+	err := f.submit(u)
 	if err != nil {
 		f.mu.Lock()
+		f.ins = append(f.ins, u)
 		f.inUsed--
 		f.mu.Unlock()
 	}

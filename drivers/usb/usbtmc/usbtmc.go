@@ -80,7 +80,8 @@ type instrument struct {
 	dev     *usb.Device
 	ctx     context.Context // the kernel's
 	number  uint16          // of the interface
-	in, out *hw.Endpoint
+	in      *hw.Endpoint
+	out     *hw.Endpoint
 	notify  *usb.URB // nil: there is no interrupt endpoint
 	node    *usb.Node
 	devCaps uint8 // device capabilities [USBTMC] table 37
@@ -90,19 +91,23 @@ type instrument struct {
 	notifiedAt time.Time // of notify's completions
 	burst      int       // how many came faster than notifyPace
 
-	io        sync.Mutex
-	tag       uint8 // +checklocks:io  of the next message, never 0
-	lastWrite uint8 // +checklocks:io  tags to abort
+	io sync.Mutex
+	// of the next message, never 0
+	tag uint8 // +checklocks:io
+	// tags to abort
+	lastWrite uint8 // +checklocks:io
 	lastRead  uint8 // +checklocks:io
-	stbTag    uint8 // +checklocks:io  of the next READ_STATUS_BYTE, 2…127
+	// of the next READ_STATUS_BYTE, 2…127
+	stbTag uint8 // +checklocks:io
 
 	wait  kernel.WaitQueue
 	async kernel.FasyncList
 
-	mu       sync.Mutex
-	files    map[*file]struct{} // +checklocks:mu
-	stb      [2]byte            // +checklocks:mu  the last notification with a status byte
-	stbValid bool               // +checklocks:mu
+	mu    sync.Mutex
+	files map[*file]struct{} // +checklocks:mu
+	// the last notification with a status byte
+	stb      [2]byte // +checklocks:mu
+	stbValid bool    // +checklocks:mu
 }
 
 func probe(i *usb.Interface) error {
@@ -145,13 +150,13 @@ func (d *instrument) disconnect() {
 	defer d.io.Unlock()
 }
 
-// enter begins an operation: only one runs at a time.
+// enterLocked begins an operation: only one runs at a time, which holds io.
 //
 // Errors: ENODEV the instrument has gone.
-func (d *instrument) enter() error {
-	d.io.Lock()
+//
+// +checklocks:d.io
+func (d *instrument) enterLocked() error {
 	if d.gone.Load() {
-		d.io.Unlock()
 		return kernel.ENODEV
 	}
 	return nil
@@ -222,7 +227,7 @@ func (d *instrument) notified(u *usb.URB) {
 	case len(b) >= 2 && b[0] == 0x81: // a service request
 		d.mu.Lock()
 		for f := range d.files {
-			f.srqByte, f.srq = b[1], true
+			f.srqByte, f.srq = b[1], true // +checklocksignore
 		}
 		d.mu.Unlock()
 		d.async.Kill()

@@ -150,12 +150,14 @@ type door struct {
 	p    *PTY
 	conn serial.Conn
 
-	change sync.Mutex  // held while presence or mode change, with all that conn does about it
-	known  serial.Mode // +checklocks:change  what conn was told last
+	change sync.Mutex // held while presence or mode change, with all that conn does about it
+	// what conn was told last
+	known serial.Mode // +checklocks:change
 
 	mu      sync.Mutex
 	present bool // +checklocks:mu
-	writes  uint // +checklocks:mu  of what clients wrote, begun and ended: odd while one is on its way into conn
+	// of what clients wrote, begun and ended: odd while one is on its way into conn
+	writes uint // +checklocks:mu
 }
 
 // attend tells conn of a client that is there, and of its mode. When it returns conn has heard it.

@@ -178,6 +178,9 @@ func (t *TTY) SetReadDeadline(d time.Time) error {
 // Close ends waiting reads and writes at once; what a waiting Write had not handed over is lost.
 //
 // Errors: os.ErrClosed the second time.
+//
+// Checklocks does not know TryLock.
+// +checklocksignore
 func (t *TTY) Close() error {
 	if !t.open.Swap(false) {
 		return os.ErrClosed

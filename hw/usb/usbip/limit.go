@@ -18,8 +18,9 @@ type limited struct {
 
 	mu    sync.Mutex
 	begin time.Time // +checklocks:mu
-	lines int       // +checklocks:mu  since then
-	lost  int       // +checklocks:mu
+	// since then
+	lines int // +checklocks:mu
+	lost  int // +checklocks:mu
 }
 
 func (l *limited) logf(format string, args ...any) {

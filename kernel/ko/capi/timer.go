@@ -223,7 +223,7 @@ func (c *Ctx) delTimer(addr uint32, wait bool) uint32 {
 // waitSoft waits until the function of addr does not run.
 func (c *Ctx) waitSoft(addr uint32) {
 	q := &c.s.soft
-	for q.running == addr && q.c != c {
+	for q.running == addr && q.c != c { // +checklocksignore
 		c.mayBlock()
 		c.Release(q.quiet)
 	}

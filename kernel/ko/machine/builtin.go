@@ -27,6 +27,8 @@ type builtin struct {
 }
 
 // loadBuiltin places the library's data.
+//
+// +checklocks:m.loadMu
 func (m *Machine) loadBuiltin(o *object.Object) error {
 	mod := &Module{m: m, name: "vmlinux", o: o, plan: o.Plan(), deps: map[*Module]bool{}}
 	mod.plan.Indirect = nil // the parts see to that
@@ -116,6 +118,8 @@ func (m *Machine) dispatcher(t object.FuncType) (module, name string) {
 
 // builtinTarget resolves a symbol to one of the library, which flushBuiltin
 // will link. The caller holds loadMu or is alone.
+//
+// +checklocks:m.loadMu
 func (m *Machine) builtinTarget(name string) (Target, bool) {
 	b := m.lib
 	if b == nil {
@@ -138,6 +142,8 @@ func (m *Machine) builtinTarget(name string) (Target, bool) {
 
 // flushBuiltin links what has become pending. The caller holds loadMu or is alone, and not
 // the big lock.
+//
+// +checklocks:m.loadMu
 func (m *Machine) flushBuiltin() error {
 	b := m.lib
 	if b == nil || len(b.pending) == 0 {
@@ -243,6 +249,8 @@ func (m *Machine) Need(names ...string) error {
 }
 
 // importLib finds the part that has a library function, by "lib:NUMBER".
+//
+// +checklocks:m.loadMu
 func (m *Machine) importLib(module string) api.Module {
 	if n, ok := strings.CutPrefix(module, "lib:"); ok {
 		if i, err := strconv.Atoi(n); err == nil && i < len(m.lib.part) {

@@ -28,7 +28,8 @@ type Cache struct {
 	kept    map[[32]byte]wazero.CompiledModule // +checklocks:mu
 	layouts map[layout]placed                  // +checklocks:mu
 	lib     *object.Object                     // +checklocks:mu
-	order   [][32]byte                         // oldest first, +checklocks:mu
+	// oldest first
+	order [][32]byte // +checklocks:mu
 }
 
 // library is kernel/lib, parsed once.
@@ -138,6 +139,8 @@ type image struct {
 
 // compile returns the compiled form of wasm and counts its user.
 // The caller holds loadMu, or is alone.
+//
+// +checklocks:m.loadMu
 func (m *Machine) compile(wasm []byte) (*image, error) {
 	key := sha256.Sum256(wasm)
 	m.codeSeq++
@@ -159,6 +162,8 @@ func (m *Machine) compile(wasm []byte) (*image, error) {
 }
 
 // drop gives back a use of compiled code; the oldest unused code goes.
+//
+// +checklocks:m.loadMu
 func (m *Machine) drop(c *image) {
 	c.users--
 	unused := 0

@@ -123,6 +123,9 @@ func trampolines(b *object.Builder, t object.FuncType, suffix string, g [3]uint3
 
 // signature finds or makes the trampolines of a function type. The caller
 // holds loadMu (or is alone) and the big lock.
+//
+// Checklocks does not see loadMu: it is held around a function that is called back.
+// +checklocksignore
 func (m *Machine) signature(t object.FuncType) (*signature, error) {
 	key := t.Key()
 	if s := m.sigs[key]; s != nil {

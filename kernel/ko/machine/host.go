@@ -33,6 +33,9 @@ func apiTypes(v []ValType) []api.ValueType {
 }
 
 // bootHost makes the functions that the loader inserts calls of.
+//
+// Unlocked: nobody else has the machine yet.
+// +checklocksignore
 func (m *Machine) bootHost() error {
 	b := m.rt.NewHostModuleBuilder("host")
 	g := &host{m: m}
@@ -51,6 +54,8 @@ func (m *Machine) bootHost() error {
 
 // instantiateHost keeps the code, to close it with the machine: a shared cache
 // would hold on to it, and it to the machine.
+//
+// +checklocks:m.loadMu
 func (m *Machine) instantiateHost(b wazero.HostModuleBuilder) (api.Module, error) {
 	c, err := b.Compile(m.ctx)
 	if err != nil {
@@ -62,6 +67,8 @@ func (m *Machine) instantiateHost(b wazero.HostModuleBuilder) (api.Module, error
 
 // bind finds a host function. It can be called once flushHosts has run. The
 // caller holds loadMu or is alone.
+//
+// +checklocks:m.loadMu
 func (m *Machine) bind(name string) (*host, bool) {
 	if h := m.hosts[name]; h != nil {
 		return h, true
@@ -82,6 +89,8 @@ func (m *Machine) bind(name string) (*host, bool) {
 // flushHosts makes one wazero module of all host functions that were bound
 // since the last time. Importers name "host:NAME", and importHost finds it: so
 // their bytes do not depend on which functions came together.
+//
+// +checklocks:m.loadMu
 func (m *Machine) flushHosts() error {
 	if len(m.pending) == 0 {
 		return nil
@@ -108,6 +117,8 @@ func (m *Machine) flushHosts() error {
 }
 
 // importHost implements experimental.ImportResolver.
+//
+// +checklocks:m.loadMu
 func (m *Machine) importHost(module string) api.Module {
 	if name, ok := strings.CutPrefix(module, "host:"); ok {
 		if h := m.hosts[name]; h != nil {
@@ -130,6 +141,9 @@ func (h *host) call(_ context.Context, caller api.Module, stack []uint64) {
 
 // HostTarget resolves a symbol to the host function of that name; ok is
 // false if there is none. Only for use in LoadOptions.Resolve.
+//
+// Checklocks does not see loadMu: it is held around a function that is called back.
+// +checklocksignore
 func (m *Machine) HostTarget(name string) (t Target, ok bool) {
 	h, ok := m.bind(name)
 	if !ok {
@@ -166,6 +180,9 @@ func (m *Machine) HostSlot(name string) (s uint32, err error) {
 
 // hostSlot puts a host function into the table by way of a module that lives
 // as long as the machine, for a function reference lives in its importer.
+//
+// Checklocks does not see loadMu: it is held around a function that is called back.
+// +checklocksignore
 func (m *Machine) hostSlot(name string, h *host) (uint32, error) {
 	if h.slot != 0 {
 		return h.slot, nil

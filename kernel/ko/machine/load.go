@@ -24,6 +24,9 @@ func (m *Machine) Load(o *object.Object, opt LoadOptions) (*Module, error) {
 // for use in LoadOptions.Resolve.
 //
 // Errors: the symbol is nowhere.
+//
+// Checklocks does not see loadMu: it is held around a function that is called back.
+// +checklocksignore
 func (m *Machine) Resolve(s *object.Symbol) (Target, error) {
 	if t, ok := m.builtinTarget(s.Name); ok {
 		return t, nil
@@ -36,6 +39,7 @@ func (m *Machine) Resolve(s *object.Symbol) (Target, error) {
 	return Target{}, fmt.Errorf("the kernel has no %v of this name", s.Kind)
 }
 
+// +checklocks:m.loadMu
 func (m *Machine) load(o *object.Object, opt LoadOptions) (mod *Module, err error) {
 	if err := checkName(opt.Name); err != nil {
 		return nil, err

@@ -103,12 +103,14 @@ type Machine struct {
 
 	clearArgs [2]uint64
 
-	loadMu   sync.Mutex              // one Load, Unload or host function binding at a time
-	code     map[[32]byte]*image     // compiled modules, +checklocks:loadMu
+	loadMu sync.Mutex // one Load, Unload or host function binding at a time
+	// compiled modules
+	code     map[[32]byte]*image     // +checklocks:loadMu
 	codeSeq  uint64                  // +checklocks:loadMu
 	hosts    map[string]*host        // +checklocks:loadMu
 	hostCode []wazero.CompiledModule // +checklocks:loadMu
-	pending  []string                // names in hosts that flushHosts has to make, +checklocks:loadMu
+	// names in hosts that flushHosts has to make
+	pending []string // +checklocks:loadMu
 
 	mu      sync.Mutex // the big kernel lock
 	waiters atomic.Int32
@@ -182,6 +184,8 @@ func New(cfg Config) (*Machine, error) {
 	return m, nil
 }
 
+// Unlocked: nobody else has the machine yet.
+// +checklocksignore
 func (m *Machine) boot() error {
 	m.ctx = context.Background()
 	m.loadCtx = experimental.WithImportResolver(m.ctx, func(name string) api.Module {
@@ -297,6 +301,10 @@ func (m *Machine) Close() error {
 }
 
 // lock takes the big lock and counts those who wait for it.
+//
+// Checklocks does not know TryLock.
+// +checklocksignore
+// +checklocksacquire:m.mu
 func (m *Machine) lock() {
 	if m.mu.TryLock() {
 		return

@@ -122,6 +122,9 @@ func (mod *Module) Size() (core, init uint32) {
 
 // Target resolves another module's undefined symbol to one of this module.
 // Only for use in LoadOptions.Resolve.
+//
+// Checklocks does not see loadMu: it is held around a function that is called back.
+// +checklocksignore
 func (mod *Module) Target(name string) (Target, bool) {
 	if mod == mod.m.builtin {
 		return mod.m.builtinTarget(name)

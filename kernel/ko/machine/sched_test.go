@@ -30,7 +30,7 @@ func newSleepKern(t testing.TB, broken bool) (*sleepKern, *Module) {
 		}
 		// What Release must not be: it forgets the stack pointer.
 		m := th.m
-		m.mu.Unlock()
+		m.mu.Unlock() // +checklocksignore
 		defer func() { m.lock(); m.cur = th }()
 		f()
 	}

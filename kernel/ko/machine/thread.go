@@ -84,6 +84,9 @@ func (t *Thread) Depth() int { return t.depth }
 //
 // Errors: *Trap, always. A slot without a function and a wrong number of
 // arguments are traps of kind TrapCall.
+//
+// Checklocks does not know TryLock.
+// +checklocksignore
 func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
 	if t.depth > 0 {
 		return t.nested(slot, args)
@@ -137,6 +140,9 @@ func (t *Thread) prepare() error {
 }
 
 // leave ends a call from outside, however it ended.
+//
+// It gives up the lock that Call has taken.
+// +checklocksignore
 func (t *Thread) leave() {
 	m := t.m
 	if t.mod != nil {
@@ -246,6 +252,9 @@ func (t *Thread) call(slot uint32, sp, icalls uint64, args []uint64) (uint64, er
 // scheduling point: whoever sleeps inside a host function sleeps in f. The C
 // stack stays the thread's own meanwhile. f must not touch the machine's memory.
 // Outside of a call Release just runs f.
+//
+// Checklocks does not follow a lock that is given up and taken back.
+// +checklocksignore
 func (t *Thread) Release(f func()) {
 	if t.depth == 0 {
 		f()

@@ -6,6 +6,9 @@ import (
 )
 
 // undo gives back everything, with the big lock held.
+//
+// Checklocks does not see loadMu: it is held around a function that is called back.
+// +checklocksignore
 func (mod *Module) undo() {
 	m := mod.m
 	if m.closed.Load() || m.core == nil {
@@ -142,6 +145,9 @@ func (m *Machine) wakes(t *Thread) {
 }
 
 // reap frees the code of modules that nobody will return into any more.
+//
+// Unlocked for checklocks, which does not know TryLock.
+// +checklocksignore
 func (m *Machine) reap() {
 	if !m.loadMu.TryLock() {
 		return // the next call will
