@@ -110,7 +110,8 @@ type nameSpace struct {
 	mu   sync.RWMutex
 	ino  atomic.Uint64
 	boot time.Time
-	gone []goneInode // +checklocks:mu  names that were removed while open
+	// names that were removed while open
+	gone []goneInode // +checklocks:mu
 }
 
 func (ns *nameSpace) inode(mode uint32, private any) *Inode {

@@ -31,7 +31,8 @@ const maxTroubles = 256
 type troubles struct {
 	mu   sync.Mutex
 	list []Trouble // +checklocks:mu
-	more int       // +checklocks:mu  that list has no room for
+	// that list has no room for
+	more int // +checklocks:mu
 }
 
 // Trouble notes that something went wrong. It logs nothing: whoever calls it has.
