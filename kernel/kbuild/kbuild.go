@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -144,6 +145,7 @@ func (c Config) files() (map[string][]byte, error) {
 		".config":                       []byte("CONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\n"),
 		"scripts/settings.mk":           settings(kobench),
 	}
+	maps.Copy(files, scopeHeaders())
 	if err := collect(files, templates, "template", ""); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/kobench/kobench/kernel/kbuild"
 )
 
 // build builds module i in a worker's copy of the sources, and keeps its .ko.
@@ -44,6 +47,7 @@ func (r *run) build(ctx context.Context, i int, copied string) error {
 		x.First = fmt.Sprintf("the build did not end within %v", r.Timeout)
 	case err != nil:
 		x.First = strings.ReplaceAll(firstError(said.String()), copied+string(filepath.Separator), "")
+		x.Scope = kbuild.Scope(x.First)
 	default:
 		x.Built = true
 		target := r.koFile(i)
@@ -63,18 +67,27 @@ func (r *run) koFile(i int) string {
 	return filepath.Join(r.built, fmt.Sprint(i), r.modules[i].Name()+".ko")
 }
 
-// firstError is the line of a compiler's, modpost's or make's output that says what is wrong.
+// firstError is the line of a compiler's, modpost's or make's output that says what is wrong: the
+// first one, but that a header is out of scope says more than what follows from its absence.
 func firstError(said string) string {
-	for _, mark := range []string{"fatal error: ", " error: ", "ERROR: ", "wasm-ld: error: ", "*** "} {
-		for line := range strings.Lines(said) {
-			if strings.Contains(line, mark) {
-				return strings.TrimSpace(line)
-			}
+	first := ""
+	for line := range strings.Lines(said) {
+		if kbuild.Scope(line) != "" {
+			return strings.TrimSpace(line)
 		}
+		isError := slices.ContainsFunc(errorMarks(), func(mark string) bool { return strings.Contains(line, mark) })
+		if first == "" && isError {
+			first = strings.TrimSpace(line)
+		}
+	}
+	if first != "" {
+		return first
 	}
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	return lines[len(lines)-1]
 }
+
+func errorMarks() []string { return []string{" error: ", "ERROR: ", "*** "} }
 
 // programSum is a hash of a program's file.
 func programSum(path string) (string, error) {

@@ -56,9 +56,12 @@ func TestRun(t *testing.T) {
 		got[x.Path] = x
 		paths = append(paths, x.Path)
 	}
-	require.Equal(t, []string{"top/broken", "top/chosen", "top/faulty", "top/giver", "top/leaker", "top/pair-of-two", "top/taker"}, paths)
+	require.Equal(t, []string{"top/broken", "top/chosen", "top/faulty", "top/giver", "top/leaker", "top/netted", "top/pair-of-two", "top/taker"}, paths)
 
 	require.False(t, got["top/broken"].Built)
+	require.Empty(t, got["top/broken"].Scope)
+	require.False(t, got["top/netted"].Built)
+	require.Equal(t, "network", got["top/netted"].Scope)
 	require.Equal(t, "top/broken.c:2:10: fatal error: 'linux/no_such_header.h' file not found", got["top/broken"].First)
 	require.True(t, got["top/chosen"].Built)
 	require.False(t, got["top/chosen"].Loaded)
@@ -89,7 +92,7 @@ func TestRun(t *testing.T) {
 
 	var table strings.Builder
 	require.NoError(t, Table(&table, all))
-	require.Contains(t, table.String(), "7 modules: 6 built, 5 loaded, 5 unloaded, 3 clean\n")
+	require.Contains(t, table.String(), "8 modules, 1 out of scope: 6 built, 5 loaded, 5 unloaded, 3 clean\n")
 }
 
 func TestErrors(t *testing.T) {

@@ -27,6 +27,7 @@ type Result struct {
 	Warnings []string `json:"warnings,omitempty"` // lines of the log
 	Left     []string `json:"left,omitempty"`     // what unloading found left behind
 	First    string   `json:"first,omitempty"`    // the first error of all
+	Scope    string   `json:"scope,omitempty"`    // the area outside of kobench's scope that it wants
 
 	BuildTime time.Duration `json:"build_ns"`
 	LoadTime  time.Duration `json:"load_ns,omitempty"` // modprobe, with what the module needs

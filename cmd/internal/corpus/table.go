@@ -10,10 +10,11 @@ import (
 func Table(w io.Writer, all []Result) error {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "module\tbuilt\tloaded\tunloaded\tnodes\tfiles\toops\twarnings\tleft\tfirst error")
-	var sum struct{ built, loaded, unloaded, clean int }
+	var sum struct{ outside, built, loaded, unloaded, clean int }
 	for _, x := range all {
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", x.Path, yes(x.Built), yes(x.Loaded), yes(x.Unloaded),
 			len(x.Nodes), len(x.Files), len(x.Oops), len(x.Warnings), len(x.Left), x.First)
+		sum.outside += one(x.Scope != "")
 		sum.built += one(x.Built)
 		sum.loaded += one(x.Loaded)
 		sum.unloaded += one(x.Unloaded)
@@ -22,7 +23,7 @@ func Table(w io.Writer, all []Result) error {
 	if err := tab.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%d modules: %d built, %d loaded, %d unloaded, %d clean\n", len(all), sum.built, sum.loaded, sum.unloaded, sum.clean)
+	_, err := fmt.Fprintf(w, "%d modules, %d out of scope: %d built, %d loaded, %d unloaded, %d clean\n", len(all), sum.outside, sum.built, sum.loaded, sum.unloaded, sum.clean)
 	return err
 }
 

@@ -21,4 +21,7 @@ static inline struct inode *d_inode(const struct dentry *dentry) { return dentry
 struct path;
 extern char *d_path(const struct path *path, char *buf, int buflen);
 
+/* Short names lie in the dentry itself on Linux; here all names lie behind d_name. */
+#define d_iname d_name.name
+
 #endif /* _LINUX_DCACHE_H */

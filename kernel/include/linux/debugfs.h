@@ -39,4 +39,27 @@ static inline void debugfs_lookup_and_remove(const char *name, struct dentry *pa
 	debugfs_remove(debugfs_lookup(name, parent));
 }
 
+/* Bytes in memory as a file that can be read. */
+struct debugfs_blob_wrapper {
+	void *data;
+	unsigned long size;
+};
+
+static inline ssize_t __debugfs_read_blob(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	struct debugfs_blob_wrapper *blob = file->private_data;
+
+	return simple_read_from_buffer(buf, count, pos, blob->data, blob->size);
+}
+
+static inline struct dentry *debugfs_create_blob(const char *name, umode_t mode, struct dentry *parent,
+						 struct debugfs_blob_wrapper *blob)
+{
+	static const struct file_operations fops = {
+		.read = __debugfs_read_blob, .open = simple_open, .llseek = default_llseek,
+	};
+
+	return debugfs_create_file(name, mode & 0444, parent, blob, &fops);
+}
+
 #endif /* _LINUX_DEBUGFS_H */

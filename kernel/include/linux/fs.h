@@ -248,4 +248,14 @@ extern void kill_fasync(struct fasync_struct **fp, int sig, int band);
 		__file->f_op = (fops);         \
 	} while (0)
 
+/* What Linux's fs.h brings along (percpu-rwsem.h, quota.h, ioprio.h), and drivers count on. */
+#include <linux/capability.h>
+#include <linux/dcache.h>
+#include <linux/rbtree.h>
+#include <linux/semaphore.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
 #endif /* _LINUX_FS_H */

@@ -47,21 +47,22 @@ struct module {
 #define __symbol_name(alias, fn) \
 	static const char __UNIQUE_ID(symname)[] __used __section("__symbol_names") __aligned(1) = #alias "=" #fn
 
+/* As in Linux, both end in a semicolon of their own: module_init(f) without one compiles too. */
 #ifdef MODULE
 #define module_init(initfn)                                                              \
 	__symbol_name(init_module, initfn);                                              \
 	static inline initcall_t __maybe_unused __inittest(void) { return initfn; }      \
-	int init_module(void) __attribute__((alias(#initfn)))
+	int init_module(void) __attribute__((alias(#initfn)));
 #define module_exit(exitfn)                                                              \
 	__symbol_name(cleanup_module, exitfn);                                           \
 	static inline exitcall_t __maybe_unused __exittest(void) { return exitfn; }      \
-	void cleanup_module(void) __attribute__((alias(#exitfn)))
+	void cleanup_module(void) __attribute__((alias(#exitfn)));
 #define MODULE_DEVICE_TABLE(type, name)                                    \
 	extern typeof(name) __mod_##type##__##name##_device_table          \
 		__attribute__((unused, alias(__stringify(name))))
 #else
-#define module_init(initfn) static initcall_t __maybe_unused __initcall_##initfn = initfn
-#define module_exit(exitfn) static exitcall_t __maybe_unused __exitcall_##exitfn = exitfn
+#define module_init(initfn) static initcall_t __maybe_unused __initcall_##initfn = initfn;
+#define module_exit(exitfn) static exitcall_t __maybe_unused __exitcall_##exitfn = exitfn;
 #define MODULE_DEVICE_TABLE(type, name)
 #endif
 #define early_initcall(fn) module_init(fn)
@@ -125,7 +126,14 @@ static inline bool module_is_live(struct module *mod) { return mod->state != MOD
 	{                                                                 \
 		__unregister(&(__driver), ##__VA_ARGS__);                 \
 	}                                                                 \
-	module_exit(__driver##_exit)
+	module_exit(__driver##_exit);
 #define builtin_driver(__driver, __register, ...) module_driver(__driver, __register, ##__VA_ARGS__)
+
+/* What Linux's module.h brings along (srcu.h, kmod.h, percpu.h), and modules count on. */
+#include <linux/jump_label.h>
+#include <linux/percpu.h>
+#include <linux/stat.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
 
 #endif /* _LINUX_MODULE_H */

@@ -35,4 +35,36 @@ static inline void rb_link_node(struct rb_node *node, struct rb_node *parent, st
 	*rb_link = node;
 }
 
+/* The deepest node on the left, then upwards: every node after its children. */
+static inline struct rb_node *__rb_deepest_first(const struct rb_node *node)
+{
+	for (;;) {
+		if (node->rb_left)
+			node = node->rb_left;
+		else if (node->rb_right)
+			node = node->rb_right;
+		else
+			return (struct rb_node *)node;
+	}
+}
+
+static inline struct rb_node *rb_first_postorder(const struct rb_root *root)
+{
+	return root->rb_node ? __rb_deepest_first(root->rb_node) : NULL;
+}
+
+static inline struct rb_node *rb_next_postorder(const struct rb_node *node)
+{
+	const struct rb_node *parent = node ? rb_parent(node) : NULL;
+
+	if (parent && node == parent->rb_left && parent->rb_right)
+		return __rb_deepest_first(parent->rb_right);
+	return (struct rb_node *)parent;
+}
+
+#define rbtree_postorder_for_each_entry_safe(pos, n, root, field)                                     \
+	for (pos = rb_entry_safe(rb_first_postorder(root), typeof(*pos), field);                      \
+	     pos && ({ n = rb_entry_safe(rb_next_postorder(&pos->field), typeof(*pos), field); 1; }); \
+	     pos = n)
+
 #endif /* _LINUX_RBTREE_H */

@@ -39,6 +39,7 @@ func Warnings() []string {
 		"-Wall", "-Wundef", "-Wno-gnu", "-Wno-pointer-sign", "-Wno-unused-const-variable",
 		"-Wno-initializer-overrides", "-Wno-address-of-packed-member", "-Wno-format-security",
 		"-Wno-sign-compare", "-Wno-unused-command-line-argument", "-Wno-trigraphs",
+		"-Wno-unused-but-set-variable", "-Wno-unknown-warning-option",
 		"-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=return-type",
 		"-Werror=strict-prototypes",
 	}
