@@ -19,7 +19,7 @@ func TestForeignFlags(t *testing.T) {
 	require.Contains(t, out, "-Werror is left out")
 	require.Equal(t, 1, strings.Count(out, "has no"), "once for a folder")
 
-	w.write("Makefile", "obj-m := bar.o\nccflags-y := -fno-inline\n")
+	w.write("Makefile", "obj-m := bar.o\nccflags-y := -fno-inline -DVALUE=1\n")
 	out, err = w.kbuild()
 	require.NoError(t, err, out)
 	require.NotContains(t, out, "NOTE", "clang has -fno-inline")
