@@ -74,6 +74,7 @@ func (k *Kernel) Class(name string, owner *Module) *Class {
 	return c
 }
 
+// +checklocks:k.devices.mu
 func (k *Kernel) classLocked(name string, owner *Module) *Class {
 	c := &Class{Name: name, Owner: owner, dir: k.SysDir("class/" + name)}
 	if k.devices.classes == nil {

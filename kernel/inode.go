@@ -157,6 +157,7 @@ func (ns *nameSpace) detach(dir *Inode, name string) {
 	ns.detachLocked(dir, name)
 }
 
+// +checklocks:ns.mu
 func (ns *nameSpace) detachLocked(i *Inode, name string) {
 	child, ok := i.children[name]
 	if !ok {
