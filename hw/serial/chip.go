@@ -60,6 +60,12 @@ func (p *Port) SendLocked(b []byte) int {
 // transmit puts b on the wire, seen by the taps.
 func (p *Port) transmit(now Time, b []byte, flip uint16) int {
 	if p.peer.deaf() {
+		if p.tx.max { // nobody listens, and it takes no time: all of it is gone
+			for _, t := range p.taps {
+				t.Chars(now, p.mode, b, flip)
+			}
+			return len(b)
+		}
 		p.tx.expire(now) // nobody listens; on a paced line the characters still take their time
 	}
 	if p.tx.room(now) < len(b) && !p.tx.max && p.peer.listener != nil {
@@ -70,10 +76,6 @@ func (p *Port) transmit(now Time, b []byte, flip uint16) int {
 	if n > 0 {
 		for _, t := range p.taps {
 			t.Chars(max(free, now), p.mode, b[:n], flip)
-		}
-		if p.peer.deaf() && p.tx.max {
-			p.tx.discard()
-			return n
 		}
 		p.peer.tell(Data)
 	}

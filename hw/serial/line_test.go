@@ -554,3 +554,21 @@ func TestAuto(t *testing.T) {
 		})
 	}
 }
+
+// A line that is unplugged takes everything at once, however much it is: nobody would ever make room.
+func TestWriteIntoUnpluggedCable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := NullModem(Max)
+		b.Unplug()
+		n, err := a.Write(make([]byte, 1<<20))
+		require.NoError(t, err)
+		require.Equal(t, 1<<20, n)
+		b.Plug()
+		_, err = a.Write([]byte("x"))
+		require.NoError(t, err)
+		buf := make([]byte, 8)
+		n, err = b.Read(buf)
+		require.NoError(t, err)
+		require.Equal(t, "x", string(buf[:n]))
+	})
+}
