@@ -1,0 +1,268 @@
+package program
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// The bounds of a session.
+const (
+	maxMessage  = 1 << 20 // bytes of one
+	maxNonsense = 20      // messages that cannot be understood, of one run
+	maxTimers   = 1000
+	longSilence = 10 * time.Second // after which the log says that a program does not answer
+)
+
+// Session is one run of a program that speaks the protocol: events go to it one at a time, each until it says done; what it does meanwhile,
+// or at any other time, goes to Act.
+type Session struct {
+	c     *Command
+	proc  *process
+	act   func(Action) error // says what is wrong with an action; called by one goroutine
+	began time.Time
+	ctx   context.Context
+	fail  context.CancelCauseFunc
+
+	turn chan struct{} // holds a token: whose event it is
+	done chan struct{}
+
+	mu     sync.Mutex
+	timers map[string]*time.Timer // +checklocks:mu
+	open   bool                   // +checklocks:mu  an event is on its way
+	ended  bool                   // +checklocks:mu
+	work   sync.WaitGroup         // timers' goroutines
+}
+
+// Run starts the program and gives it to serve until ctx ends (nil), or it is over: for devices that do not sit at a line. It is started once.
+//
+// Errors: it could not be started; it failed.
+func (c *Command) Run(ctx context.Context, act func(*Session, Action) error, serve func(context.Context, *Session) error) error {
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("program: %w", err)
+	}
+	proc, err := c.start(true)
+	if err != nil {
+		return err
+	}
+	err = c.session(ctx, proc, act, serve)
+	status := proc.stop()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
+		err = status
+	}
+	if err != nil {
+		return fmt.Errorf("%s has failed: %w", c.name(), err)
+	}
+	return nil
+}
+
+// session reads what the program says and runs serve beside it, until either is over.
+func (c *Command) session(ctx context.Context, proc *process, act func(*Session, Action) error, serve func(context.Context, *Session) error) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	s := &Session{
+		c: c, proc: proc, began: time.Now(), ctx: ctx, fail: fail,
+		turn: make(chan struct{}, 1), done: make(chan struct{}, 1), timers: map[string]*time.Timer{},
+	}
+	s.act = func(a Action) error { return act(s, a) }
+	s.turn <- struct{}{}
+	stop := context.AfterFunc(ctx, func() { _ = proc.control.SetDeadline(time.Now()) })
+	defer stop()
+	var wg sync.WaitGroup
+	wg.Go(func() { fail(s.listen()) })
+	wg.Go(func() {
+		if err := serve(ctx, s); err != nil {
+			fail(err)
+		}
+	})
+	<-ctx.Done()
+	s.mu.Lock()
+	s.ended = true
+	for _, t := range s.timers {
+		t.Stop()
+	}
+	s.mu.Unlock()
+	wg.Wait()
+	s.work.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, errOver) {
+		return err
+	}
+	return nil
+}
+
+var errOver = errors.New("the program has closed the protocol")
+
+// Now is the time since the program began.
+func (s *Session) Now() time.Duration { return time.Since(s.began) }
+
+// Tell gives the program an event and waits until it has said done. Several callers take turns.
+//
+// Errors: the session is over.
+func (s *Session) Tell(e Event) error {
+	select {
+	case <-s.turn:
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+	defer func() { s.turn <- struct{}{} }()
+	e.Time = s.Now().Seconds()
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.open = true
+	s.mu.Unlock()
+	silent := time.AfterFunc(longSilence, func() {
+		s.c.logf("%s has not answered the event %q for %v; the line waits", s.c.name(), e.Name, longSilence)
+	})
+	defer silent.Stop()
+	if _, err := s.proc.control.Write(append(line, '\n')); err != nil {
+		s.over(err)
+		return err
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+}
+
+// over ends the session because the descriptor no longer carries anything.
+func (s *Session) over(err error) {
+	select {
+	case <-s.proc.exited: // its status says more
+		err = errOver
+	case <-time.After(askTime):
+		if errors.Is(err, io.EOF) {
+			err = errOver
+		}
+	case <-s.ctx.Done():
+	}
+	s.fail(err)
+}
+
+// listen reads messages until the program closes the protocol.
+func (s *Session) listen() error {
+	r := bufio.NewReaderSize(s.proc.control, 64<<10)
+	nonsense := 0
+	for {
+		line, err := readLine(r)
+		if err != nil && !errors.Is(err, errLong) {
+			s.over(err)
+			return errOver
+		}
+		if len(bytes.TrimSpace(line)) == 0 && err == nil {
+			continue
+		}
+		if err == nil {
+			err = s.message(line)
+		}
+		if s.ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			s.c.logf("%s: %v: %q", s.c.name(), err, short(string(line)))
+			if nonsense++; nonsense == maxNonsense {
+				return fmt.Errorf("it has spoken %d messages that make no sense", nonsense)
+			}
+		}
+	}
+}
+
+var errLong = fmt.Errorf("a message of more than %d bytes", maxMessage)
+
+// readLine reads one line of at most maxMessage bytes; of a longer one it gives the beginning.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	long := false
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > maxMessage {
+			long = true
+		} else {
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil:
+			return line, err
+		case long:
+			return line[:min(len(line), 100)], errLong
+		}
+		return line, nil
+	}
+}
+
+// message does what one message says.
+func (s *Session) message(line []byte) error {
+	var a Action
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return err
+	}
+	switch a.Do {
+	case "done":
+		s.mu.Lock()
+		open := s.open
+		s.open = false
+		s.mu.Unlock()
+		if !open {
+			return errors.New("it is done with an event, and none is open")
+		}
+		s.done <- struct{}{}
+		return nil
+	case "log":
+		s.c.logf("%s", short(a.Text))
+		return nil
+	case "timer":
+		return s.timer(a)
+	}
+	return s.act(a)
+}
+
+// timer sets, moves or ends a timer of the device.
+func (s *Session) timer(a Action) error {
+	if !(a.Seconds <= 1e9) {
+		return fmt.Errorf("timer: %v seconds", a.Seconds)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.timers[a.ID]; t != nil {
+		t.Stop()
+		delete(s.timers, a.ID)
+	}
+	switch {
+	case a.Seconds < 0 || s.ended:
+		return nil
+	case len(s.timers) == maxTimers:
+		return fmt.Errorf("timer: it has %d already", maxTimers)
+	}
+	var t *time.Timer
+	t = time.AfterFunc(time.Duration(a.Seconds*float64(time.Second)), func() {
+		s.mu.Lock()
+		mine := s.timers[a.ID] == t && !s.ended
+		if mine {
+			delete(s.timers, a.ID)
+			s.work.Add(1)
+		}
+		s.mu.Unlock()
+		if mine {
+			defer s.work.Done()
+			_ = s.Tell(Event{Name: "timer", ID: a.ID})
+		}
+	})
+	s.timers[a.ID] = t
+	return nil
+}
