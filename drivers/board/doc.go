@@ -24,6 +24,11 @@
 //	port: /dev/ttyUSB0                        the port on the desk
 //	tcp: host:port                            raw bytes
 //	rfc2217: host:port                        a port over the network
+//	exec: [python3, device.py]                a program: its input and output are the line; also {run, dir, restart, start: open}
+//	program: [python3, device.py]             a program that speaks hw/program/PROTOCOL.md; also options: {…} for it
+//	pty: dev/tty                              a terminal that the program that is the device opens
+//	listen: 127.0.0.1:4000                    waits for that program at an address, or at a socket, ./device.sock
+//	unix: ./device.sock                       raw bytes over a socket of this computer
 //
 // # Beside a line
 //

@@ -63,11 +63,11 @@ type Prober interface {
 }
 
 // lineKind is one kind of line: plain, or with a device that make builds. word is an example of the name that it needs; without
-// one it has options. Neither plain nor make: a null modem.
+// one it has options; form is an example of those that are more than a list of names. Neither plain nor make: a null modem.
 type lineKind struct {
-	name, word, about string
-	plain             Line
-	make              func(word string) Device
+	name, word, form, about string
+	plain                   Line
+	make                    func(word string) Device
 }
 
 // usage is how a board writes it: "gps: {lat, lon}".
@@ -75,6 +75,8 @@ func (k lineKind) usage() string {
 	switch {
 	case k.word != "":
 		return k.name + ": " + k.word
+	case k.form != "":
+		return k.name + ": " + k.form
 	case k.make == nil:
 		return k.name
 	}
@@ -161,6 +163,9 @@ func (c *checker) named(tty string, k lineKind, n, rest ast.Node) (Line, error) 
 
 // optional reads a device and its options, and tries them once.
 func (c *checker) optional(tty string, k lineKind, n, rest ast.Node) (Line, error) {
+	if rest == nil && k.form != "" {
+		return nil, c.errorf(n, "%s: %s: want more, such as {%s: %s}", tty, k.name, k.name, k.form)
+	}
 	build := func() (Device, error) {
 		d := k.make("")
 		if rest == nil {

@@ -17,7 +17,7 @@ import (
 // lineKinds are the kinds of things at a line's end. One row is all that a new kind needs: the board file, its docs, README,
 // "kobench help lines", errors and tests come from it.
 func lineKinds() []lineKind {
-	return []lineKind{
+	return append([]lineKind{
 		{name: "loopback", about: "TX→RX, RTS→CTS, DTR→DSR+DCD", plain: Loopback{}},
 		{name: "open", about: "nothing at the end (also when line is missing)", plain: Open{}},
 		{name: "null-modem", word: "ttyS2", about: "the other uart, which has no line of its own"},
@@ -36,7 +36,7 @@ func lineKinds() []lineKind {
 		{name: "rfc2217", word: "host:port", about: "a port over the network", make: onHost(func(ctx context.Context, addr string) (serial.Conn, error) {
 			return host.Dial2217(ctx, addr, serial.DefaultMode)
 		})},
-	}
+	}, programKinds()...)
 }
 
 // replayed is a device that was recorded: it says what it said then, and expects to be told what it was told.

@@ -89,6 +89,7 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 		m.sites = append(m.sites, serial8250.Site{Chip: chip, Base: u.IO, IRQ: u.IRQ})
 		if a, ok := p.Line.(*Attached); ok {
 			p.Device = a.New()
+			m.logOf(p.Device, p.TTY)
 			m.alive.Go(func() {
 				err := p.Device.Run(ctx, p.Far)
 				if err != nil && ctx.Err() == nil {
@@ -163,6 +164,17 @@ func (m *Machine) instrument() {
 			p.recorder = record.Start(p.Near)
 		}
 	}
+}
+
+// logOf gives a device that has something to say its place in the log.
+func (m *Machine) logOf(d Device, where string) {
+	if l, ok := d.(Logger); ok {
+		l.SetLog(m.logger(where))
+	}
+}
+
+func (m *Machine) logger(where string) func(string) {
+	return func(text string) { m.Kernel.Log.Printf(kernel.LevelNotice, "%s: %s", where, text) }
 }
 
 // problem says in the log that something of the board cannot be had, and keeps it for [Machine.Problems].

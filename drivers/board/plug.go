@@ -180,6 +180,7 @@ func (m *Machine) usbLine(p *Plugged) {
 	}
 	if a, ok := p.Line.(*Attached); ok {
 		p.Device = a.New()
+		m.logOf(p.Device, "usb "+p.Kind)
 		m.alive.Go(func() {
 			if err := p.Device.Run(ctx, p.Far); err != nil && ctx.Err() == nil {
 				m.problem("usb %s: %s at the end of the line has failed: %v", p.Kind, a, err)

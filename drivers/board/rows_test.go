@@ -60,6 +60,15 @@ func TestLineKinds(t *testing.T) {
 				require.True(t, strings.HasSuffix(line.String(), k.word), line.String())
 				return
 			}
+			if k.form != "" {
+				_, err := parse(k.name)
+				require.ErrorContains(t, err, k.name+": want more, such as {"+k.usage()+"}")
+				_, err = parse("{" + k.usage() + "}")
+				require.NoError(t, err)
+				_, err = parse("{" + k.name + ": {nosuch: 1}}")
+				require.ErrorContains(t, err, "nosuch")
+				return
+			}
 			line, err := parse(k.name)
 			require.NoError(t, err)
 			require.Equal(t, k.name, line.String())
@@ -76,7 +85,7 @@ func TestLineKinds(t *testing.T) {
 // Every device that says how it can be asked answers, on a line of its own.
 func TestProbes(t *testing.T) {
 	for _, k := range lineKinds() {
-		if k.make == nil || k.word != "" {
+		if k.make == nil || k.word != "" || k.form != "" {
 			continue
 		}
 		dev := k.make("")
