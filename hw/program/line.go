@@ -32,8 +32,9 @@ type lineSession struct {
 	changed <-chan struct{}
 	faults  *fault.Injector
 
-	mu    sync.Mutex
-	mode  serial.Mode    // +checklocks:mu  told last
+	mu sync.Mutex
+	// told last
+	mode  serial.Mode    // +checklocks:mu
 	lines serial.Signals // +checklocks:mu
 }
 

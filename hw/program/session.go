@@ -35,9 +35,10 @@ type Session struct {
 
 	mu     sync.Mutex
 	timers map[string]*time.Timer // +checklocks:mu
-	open   bool                   // +checklocks:mu  an event is on its way
-	ended  bool                   // +checklocks:mu
-	work   sync.WaitGroup         // timers' goroutines
+	// an event is on its way
+	open  bool           // +checklocks:mu
+	ended bool           // +checklocks:mu
+	work  sync.WaitGroup // timers' goroutines
 }
 
 // Run starts the program and gives it to serve until ctx ends (nil), or it is over: for devices that do not sit at a line. It is started once.

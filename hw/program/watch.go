@@ -14,8 +14,9 @@ type watch struct {
 	done    chan struct{}
 	stop    context.CancelFunc
 
-	mu   sync.Mutex
-	dtr  chan struct{} // +checklocks:mu  closed and made anew at each change of DTR
+	mu sync.Mutex
+	// closed and made anew at each change of DTR
+	dtr  chan struct{} // +checklocks:mu
 	on   bool          // +checklocks:mu
 	fell func()        // +checklocks:mu
 }
