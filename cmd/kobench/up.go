@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ type upOptions struct {
 	console             bool
 	doors               string // the directory of the terminals' links
 	noDoors             bool
+	brief               time.Duration // the bench may not live longer
 }
 
 // doorsDir is where the links are: where the flag says, or beside the socket.
@@ -48,7 +50,7 @@ SIGINT or SIGTERM. The tools find it at $KOBENCH_SOCKET, or at the same default 
 Other programs (minicom, pyserial, …) reach the machine's serial terminals by ptys, one for each under the terminal's name, in a directory
 beside the socket, and by RFC 2217 where the board asks for it.
 
-A kerneld is started beside it, which loads modules that the kernel asks for (open of a node whose driver is not loaded).`,
+When the kernel asks for a module (open of a node whose driver is not loaded), a kerneld is started beside it, which loads it.`,
 		RunE: func(*cobra.Command, []string) error {
 			o.kerneld = !noKerneld
 			if o.background {
@@ -107,14 +109,15 @@ type bench struct {
 	sim      *sim.Sim
 	server   *daemon.Server
 	socket   string
-	kerneld  *exec.Cmd
+	kerneld  kerneld
 	doors    *doors.Doors // nil: none
 	doorsDir string
 	done     chan error
 }
 
-// start boots a machine and serves it; on return it answers, and kerneld listens.
+// start boots a machine and serves it; on return it answers.
 func start(o upOptions) (_ *bench, err error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a boot allocates a few megabytes; nothing of them would be found
 	l, err := daemon.Listen(o.socket)
 	if err != nil {
 		return nil, err
@@ -129,7 +132,7 @@ func start(o upOptions) (_ *bench, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, doorsDir: o.doorsDir(), done: make(chan error, 1)}
+	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, doorsDir: o.doorsDir(), done: make(chan error, 1), kerneld: kerneld{socket: o.socket, root: m.Root}}
 	go func() { b.done <- b.server.Serve(l) }()
 	if o.mount != "" {
 		var dir string
@@ -143,7 +146,7 @@ func start(o upOptions) (_ *bench, err error) {
 		}
 	}
 	if !o.noDoors {
-		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir())
+		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir(), o.brief)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			b.server.Shutdown()
 			_ = b.wait()
@@ -151,52 +154,15 @@ func start(o upOptions) (_ *bench, err error) {
 		}
 	}
 	if o.kerneld {
-		if err = b.startKerneld(); err != nil {
-			b.server.Shutdown()
-			_ = b.wait()
-			return nil, err
-		}
+		b.server.StartKerneld(b.kerneld.start)
 	}
 	return b, nil
-}
-
-// startKerneld starts the process that loads modules for the kernel and waits until it listens.
-func (b *bench) startKerneld() error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	b.kerneld = exec.Command(self, "kerneld")
-	b.kerneld.Env = append(os.Environ(), "KOBENCH_SOCKET="+b.socket, "KOBENCH_ROOT="+b.sim.Root)
-	b.kerneld.SysProcAttr = ownGroup()
-	if err := b.kerneld.Start(); err != nil {
-		return fmt.Errorf("kerneld: %w", err)
-	}
-	c := client.New(b.socket, "kobench")
-	defer c.Close()
-	for range 500 {
-		if info, err := c.Info(); err != nil || info.Kerneld {
-			return err
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return errors.New("kerneld does not answer after 5 s")
 }
 
 // wait waits for the end and takes everything down. Errors: what was stuck.
 func (b *bench) wait() error {
 	err := <-b.done
-	if b.kerneld != nil && b.kerneld.Process != nil {
-		_ = b.kerneld.Process.Signal(os.Interrupt)
-		gone := make(chan struct{})
-		go func() { _ = b.kerneld.Wait(); close(gone) }()
-		select {
-		case <-gone:
-		case <-time.After(2 * time.Second):
-			_ = b.kerneld.Process.Kill()
-			<-gone
-		}
-	}
+	b.kerneld.end()
 	if b.doors != nil {
 		err = errors.Join(err, b.doors.Close())
 		_ = os.Remove(b.doorsDir) // unless there is something else in it
@@ -254,7 +220,7 @@ func (s streams) upInBackground(o upOptions) error {
 			return errors.New(strings.TrimPrefix(strings.TrimSpace(string(text)), "kobench: "))
 		case <-time.After(10 * time.Millisecond):
 		}
-		if info, err := c.Info(); err == nil && (info.Kerneld || !o.kerneld) {
+		if info, err := c.Info(); err == nil {
 			fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", info.Board, info.PID, o.socket)
 			s.problems(info.Problems)
 			return nil
@@ -277,7 +243,7 @@ func (s streams) downCommand() *cobra.Command {
 }
 
 func (s streams) runCommand() *cobra.Command {
-	o := upOptions{kerneld: true}
+	o := upOptions{kerneld: true, brief: time.Second}
 	cmd := &cobra.Command{
 		Use: "run [-b BOARD] -- COMMAND [ARGUMENT]…", Short: "Run a command with a fresh bench of its own",
 		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set (KOBENCH_TTY is the directory of the serial terminals' ptys), ends the machine and returns the command's
@@ -295,7 +261,7 @@ status (128 + n where signal n ended it).`,
 }
 
 func (s streams) runBench(o upOptions, args []string) error {
-	dir, err := os.MkdirTemp("", "kobench-run-")
+	dir, err := os.MkdirTemp(scratch(), "kobench-run-")
 	if err != nil {
 		return err
 	}
@@ -329,6 +295,20 @@ func (s streams) runBench(o upOptions, args []string) error {
 		return exitStatus(status)
 	}
 	return nil
+}
+
+// scratch is where a bench keeps its files for the length of a command: in memory if there is such a place, since a disk takes milliseconds to make and
+// to remove them. "" is the system's temporary directory.
+func scratch() string {
+	if os.Getenv("TMPDIR") != "" {
+		return ""
+	}
+	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm"} {
+		if dir != "" && writable(dir) {
+			return dir
+		}
+	}
+	return ""
 }
 
 // lookPath is exec.LookPath with another PATH.

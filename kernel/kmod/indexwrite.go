@@ -1,7 +1,6 @@
 package kmod
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -103,7 +102,7 @@ func (n *trieNode) add(value string, priority uint32) (duplicate bool) {
 //
 // Errors: the writer's; an index of more than 256 MiB, which the format cannot address.
 func (b *IndexBuilder) WriteTo(w io.Writer) (int64, error) {
-	buf := make([]byte, 12, 1<<20)
+	buf := make([]byte, 12, 8<<10)
 	binary.BigEndian.PutUint32(buf[0:], indexMagic)
 	binary.BigEndian.PutUint32(buf[4:], indexVersion)
 	buf, root := b.root.append(buf)
@@ -111,11 +110,7 @@ func (b *IndexBuilder) WriteTo(w io.Writer) (int64, error) {
 		return 0, fmt.Errorf("index of %d bytes: the format holds at most %d", len(buf), nodeMask)
 	}
 	binary.BigEndian.PutUint32(buf[8:], root)
-	bw := bufio.NewWriterSize(w, 64<<10)
-	n, err := bw.Write(buf)
-	if err == nil {
-		err = bw.Flush()
-	}
+	n, err := w.Write(buf)
 	return int64(n), err
 }
 

@@ -188,7 +188,7 @@ const maxImage = 64 << 20 // bytes of a module file
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /v1/info", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, Info{os.Getpid(), s.Sim.Board.Name, kernel.Release, s.Sim.Root, s.Sim.Kernel.Uptime().Seconds(), s.requests.connected(), s.Sim.Problems()})
+		answer(w, Info{os.Getpid(), s.Sim.Board.Name, kernel.Release, s.Sim.Root, s.Sim.Kernel.Uptime().Seconds(), s.requests.serves(), s.Sim.Problems()})
 	})
 	m.HandleFunc("POST /v1/modules", s.call(func(t *kernel.Task, w http.ResponseWriter, r *http.Request) error {
 		image, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxImage))

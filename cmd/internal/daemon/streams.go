@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/kobench/kobench/kernel"
 )
@@ -142,8 +143,12 @@ type Request struct {
 	Control bool `json:"control,omitempty"`
 }
 
-// broker passes requests on to the process that serves them. Without one they are refused at once.
+// broker passes requests on to the process that serves them. Without one they are refused at once, unless one can be started.
 type broker struct {
+	// start starts one at the first request, and gives what is closed when it has ended. nil: it has been, or none is.
+	start func() (gone <-chan struct{}, err error) // +checklocks:mu
+	begun chan struct{}                            // +checklocks:mu  closed when what was started serves, or has failed to
+
 	mu      sync.Mutex
 	next    uint64                // +checklocks:mu
 	waiting map[uint64]chan reply // +checklocks:mu
@@ -151,10 +156,65 @@ type broker struct {
 	out chan Request // +checklocks:mu
 }
 
-func (b *broker) connected() bool {
+// serves reports whether somebody answers requests, or would.
+func (b *broker) serves() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.out != nil
+	return b.out != nil || b.start != nil
+}
+
+// kerneldTime is how long a kerneld that was started may take until it serves.
+const kerneldTime = 5 * time.Second
+
+// need starts the process that serves, if there is none yet and one can be started, and waits for it.
+func (b *broker) need(ctx context.Context) {
+	b.mu.Lock()
+	start, begun := b.start, b.begun
+	if b.start = nil; b.out != nil || start == nil && begun == nil {
+		b.mu.Unlock()
+		return
+	}
+	if begun == nil {
+		begun = make(chan struct{})
+		b.begun = begun
+	}
+	b.mu.Unlock()
+	var gone <-chan struct{}
+	if start != nil {
+		var err error
+		if gone, err = start(); err != nil {
+			b.settled(begun)
+			return
+		}
+	}
+	t := time.NewTimer(kerneldTime)
+	defer t.Stop()
+	select {
+	case <-begun:
+	case <-ctx.Done():
+	case <-gone:
+		b.settled(begun)
+	case <-t.C:
+		b.settled(begun)
+	}
+}
+
+// settled lets those go that wait for a process to serve.
+func (b *broker) settled(begun chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.begun == begun && begun != nil {
+		close(begun)
+		b.begun = nil
+	}
+}
+
+// StartKerneld says how to start the process that serves the kernel's requests for modules; it is started at the first, and told of once. What start
+// gives is closed when the process has ended.
+func (s *Server) StartKerneld(start func() (gone <-chan struct{}, err error)) {
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	s.requests.start = start
 }
 
 // reply is what kerneld made of a request.
@@ -169,6 +229,7 @@ func (b *broker) ask(ctx context.Context, name string) error {
 }
 
 func (b *broker) request(ctx context.Context, q Request) (text string, err error) {
+	b.need(ctx)
 	b.mu.Lock()
 	out := b.out
 	if out == nil {
@@ -227,8 +288,10 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 		fail(w, kernel.EBUSY)
 		return
 	}
-	b.out = out
+	b.out, b.start = out, nil
+	begun := b.begun
 	b.mu.Unlock()
+	b.settled(begun)
 	defer func() {
 		b.mu.Lock()
 		b.out = nil

@@ -27,9 +27,11 @@ type Doors struct {
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
 	unwatch func()
-	events  usb.Queue
-	plugged map[string]context.CancelFunc // of USB terminals by name; belongs to events
-	lobby   lobby
+
+	watching *host.Watch
+	events   usb.Queue
+	plugged  map[string]context.CancelFunc // of USB terminals by name; belongs to events
+	lobby    lobby
 }
 
 // lobby is where the ptys of a machine's doors are known by their terminals. A client that opens both doors of a null modem, sets them and writes into
@@ -70,13 +72,13 @@ type Door struct {
 }
 
 // Open gives each terminal of the machine its doors, the links in dir, until Close or the end of ctx. Terminals of USB devices get theirs when they
-// are plugged in.
+// are plugged in. brief is for machines that may not live longer: see [host.NewWatch].
 //
 // Errors: a pty, link or address that cannot be had; then no door is left open.
-func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err error) {
+func Open(ctx context.Context, m *board.Machine, dir string, brief time.Duration) (_ *Doors, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	d := &Doors{m: m, dir: dir, ctx: ctx, stop: stop, unwatch: func() {}, plugged: make(map[string]context.CancelFunc),
-		lobby: lobby{ptys: make(map[string]*host.PTY)}}
+		lobby: lobby{ptys: make(map[string]*host.PTY)}, watching: host.NewWatch(brief)}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -84,7 +86,7 @@ func Open(ctx context.Context, m *board.Machine, dir string) (_ *Doors, err erro
 	}()
 	for _, p := range m.Ports {
 		door := Door{TTY: p.TTY, Path: filepath.Join(dir, p.TTY)}
-		pty, err := host.OpenPTY(door.Path)
+		pty, err := d.watching.OpenPTY(door.Path)
 		if err != nil {
 			return nil, fmt.Errorf("a door for %s: %w", p.TTY, err)
 		}
@@ -125,8 +127,9 @@ func (d *Doors) Close() error {
 	d.unwatch()
 	d.events.End()
 	d.stop()
+	err := d.watching.Close() // at first: with the ptys gone before it, Linux takes ten milliseconds over this
 	d.wg.Wait()
-	return nil
+	return err
 }
 
 // again is the pause before a door that failed opens anew.
@@ -152,7 +155,7 @@ func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, line boa
 				return
 			case <-time.After(again):
 			}
-			if pty, err = host.OpenPTY(door.Path); err == nil {
+			if pty, err = d.watching.OpenPTY(door.Path); err == nil {
 				break
 			}
 		}

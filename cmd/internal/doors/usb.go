@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kobench/kobench/drivers/board"
-	"github.com/kobench/kobench/hw/serial/host"
 	"github.com/kobench/kobench/kernel"
 )
 
@@ -53,7 +52,7 @@ func (d *Doors) add(name string) (Door, bool) {
 		return Door{}, false
 	}
 	door := Door{TTY: name, Path: filepath.Join(d.dir, name)}
-	pty, err := host.OpenPTY(door.Path)
+	pty, err := d.watching.OpenPTY(door.Path)
 	if err != nil {
 		d.m.Kernel.Log.Printf(kernel.LevelWarning, "%s: no door: %v", name, err)
 		return Door{}, false

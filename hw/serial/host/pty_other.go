@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"time"
 
 	"github.com/kobench/kobench/hw/serial"
 )
@@ -24,6 +25,20 @@ type PTY struct{}
 //
 // Errors: EOPNOTSUPP, always.
 func OpenPTY(string) (*PTY, error) { return nil, noPTY() }
+
+// Watch is for systems that have pseudo terminals.
+type Watch struct{}
+
+// NewWatch makes one.
+func NewWatch(time.Duration) *Watch { return &Watch{} }
+
+// OpenPTY needs a Unix system.
+//
+// Errors: EOPNOTSUPP, always.
+func (*Watch) OpenPTY(string) (*PTY, error) { return nil, noPTY() }
+
+// Close ends it.
+func (*Watch) Close() error { return nil }
 
 // Path is empty.
 func (*PTY) Path() string { return "" }

@@ -19,16 +19,30 @@ type PTY struct {
 	master *TTY
 	slave  string // its path; its modes last as long as the master is open
 	link   string
-	opens  *opens
+	opens  *opens               // nil: nobody tells
 	served atomic.Pointer[door] // nil: nobody serves
 	begun  sync.Once
 	ready  chan struct{}
+
+	unwatch func() error // or nil
 }
 
-// OpenPTY makes a pseudo terminal and points the symbolic link at its slave; an empty link makes none.
+// OpenPTY is [Watch.OpenPTY] with a Watch of its own.
+func OpenPTY(link string) (*PTY, error) {
+	w := NewWatch(0)
+	p, err := w.OpenPTY(link)
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	forget := p.unwatch
+	p.unwatch = func() error { return errors.Join(forget(), w.Close()) }
+	return p, nil
+}
+
+// OpenPTY makes a pseudo terminal and points the symbolic link at its slave; an empty link makes none. Close it before w.
 //
 // Errors: as [PTYPair] and [Symlink].
-func OpenPTY(link string) (*PTY, error) {
+func (w *Watch) OpenPTY(link string) (*PTY, error) {
 	m, s, err := PTYPair()
 	if err != nil {
 		return nil, err
@@ -42,7 +56,7 @@ func OpenPTY(link string) (*PTY, error) {
 		p.Close()
 		return nil, err
 	}
-	p.opens = watchOpens(p.slave)
+	p.opens, p.unwatch = w.add(p.slave, p.state)
 	return p, nil
 }
 
@@ -57,11 +71,17 @@ func (p *PTY) Path() string {
 // Device is the slave's own path.
 func (p *PTY) Device() string { return p.slave }
 
+// state reports whether something is there to be read, and whether nobody has the slave open.
+func (p *PTY) state() (in, hup bool) {
+	hup = true
+	_ = p.master.control("poll", func(fd int) error { in, hup = ready(fd, pollIn); return nil })
+	return in, hup
+}
+
 // inUse reports whether somebody has the slave open.
 func (p *PTY) inUse() bool {
-	hup := true
-	err := p.master.control("poll", func(fd int) error { _, hup = ready(fd, 0); return nil })
-	return err == nil && !hup
+	_, hup := p.state()
+	return !hup
 }
 
 // forget throws away what a client that has left did not read.
@@ -76,11 +96,11 @@ func (p *PTY) forget() {
 
 // Close takes the terminal and its link away; a client sees a hang-up.
 func (p *PTY) Close() error {
-	var err error
-	if p.opens != nil {
-		err = p.opens.close()
+	err := errors.Join(removeLink(p.slave, p.link), p.master.Close())
+	if p.unwatch != nil {
+		err = errors.Join(err, p.unwatch())
 	}
-	return errors.Join(err, removeLink(p.slave, p.link), p.master.Close())
+	return err
 }
 
 // Greet lets conn know of the client that has this terminal open, and of the mode it has set, where Serve has not done so yet. Serve learns of both a
@@ -243,8 +263,11 @@ func (d *door) isPresent() bool {
 	return d.present
 }
 
+// pieces is what a door carries at a time: a pty has no more than a buffer of its line discipline (Linux N_TTY_BUF_SIZE, 4096), nor has a terminal.
+const pieces = 4096
+
 func (d *door) toClient(ctx context.Context) error {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, pieces)
 	for {
 		n, err := d.conn.Read(buf)
 		if ctx.Err() != nil {
@@ -263,7 +286,7 @@ func (d *door) toClient(ctx context.Context) error {
 }
 
 func (d *door) fromClient(ctx context.Context) error {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, pieces)
 	for {
 		n, err := d.p.master.Read(buf)
 		if ctx.Err() != nil {
@@ -352,59 +375,4 @@ func (v *vigil) look(inUse, known bool, writes uint, now time.Time) (after time.
 	}
 	v.left = time.Time{}
 	return -1, true
-}
-
-// Who waits to hear of opens and closes: each hears of all of them.
-const (
-	toReader = iota
-	toWatcher
-	hearers
-)
-
-// opens tells when a terminal has been opened or closed. nil is a system that cannot.
-type opens struct {
-	changed [hearers]chan struct{} // of room for one
-	close   func() error
-}
-
-func newOpens() *opens {
-	o := &opens{}
-	for i := range o.changed {
-		o.changed[i] = make(chan struct{}, 1)
-	}
-	return o
-}
-
-// tell lets all hearers look again.
-func (o *opens) tell() {
-	for _, c := range o.changed {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// wait waits until the terminal has been opened or closed, ctx ends or the time is over; a negative one is never. Where the system does not tell, it
-// is pollClient at most. It reports whether it was told.
-func (o *opens) wait(ctx context.Context, who int, after time.Duration) bool {
-	var changed <-chan struct{}
-	if o != nil {
-		changed = o.changed[who]
-	} else if after < 0 || after > pollClient {
-		after = pollClient
-	}
-	var over <-chan time.Time
-	if after >= 0 {
-		t := time.NewTimer(after)
-		defer t.Stop()
-		over = t.C
-	}
-	select {
-	case <-changed:
-		return true
-	case <-ctx.Done():
-	case <-over:
-	}
-	return false
 }
