@@ -11,11 +11,14 @@ import (
 
 // kerneld is the process that loads modules for a bench's kernel. It is started when the kernel asks for the first one.
 type kerneld struct {
-	socket, root string
+	socket string
+	root   string
 
-	mu    sync.Mutex
-	cmd   *exec.Cmd     // +checklocks:mu  nil: not started
-	gone  chan struct{} // +checklocks:mu  closed when it has ended
+	mu sync.Mutex
+	// nil: not started
+	cmd *exec.Cmd // +checklocks:mu
+	// closed when it has ended
+	gone  chan struct{} // +checklocks:mu
 	ended bool          // +checklocks:mu
 }
 

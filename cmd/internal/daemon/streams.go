@@ -147,7 +147,8 @@ type Request struct {
 type broker struct {
 	// start starts one at the first request, and gives what is closed when it has ended. nil: it has been, or none is.
 	start func() (gone <-chan struct{}, err error) // +checklocks:mu
-	begun chan struct{}                            // +checklocks:mu  closed when what was started serves, or has failed to
+	// closed when what was started serves, or has failed to
+	begun chan struct{} // +checklocks:mu
 
 	mu      sync.Mutex
 	next    uint64                // +checklocks:mu

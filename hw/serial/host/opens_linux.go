@@ -15,8 +15,9 @@ type Watch struct {
 	stop chan struct{}
 	done sync.WaitGroup
 
-	mu   sync.Mutex
-	f    *os.File          // +checklocks:mu  inotify; nil: not yet, or there is none
+	mu sync.Mutex
+	// inotify; nil: not yet, or there is none
+	f    *os.File          // +checklocks:mu
 	all  map[*opens]*state // +checklocks:mu
 	byWD map[int32]*opens  // +checklocks:mu
 
