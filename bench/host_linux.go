@@ -210,12 +210,12 @@ func openDoor() (*ends, error) {
 		return nil, errors.Join(err, leave())
 	}
 	undo = append(undo, m.Close)
-	near, err := terminal(m, "ttyS1")
+	near, err := openTerminal(m, "ttyS1")
 	if err != nil {
 		return nil, errors.Join(err, leave())
 	}
 	undo = append(undo, near.Close)
-	far, err := terminal(m, "ttyS2")
+	far, err := openTerminal(m, "ttyS2")
 	if err != nil {
 		return nil, errors.Join(err, leave())
 	}

@@ -18,7 +18,7 @@ func TestLineTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := machine("paced")
 		require.NoError(t, err)
-		c, err := terminal(m, "ttyS0")
+		c, err := openTerminal(m, "ttyS0")
 		require.NoError(t, err)
 		begin := time.Now()
 		go func() { _, _ = c.Write(make([]byte, size)) }()

@@ -8,7 +8,7 @@ import (
 	"net"
 
 	"github.com/kobench/kobench/drivers/board"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/fixtures"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
@@ -121,9 +121,9 @@ func machine(speed string) (*board.Machine, error) {
 	return m, nil
 }
 
-// terminal opens a terminal of the machine as a program does, raw.
-func terminal(m *board.Machine, name string) (*tty.Conn, error) {
-	return tty.OpenConn(m.Kernel, "/dev/"+name, serial.Format8N1(115200))
+// openTerminal opens a terminal of the machine as a program does, raw.
+func openTerminal(m *board.Machine, name string) (*terminal.Conn, error) {
+	return terminal.Open(m.Kernel, "/dev/"+name, serial.Format8N1(115200))
 }
 
 // openUART is a terminal, its driver, a UART and its line, and all the way back from the plug at its end.
@@ -132,7 +132,7 @@ func openUART() (*ends, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := terminal(m, "ttyS0")
+	c, err := openTerminal(m, "ttyS0")
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/kobench/kobench/cmd/internal/modtools"
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/kobench/kobench/drivers/board"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/fixtures"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
@@ -268,14 +268,14 @@ func (d *demo) line(name, driver string, line board.Line, device board.Device, m
 // across sends from one terminal to another, or to itself.
 func (d *demo) across(from, to string, msg []byte) error {
 	mode := serial.Format8N1(115200)
-	a, err := tty.OpenConn(d.sim.Kernel, from, mode)
+	a, err := terminal.Open(d.sim.Kernel, from, mode)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	b := a
 	if to != from {
-		if b, err = tty.OpenConn(d.sim.Kernel, to, mode); err != nil {
+		if b, err = terminal.Open(d.sim.Kernel, to, mode); err != nil {
 			return err
 		}
 		defer b.Close()
@@ -304,7 +304,7 @@ func (d *demo) asks(name string, device board.Device, p board.Prober) (check str
 	if f, ok := device.(board.Formatted); ok {
 		m = f.Format()
 	}
-	c, err := tty.OpenConn(d.sim.Kernel, "/dev/"+name, m)
+	c, err := terminal.Open(d.sim.Kernel, "/dev/"+name, m)
 	if err != nil {
 		return check, 0, err
 	}

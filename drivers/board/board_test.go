@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/catalog"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
@@ -80,7 +80,7 @@ func TestDefaultBoardAnswers(t *testing.T) {
 		t.Run(c.tty, func(t *testing.T) {
 			mode, err := serial.ParseMode(c.mode)
 			require.NoError(t, err)
-			conn, err := tty.OpenConn(m.Kernel, "/dev/"+c.tty, mode)
+			conn, err := terminal.Open(m.Kernel, "/dev/"+c.tty, mode)
 			require.NoError(t, err)
 			defer conn.Close()
 			_, err = io.WriteString(conn, c.ask)
@@ -108,9 +108,9 @@ func TestFaultsAndRecording(t *testing.T) {
 	require.NoError(t, m.LoadModules())
 	mode, err := serial.ParseMode("9600 8N1")
 	require.NoError(t, err)
-	near, err := tty.OpenConn(m.Kernel, "/dev/ttyS0", mode)
+	near, err := terminal.Open(m.Kernel, "/dev/ttyS0", mode)
 	require.NoError(t, err)
-	far, err := tty.OpenConn(m.Kernel, "/dev/ttyS1", mode)
+	far, err := terminal.Open(m.Kernel, "/dev/ttyS1", mode)
 	require.NoError(t, err)
 	_, err = near.Write([]byte("abcd"))
 	require.NoError(t, err)

@@ -11,28 +11,28 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/catalog"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
 )
 
 // on boots a machine with one line, and opens its terminal.
-func on(t *testing.T, line string) (*Machine, *tty.Conn) {
+func on(t *testing.T, line string) (*Machine, *terminal.Conn) {
 	t.Helper()
 	b, err := Parse("x.yaml", fmt.Appendf(nil, "speed: max\nmodules: [\"8250\"]\nuarts:\n  - {io: 0x3f8, irq: 4, line: %s}\n", line))
 	require.NoError(t, err)
 	m := b.Power(kernel.Config{Catalog: catalog.All()})
 	t.Cleanup(func() { _ = m.Close() })
 	require.NoError(t, m.LoadModules())
-	c, err := tty.OpenConn(m.Kernel, "/dev/ttyS0", serial.Format8N1(9600))
+	c, err := terminal.Open(m.Kernel, "/dev/ttyS0", serial.Format8N1(9600))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return m, c
 }
 
 // talk sends and expects.
-func talk(t *testing.T, c *tty.Conn, send, want string) {
+func talk(t *testing.T, c *terminal.Conn, send, want string) {
 	t.Helper()
 	_, err := c.Write([]byte(send))
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/catalog"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
@@ -28,7 +28,7 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, err)
 			m := b.Power(kernel.Config{Catalog: catalog.All()})
 			require.NoError(t, m.LoadModules())
-			conn, err := tty.OpenConn(m.Kernel, "/dev/ttyS0", serial.Format8N1(9600))
+			conn, err := terminal.Open(m.Kernel, "/dev/ttyS0", serial.Format8N1(9600))
 			require.NoError(t, err)
 			_, err = conn.Write([]byte("AT"))
 			require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/drivers/catalog"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
@@ -87,7 +87,7 @@ func abuse(t *testing.T, m *Machine, name string, r *rand.Rand) {
 	bauds := []serial.Baud{50, 9600, 115200, 921600}
 	buf := make([]byte, 5000)
 	for range 40 {
-		c, err := tty.OpenConn(m.Kernel, "/dev/"+name, serial.Format8N1(115200))
+		c, err := terminal.Open(m.Kernel, "/dev/"+name, serial.Format8N1(115200))
 		if err != nil {
 			expected(t, err)
 			time.Sleep(time.Millisecond)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/catalog"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
 	usbfault "github.com/kobench/kobench/hw/usb/fault"
@@ -100,7 +100,7 @@ func TestUSBBoard(t *testing.T) {
 
 func echo(t *testing.T, m *Machine, node string) {
 	t.Helper()
-	c, err := tty.OpenConn(m.Kernel, "/dev/"+node, serial.Format8N1(115200))
+	c, err := terminal.Open(m.Kernel, "/dev/"+node, serial.Format8N1(115200))
 	require.NoError(t, err)
 	defer c.Close()
 	_, err = c.Write([]byte("there and back"))

@@ -3,7 +3,7 @@ package serial8250_test
 import (
 	"testing"
 
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/stretchr/testify/require"
 )
@@ -11,7 +11,7 @@ import (
 // What passes through terminal, driver and UART allocates nothing once the buffers have their size, whether the reader finds it or has to wait.
 func TestStreamAllocatesNothing(t *testing.T) {
 	k := boot(t, serial.Loopback(serial.Max))
-	c, err := tty.OpenConn(k, "/dev/ttyS0", serial.Format8N1(115200))
+	c, err := terminal.Open(k, "/dev/ttyS0", serial.Format8N1(115200))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Close()) }()
 	for _, size := range []int{1, 64, 2048} { // below what a terminal holds: the one goroutine writes all of it first

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/serialtest"
 )
@@ -15,7 +15,7 @@ func TestSuite(t *testing.T) {
 	t.Run("loopback", func(t *testing.T) {
 		serialtest.TestLine(t, serialtest.Setup{Name: "ttyS0", NoSettle: true, MaxSize: 8192, Open: func(context.Context) (near, far serial.Conn, err error) {
 			k := boot(t, serial.Loopback(serial.Max))
-			near, err = tty.OpenConn(k, "/dev/ttyS0", mode)
+			near, err = terminal.Open(k, "/dev/ttyS0", mode)
 			return near, nil, err
 		}})
 	})
@@ -23,10 +23,10 @@ func TestSuite(t *testing.T) {
 		serialtest.TestLine(t, serialtest.Setup{Name: "ttyS0-ttyS1", NoSettle: true, MaxSize: 8192, Open: func(context.Context) (near, far serial.Conn, err error) {
 			a, b := serial.NullModem(serial.Max)
 			k := boot(t, a, b)
-			if near, err = tty.OpenConn(k, "/dev/ttyS0", mode); err != nil {
+			if near, err = terminal.Open(k, "/dev/ttyS0", mode); err != nil {
 				return nil, nil, err
 			}
-			far, err = tty.OpenConn(k, "/dev/ttyS1", mode)
+			far, err = terminal.Open(k, "/dev/ttyS1", mode)
 			return near, far, err
 		}})
 	})

@@ -250,6 +250,14 @@ func (t *Termios) decode(b []byte, size int) error {
 	return nil
 }
 
+// ParseTermios reads struct termios2, as TCGETS2 gives it.
+//
+// Errors: EFAULT b is too short.
+func ParseTermios(b []byte) (t Termios, err error) {
+	err = t.decode(b, sizeTermios2)
+	return t, err
+}
+
 // Bytes is the termios as struct termios2, for TCSETS2.
 func (t *Termios) Bytes() []byte {
 	b := make([]byte, sizeTermios2)

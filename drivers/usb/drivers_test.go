@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/drivers/usb"
 	acm "github.com/kobench/kobench/drivers/usb/cdcacm"
 	"github.com/kobench/kobench/drivers/usb/ftdisio"
@@ -104,7 +104,7 @@ func TestSerialSuite(t *testing.T) {
 				skip["flow/rtscts"] = "the class has no CTS"
 			}
 			rep := serialtest.TestLine(t, serialtest.Setup{Name: name, Skip: skip, Open: func(context.Context) (serial.Conn, serial.Conn, error) {
-				c, err := tty.OpenConn(r.k, "/dev/"+a.node, serial.Format8N1(115200))
+				c, err := terminal.Open(r.k, "/dev/"+a.node, serial.Format8N1(115200))
 				return c, far, err
 			}})
 			require.Zero(t, rep.Count(serialtest.Fail))
@@ -119,7 +119,7 @@ func TestUnplugWhileReading(t *testing.T) {
 			r := start(t, a.modules()...)
 			chip, far := serial.NullModem(serial.Max)
 			a.plug(r, chip)
-			c, err := tty.OpenConn(r.k, "/dev/"+a.node, serial.Format8N1(115200))
+			c, err := terminal.Open(r.k, "/dev/"+a.node, serial.Format8N1(115200))
 			require.NoError(t, err)
 			require.NoError(t, far.SetMode(serial.Format8N1(115200)))
 			_, err = far.Write([]byte("x"))

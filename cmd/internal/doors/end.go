@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 )
@@ -19,14 +19,14 @@ type end struct {
 
 	mu sync.Mutex
 	// nil: no client
-	conn *tty.Conn // +checklocks:mu
+	conn *terminal.Conn // +checklocks:mu
 	// closed when conn or the deadline changes
 	changed  chan struct{} // +checklocks:mu
 	deadline time.Time     // +checklocks:mu
 	// what the client asked for last
 	mode serial.Mode // +checklocks:mu
 	// being closed
-	leaving *tty.Conn // +checklocks:mu
+	leaving *terminal.Conn // +checklocks:mu
 	// writes that wait for the line
 	writing int // +checklocks:mu
 }
@@ -53,13 +53,13 @@ func (e *end) changedLocked() {
 // open is the terminal, opened if it is not.
 //
 // Errors: those of open(2), as ENODEV.
-func (e *end) open() (*tty.Conn, error) {
+func (e *end) open() (*terminal.Conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.conn != nil {
 		return e.conn, nil
 	}
-	c, err := tty.OpenConn(e.k, e.path, e.mode)
+	c, err := terminal.Open(e.k, e.path, e.mode)
 	if err != nil {
 		return nil, &serial.Error{Op: "open", Port: e.path, Reason: "the terminal cannot be opened; is its driver loaded?", Errno: syscall.ENODEV, Err: err}
 	}
@@ -139,7 +139,7 @@ func await(changed <-chan struct{}, deadline time.Time) error {
 }
 
 // with does f to the terminal.
-func (e *end) with(f func(*tty.Conn) error) error {
+func (e *end) with(f func(*terminal.Conn) error) error {
 	c, err := e.open()
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (e *end) with(f func(*tty.Conn) error) error {
 }
 
 func (e *end) Write(p []byte) (n int, err error) {
-	err = e.with(func(c *tty.Conn) error {
+	err = e.with(func(c *terminal.Conn) error {
 		e.mu.Lock()
 		e.writing++
 		e.mu.Unlock()
@@ -186,7 +186,7 @@ func (e *end) SetMode(m serial.Mode) error {
 	e.mu.Lock()
 	e.mode = m
 	e.mu.Unlock()
-	return e.with(func(c *tty.Conn) error { return c.SetMode(m) })
+	return e.with(func(c *terminal.Conn) error { return c.SetMode(m) })
 }
 
 // Mode is what the client asked for last.
@@ -208,20 +208,20 @@ func (e *end) SetReadDeadline(d time.Time) error {
 }
 
 func (e *end) Signals() (s serial.Signals, err error) {
-	err = e.with(func(c *tty.Conn) error { s, err = c.Signals(); return err })
+	err = e.with(func(c *terminal.Conn) error { s, err = c.Signals(); return err })
 	return s, err
 }
 
 func (e *end) SetSignals(mask, value serial.Signals) error {
-	return e.with(func(c *tty.Conn) error { return c.SetSignals(mask, value) })
+	return e.with(func(c *terminal.Conn) error { return c.SetSignals(mask, value) })
 }
 
 func (e *end) SetBreak(on bool) error {
-	return e.with(func(c *tty.Conn) error { return c.SetBreak(on) })
+	return e.with(func(c *terminal.Conn) error { return c.SetBreak(on) })
 }
 
-func (e *end) Drain() error { return e.with(func(c *tty.Conn) error { return c.Drain() }) }
+func (e *end) Drain() error { return e.with(func(c *terminal.Conn) error { return c.Drain() }) }
 
 func (e *end) Purge(rx, tx bool) error {
-	return e.with(func(c *tty.Conn) error { return c.Purge(rx, tx) })
+	return e.with(func(c *terminal.Conn) error { return c.Purge(rx, tx) })
 }

@@ -56,7 +56,7 @@ func testOnly() []string {
 
 // sharedCores are the packages below drivers that any driver may import, and the ones that may import any driver.
 func sharedCores() (cores, gatherers []string) {
-	return []string{"drivers/tty", "drivers/usb", "drivers/usb/usbserial"}, []string{"drivers/catalog", "drivers/board"}
+	return []string{"drivers/tty", "drivers/tty/terminal", "drivers/usb", "drivers/usb/usbserial"}, []string{"drivers/catalog", "drivers/board"}
 }
 
 // within reports whether dir is one of folders or lies below it.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/kobench/kobench/drivers/board"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/serialtest"
 )
@@ -52,7 +52,7 @@ func port(ctx context.Context, o Options, m *sim.Sim, i int, bar *progress) (*se
 	p := &m.Ports[i]
 	name := p.TTY + ": " + p.Line.String()
 	conn := func(name string, mode serial.Mode) (serial.Conn, error) {
-		return tty.OpenConn(m.Kernel, "/dev/"+name, mode)
+		return terminal.Open(m.Kernel, "/dev/"+name, mode)
 	}
 	s := serialtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: o.Skip, NoSettle: m.Board.Speed == serial.Max}
 	if p.Out != nil || p.In != nil {
@@ -116,7 +116,7 @@ func ask(m *sim.Sim, name string, dev board.Device, d board.Prober) (int, error)
 	if f, ok := dev.(board.Formatted); ok {
 		mode = f.Format()
 	}
-	c, err := tty.OpenConn(m.Kernel, "/dev/"+name, mode)
+	c, err := terminal.Open(m.Kernel, "/dev/"+name, mode)
 	if err != nil {
 		return 0, err
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/serial8250"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
 	"github.com/kobench/kobench/hw/serial/serialtest"
@@ -81,10 +81,10 @@ func device(ctx context.Context, o Options, rep *Report, bar *progress) (err err
 const follows = 60 * time.Millisecond
 
 // attached is a terminal whose line goes on beyond the emulated chip: a change takes a moment.
-type attached struct{ *tty.Conn }
+type attached struct{ *terminal.Conn }
 
 func attachedConn(k *kernel.Kernel, path string, m serial.Mode) (serial.Conn, error) {
-	c, err := tty.OpenConn(k, path, m)
+	c, err := terminal.Open(k, path, m)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/kobench/kobench/drivers/board"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/drivers/usb/usbtest"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/host"
@@ -59,7 +59,7 @@ func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *
 		return skipped(name, "the board injects faults into this device"), nil
 	case strings.HasPrefix(node, "tty"):
 		if _, loop := p.Line.(board.Loopback); loop || real {
-			return terminal(ctx, o, m, node, name, real, bar)
+			return suiteTerminal(ctx, o, m, node, name, real, bar)
 		}
 		if d, ok := p.Device.(board.Prober); ok {
 			return probe(m, node, p.Device, d, name, bar), nil
@@ -84,8 +84,8 @@ func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *
 	return skipped(name, "no suite for this kind of device"), nil
 }
 
-// terminal runs the line suite on a USB serial port.
-func terminal(ctx context.Context, o Options, m *sim.Sim, node, name string, real bool, bar *progress) (*serialtest.Report, error) {
+// suiteTerminal runs the line suite on a USB serial port.
+func suiteTerminal(ctx context.Context, o Options, m *sim.Sim, node, name string, real bool, bar *progress) (*serialtest.Report, error) {
 	s := serialtest.Setup{Name: name, Mode: o.mode(), MaxSize: o.MaxSize, Skip: map[string]string{}, Echo: real && o.Echo, NoSettle: !real}
 	for check, why := range o.Skip {
 		s.Skip[check] = why
@@ -101,7 +101,7 @@ func terminal(ctx context.Context, o Options, m *sim.Sim, node, name string, rea
 		}
 	}
 	s.Open = func(context.Context) (near, far serial.Conn, err error) {
-		c, err := tty.OpenConn(m.Kernel, "/dev/"+node, s.Mode)
+		c, err := terminal.Open(m.Kernel, "/dev/"+node, s.Mode)
 		if err != nil {
 			return nil, nil, err
 		}

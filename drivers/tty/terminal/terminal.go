@@ -1,4 +1,6 @@
-package tty
+// Package terminal is the user's side of a terminal: a program that has it open, raw, as a [serial.Conn]. The same tests and the same
+// doors (ptys, RFC 2217) work on it as on a bare line. It reaches the terminal by system calls alone.
+package terminal
 
 import (
 	"bytes"
@@ -9,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 )
@@ -41,10 +44,10 @@ var (
 	_ serial.Purger     = (*Conn)(nil)
 )
 
-// OpenConn opens a terminal such as "/dev/ttyS0", without waiting for a carrier, in mode m.
+// Open opens a terminal such as "/dev/ttyS0", without waiting for a carrier, in mode m.
 //
 // Errors: those of open(2), and of SetMode.
-func OpenConn(k *kernel.Kernel, path string, m serial.Mode) (*Conn, error) {
+func Open(k *kernel.Kernel, path string, m serial.Mode) (*Conn, error) {
 	c := &Conn{path: path, rd: k.NewTask(kernel.WithComm("tty-conn"))}
 	fd, err := c.rd.Open(path, kernel.O_RDWR|kernel.O_NONBLOCK|kernel.O_NOCTTY)
 	if err != nil {
@@ -271,49 +274,49 @@ func (c *Conn) SetMode(m serial.Mode) error {
 		return err
 	}
 	t := TermiosOf(m)
-	if err := c.ioctl("mode", TCSETS2, kernel.Arg{Buf: t.Bytes()}); err != nil {
+	if err := c.ioctl("mode", tty.TCSETS2, kernel.Arg{Buf: t.Bytes()}); err != nil {
 		return err
 	}
-	const format = CSIZE | CSTOPB | PARENB | PARODD | CMSPAR | CRTSCTS
+	const format = tty.CSIZE | tty.CSTOPB | tty.PARENB | tty.PARODD | tty.CMSPAR | tty.CRTSCTS
 	buf := t.Bytes() // a driver takes what it can and does not complain: look
-	if err := c.ioctl("mode", TCGETS2, kernel.Arg{Buf: buf}); err != nil {
+	if err := c.ioctl("mode", tty.TCGETS2, kernel.Arg{Buf: buf}); err != nil {
 		return err
 	}
-	var now Termios
-	if err := now.decode(buf, sizeTermios2); err != nil {
+	now, err := tty.ParseTermios(buf)
+	if err != nil {
 		return err
 	}
 	if (now.Cflag^t.Cflag)&format != 0 {
-		return serial.Unsupported("mode", c.path, fmt.Sprintf("%v was asked for, the driver set %d data bits, c_cflag %#o", m, 5+now.Cflag&CSIZE>>4, now.Cflag), nil)
+		return serial.Unsupported("mode", c.path, fmt.Sprintf("%v was asked for, the driver set %d data bits, c_cflag %#o", m, 5+now.Cflag&tty.CSIZE>>4, now.Cflag), nil)
 	}
 	return nil
 }
 
 // TermiosOf is a raw termios for mode m, with bad characters marked by PARMRK, the modem lines ignored as inputs and DTR and RTS dropped at the
 // last close.
-func TermiosOf(m serial.Mode) Termios {
-	t := RawTermios(uint32(m.Baud))
-	t.Iflag |= INPCK | PARMRK
-	t.Cflag |= HUPCL
-	t.Cflag = t.Cflag&^CSIZE | uint32(m.Data-5)<<4
+func TermiosOf(m serial.Mode) tty.Termios {
+	t := tty.RawTermios(uint32(m.Baud))
+	t.Iflag |= tty.INPCK | tty.PARMRK
+	t.Cflag |= tty.HUPCL
+	t.Cflag = t.Cflag&^tty.CSIZE | uint32(m.Data-5)<<4
 	if m.Stop != serial.Stop1 {
-		t.Cflag |= CSTOPB
+		t.Cflag |= tty.CSTOPB
 	}
 	switch m.Parity {
 	case serial.ParityOdd:
-		t.Cflag |= PARENB | PARODD
+		t.Cflag |= tty.PARENB | tty.PARODD
 	case serial.ParityEven:
-		t.Cflag |= PARENB
+		t.Cflag |= tty.PARENB
 	case serial.ParityMark:
-		t.Cflag |= PARENB | PARODD | CMSPAR
+		t.Cflag |= tty.PARENB | tty.PARODD | tty.CMSPAR
 	case serial.ParitySpace:
-		t.Cflag |= PARENB | CMSPAR
+		t.Cflag |= tty.PARENB | tty.CMSPAR
 	}
 	if m.Flow&serial.FlowRTSCTS != 0 {
-		t.Cflag |= CRTSCTS
+		t.Cflag |= tty.CRTSCTS
 	}
 	if m.Flow&serial.FlowXONXOFF != 0 {
-		t.Iflag |= IXON | IXOFF
+		t.Iflag |= tty.IXON | tty.IXOFF
 	}
 	return t
 }
@@ -323,7 +326,7 @@ func TermiosOf(m serial.Mode) Termios {
 // Errors: EOPNOTSUPP without modem lines; ENODEV; os.ErrClosed.
 func (c *Conn) Signals() (s serial.Signals, err error) {
 	var buf [4]byte
-	if err := c.ioctl("signals", TIOCMGET, kernel.Arg{Buf: buf[:]}); err != nil {
+	if err := c.ioctl("signals", tty.TIOCMGET, kernel.Arg{Buf: buf[:]}); err != nil {
 		return 0, err
 	}
 	bits, _ := kernel.Arg{Buf: buf[:]}.Uint32()
@@ -341,8 +344,8 @@ type modemLine struct {
 }
 
 func modemLines() []modemLine {
-	return []modemLine{{TIOCM_DTR, serial.DTR}, {TIOCM_RTS, serial.RTS}, {TIOCM_CTS, serial.CTS},
-		{TIOCM_DSR, serial.DSR}, {TIOCM_CAR, serial.DCD}, {TIOCM_RNG, serial.RI}}
+	return []modemLine{{tty.TIOCM_DTR, serial.DTR}, {tty.TIOCM_RTS, serial.RTS}, {tty.TIOCM_CTS, serial.CTS},
+		{tty.TIOCM_DSR, serial.DSR}, {tty.TIOCM_CAR, serial.DCD}, {tty.TIOCM_RNG, serial.RI}}
 }
 
 // SetSignals drives DTR and RTS as far as mask has them. Errors: as Signals.
@@ -357,7 +360,7 @@ func (c *Conn) SetSignals(mask, value serial.Signals) error {
 			clear |= l.bit
 		}
 	}
-	for _, b := range []struct{ cmd, bits uint32 }{{TIOCMBIS, set}, {TIOCMBIC, clear}} {
+	for _, b := range []struct{ cmd, bits uint32 }{{tty.TIOCMBIS, set}, {tty.TIOCMBIC, clear}} {
 		if b.bits == 0 {
 			continue
 		}
@@ -374,24 +377,24 @@ func (c *Conn) SetSignals(mask, value serial.Signals) error {
 // SetBreak begins or ends a break.
 func (c *Conn) SetBreak(on bool) error {
 	if on {
-		return c.ioctl("break", TIOCSBRK, kernel.Arg{})
+		return c.ioctl("break", tty.TIOCSBRK, kernel.Arg{})
 	}
-	return c.ioctl("break", TIOCCBRK, kernel.Arg{})
+	return c.ioctl("break", tty.TIOCCBRK, kernel.Arg{})
 }
 
 // Drain waits until what was written has left.
-func (c *Conn) Drain() error { return c.ioctl("drain", TCSBRK, kernel.Arg{Val: 1}) }
+func (c *Conn) Drain() error { return c.ioctl("drain", tty.TCSBRK, kernel.Arg{Val: 1}) }
 
 // Purge throws away what was received and not read, and what was written and not sent.
 func (c *Conn) Purge(rx, tx bool) error {
 	if rx {
 		c.purged.Store(true)
-		if err := c.ioctl("purge", TCFLSH, kernel.Arg{Val: TCIFLUSH}); err != nil {
+		if err := c.ioctl("purge", tty.TCFLSH, kernel.Arg{Val: tty.TCIFLUSH}); err != nil {
 			return err
 		}
 	}
 	if tx {
-		return c.ioctl("purge", TCFLSH, kernel.Arg{Val: TCOFLUSH})
+		return c.ioctl("purge", tty.TCFLSH, kernel.Arg{Val: tty.TCOFLUSH})
 	}
 	return nil
 }
