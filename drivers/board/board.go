@@ -1,6 +1,7 @@
 package board
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -167,6 +168,13 @@ func Parse(name string, text []byte) (*Board, error) {
 func convert(name string, err error) error {
 	if e, ok := err.(*Error); ok {
 		return e
+	}
+	var placed interface {
+		At() (line, col int, msg string)
+	}
+	if errors.As(err, &placed) {
+		line, col, msg := placed.At()
+		return &Error{name, line, col, msg}
 	}
 	var where yaml.Error
 	if ok := asYAML(err, &where); ok && where.GetToken() != nil {

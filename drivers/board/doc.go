@@ -24,6 +24,7 @@
 //	port: /dev/ttyUSB0                        the port on the desk
 //	tcp: host:port                            raw bytes
 //	rfc2217: host:port                        a port over the network
+//	table: scale.yaml                         when this comes, answer that: go doc ./hw/serial/device/dialogue; pyvisa-sim's files too
 //	exec: [python3, device.py]                a program: its input and output are the line; also {run, dir, restart, start: open}
 //	program: [python3, device.py]             a program that speaks hw/program/PROTOCOL.md; also options: {…} for it
 //	pty: dev/tty                              a terminal that the program that is the device opens

@@ -184,6 +184,9 @@ func (c *checker) optional(tty string, k lineKind, n, rest ast.Node) (Line, erro
 	}
 	return &Attached{Kind: k.name, New: func() Device {
 		d, _ := build() // they were right once
+		if c, ok := d.(Checker); ok {
+			_ = c.Check()
+		}
 		return d
 	}}, nil
 }

@@ -36,7 +36,7 @@ func lineKinds() []lineKind {
 		{name: "rfc2217", word: "host:port", about: "a port over the network", make: onHost(func(ctx context.Context, addr string) (serial.Conn, error) {
 			return host.Dial2217(ctx, addr, serial.DefaultMode)
 		})},
-	}, programKinds()...)
+	}, ownKinds()...)
 }
 
 // replayed is a device that was recorded: it says what it said then, and expects to be told what it was told.

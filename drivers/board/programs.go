@@ -2,11 +2,13 @@ package board
 
 import (
 	"context"
+	"os"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/kobench/kobench/hw/program"
 	"github.com/kobench/kobench/hw/serial"
+	"github.com/kobench/kobench/hw/serial/device/dialogue"
 	"github.com/kobench/kobench/hw/serial/host"
 )
 
@@ -66,9 +68,72 @@ func (w *waiting) Run(ctx context.Context, far serial.Conn) error {
 	return w.wait(ctx, far.(*serial.Port), w.name)
 }
 
-// programKinds are the kinds of lines whose device is a program of the host.
-func programKinds() []lineKind {
+// tableLine is a device that is a table: in a file, or in the board.
+type tableLine struct {
+	file, device string
+	table        *dialogue.Table
+	dev          *dialogue.Device
+	log          func(string)
+}
+
+// UnmarshalYAML takes a file's name, {file, device} for one of several in a file, or the table itself.
+func (l *tableLine) UnmarshalYAML(n ast.Node) (err error) {
+	var f struct {
+		File   string `yaml:"file"`
+		Device string `yaml:"device"`
+	}
+	if s, ok := n.(*ast.StringNode); ok {
+		l.file = s.Value
+		return nil
+	}
+	if yaml.NodeToValue(n, &f) == nil && f.File != "" {
+		l.file, l.device = f.File, f.Device
+		return nil
+	}
+	l.table, err = dialogue.ParseNode("", n)
+	return err
+}
+
+// Check implements [Checker]: it reads the file.
+func (l *tableLine) Check() error {
+	if l.table == nil {
+		text, err := os.ReadFile(l.file)
+		if err != nil {
+			return err
+		}
+		if l.table, err = dialogue.Parse(l.file, l.device, text); err != nil {
+			return err
+		}
+	}
+	l.dev = l.table.New()
+	return nil
+}
+
+// SetLog implements [Logger].
+func (l *tableLine) SetLog(log func(string)) { l.log = log }
+
+// Run implements [Device].
+func (l *tableLine) Run(ctx context.Context, far serial.Conn) error {
+	if l.dev == nil { // the file is no longer what it was
+		return l.Check()
+	}
+	l.dev.SetLog(l.log)
+	return l.dev.Run(ctx, far)
+}
+
+// Format implements [Formatted].
+func (l *tableLine) Format() serial.Mode {
+	if m, ok := l.table.Format(); ok {
+		return m
+	}
+	return serial.DefaultMode
+}
+
+// ownKinds are the kinds of lines with a device of one's own: a table, or a program of the host.
+func ownKinds() []lineKind {
 	return []lineKind{
+		{name: "table", form: "scale.yaml", about: "when this comes, answer that: go doc ./hw/serial/device/dialogue; pyvisa-sim's files too",
+			make: func(string) Device { return &tableLine{} }},
 		{name: "exec", form: "[python3, device.py]", about: "a program: its input and output are the line; also {run, dir, restart, start: open}",
 			make: func(string) Device { return &programLine{} }},
 		{name: "program", form: "[python3, device.py]", about: "a program that speaks hw/program/PROTOCOL.md; also options: {…} for it",

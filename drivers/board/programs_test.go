@@ -90,3 +90,27 @@ func TestProgramErrors(t *testing.T) {
 		require.ErrorContains(t, err, c.want)
 	}
 }
+
+// A table is a device: in the board, in a file, or as pyvisa-sim has it.
+func TestTables(t *testing.T) {
+	dir := t.TempDir()
+	file, visa := filepath.Join(dir, "scale.yaml"), filepath.Join(dir, "visa.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("frame: {end: \"\\r\"}\nvars: {n: 0}\nrules: [{when: W, set: {n: n + 1}, say: \"{n} kg\"}]\n"), 0o644))
+	require.NoError(t, os.WriteFile(visa, []byte("spec: \"1.0\"\ndevices: {a: {}, b: {eom: {ASRL INSTR: {q: \"\\r\", r: \"\\r\"}}, dialogues: [{q: W, r: b}]}}\n"), 0o644))
+	for _, c := range []struct{ line, want string }{
+		{"{table: " + file + "}", "1 kg\r"},
+		{"{table: {file: " + visa + ", device: b}}", "b\r"},
+		{`{table: {frame: {end: "\r"}, rules: [{when: W, say: inline}]}}`, "inline\r"},
+	} {
+		_, conn := on(t, c.line)
+		talk(t, conn, "W\r", c.want)
+	}
+	for _, c := range []struct{ line, want string }{
+		{`{table: {rules: [{when: W, sya: x}]}}`, `x.yaml:2:58: a rule has no "sya"`},
+		{`{table: /no/such/file}`, "x.yaml:2:39: ttyS0: table: open /no/such/file"},
+		{"{table: {file: " + visa + ", device: c}}", visa + `:1:1: device "c": want one of a, b`},
+	} {
+		_, err := Parse("x.yaml", fmt.Appendf(nil, "uarts:\n  - {io: 0x3f8, irq: 4, line: %s}\n", c.line))
+		require.ErrorContains(t, err, c.want)
+	}
+}

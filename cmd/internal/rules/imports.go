@@ -33,7 +33,7 @@ func edges() map[string][]string {
 		"github.com/gopacket/gopacket":   {"hw", "cmd"},
 		"github.com/klauspost/compress":  {"kernel/kmod", "cmd"},
 		"github.com/ulikunitz/xz":        {"kernel/kmod", "cmd"},
-		"github.com/goccy/go-yaml":       {"drivers/board", "bench", "cmd"},
+		"github.com/goccy/go-yaml":       {"drivers/board", "bench", "cmd", "hw/internal/sheet"},
 		"github.com/spf13/cobra":         {"cmd"},
 		"github.com/spf13/pflag":         {"cmd"},
 		"github.com/hanwen/go-fuse":      {"cmd"},
