@@ -7,10 +7,15 @@ import (
 
 // Attr is a pseudo file of /proc or /sys: Show makes its content when it is read from the start, Store takes a write.
 type Attr struct {
-	Show  func(t *Task) (string, error) // nil: EIO (sysfs) on read
-	Store func(t *Task, data string) error
+	Show  func(t *Task) (string, error)    // nil: EIO on read
+	Store func(t *Task, data string) error // nil, and no Write: EIO on write
+	// Write is a Store that says what write(2) returns. nil: Store takes all.
+	Write func(t *Task, data string) (int, error)
 	sysfs bool
 }
+
+// pageSize bounds what one read or write of an attribute of /sys moves.
+const pageSize = 4096
 
 // attrFile is one open Attr: the content as it was at the first read.
 type attrFile struct {
@@ -22,8 +27,9 @@ type attrFile struct {
 // attrOps serve every Attr. References: fs/seq_file.c, fs/sysfs/file.c, fs/proc/inode.c.
 var attrOps = &FileOperations{
 	Open: func(t *Task, f *File) error {
-		a := f.inode.private.(*Attr)
-		if a.sysfs && (a.Store == nil && f.Flags()&O_ACCMODE != O_RDONLY || a.Show == nil && f.Flags()&O_ACCMODE != O_WRONLY) {
+		a, access := f.inode.private.(*Attr), f.Flags()&O_ACCMODE
+		// Even root needs the permission bits here (kernfs_fop_open, KERNFS_ROOT_EXTRA_OPEN_PERM_CHECK).
+		if a.sysfs && (access != O_RDONLY && f.inode.mode&0o222 == 0 || access != O_WRONLY && f.inode.mode&0o444 == 0) {
 			return EACCES
 		}
 		f.Private = &attrFile{}
@@ -42,8 +48,8 @@ var attrOps = &FileOperations{
 			if err != nil {
 				return 0, err
 			}
-			if a.sysfs && len(text) > 4096 {
-				text = text[:4096]
+			if a.sysfs && len(text) >= pageSize { // sysfs_kf_seq_show
+				text = text[:pageSize-1]
 			}
 			af.text, af.have = text, true
 		}
@@ -56,11 +62,17 @@ var attrOps = &FileOperations{
 	},
 	Write: func(t *Task, f *File, p []byte) (int, error) {
 		a := f.inode.private.(*Attr)
-		if a.Store == nil {
-			return 0, EIO
+		switch {
+		case a.sysfs && len(p) == 0:
+			return 0, nil // sysfs_kf_write
+		case a.sysfs && len(p) > pageSize:
+			p = p[:pageSize]
 		}
-		if a.sysfs && len(p) > 4095 {
-			p = p[:4095]
+		switch {
+		case a.Write != nil:
+			return a.Write(t, string(p))
+		case a.Store == nil:
+			return 0, EIO
 		}
 		if err := a.Store(t, string(p)); err != nil {
 			return 0, err
@@ -68,10 +80,10 @@ var attrOps = &FileOperations{
 		return len(p), nil
 	},
 	Llseek: func(_ *Task, f *File, off int64, whence int) (int64, error) {
-		if whence == SEEK_END {
-			return 0, EINVAL
+		if f.inode.private.(*Attr).sysfs { // generic_file_llseek
+			return f.SeekSize(off, whence, pageSize)
 		}
-		return f.SeekSize(off, whence, 0)
+		return f.seekSeq(off, whence)
 	},
 }
 
@@ -103,8 +115,17 @@ func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err
 
 // ProcFileOps adds a file of /proc that a driver serves with operations of its own; private reaches them as
 // File.Inode().Private().
+// What they do not have gives EIO (fs/proc/inode.c proc_reg_read, proc_reg_write).
 func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
-	return k.fileOps(k.proc, name, perm, ops, private)
+	mine := *ops
+	no := func(*Task, *File, []byte) (int, error) { return 0, EIO }
+	if mine.Read == nil {
+		mine.Read = no
+	}
+	if mine.Write == nil {
+		mine.Write = no
+	}
+	return k.fileOps(k.proc, name, perm, &mine, private)
 }
 
 // SysFileOps is ProcFileOps below /sys, where debugfs is one.
@@ -164,18 +185,46 @@ func (k *Kernel) remove(root *Inode, name string) *Inode {
 }
 
 // SysAttr adds an attribute file to a directory below /sys.
+//
+// Errors: EEXIST, with Linux's complaint in the log; ENOENT the directory is gone.
 func (k *Kernel) SysAttr(dir *Inode, name string, perm uint32, a *Attr) error {
 	a.sysfs = true
 	i := k.ns.inode(S_IFREG|perm, a)
 	i.ops = attrOps
-	return k.ns.attach(dir, name, i)
+	return k.sysAttach(dir, name, i)
 }
 
-// SysLink adds a symbolic link to a directory below /sys.
+// SysLink adds a symbolic link to a directory below /sys. Errors: as SysAttr.
 func (k *Kernel) SysLink(dir *Inode, name, target string) error {
 	i := k.ns.inode(S_IFLNK|0o777, nil)
 	i.target = target
-	return k.ns.attach(dir, name, i)
+	return k.sysAttach(dir, name, i)
+}
+
+// sysMkdir makes a directory below /sys that must not be there, and those above it that are not. Errors: as SysAttr.
+func (k *Kernel) sysMkdir(name string) (*Inode, error) {
+	dir, base := k.splitDir(k.sys, name)
+	i := k.ns.inode(S_IFDIR|0o755|sysDir, nil)
+	if err := k.sysAttach(dir, base, i); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+func (k *Kernel) sysAttach(dir *Inode, name string, i *Inode) error {
+	err := k.ns.attach(dir, name, i)
+	if err == EEXIST {
+		k.sysTaken(k.ns.pathBelow(k.sys, dir) + name)
+	}
+	return err
+}
+
+// sysTaken complains of a name below /sys that is there already (fs/sysfs/dir.c sysfs_warn_dup).
+func (k *Kernel) sysTaken(path string) {
+	text := "sysfs: cannot create duplicate filename '/" + path + "'"
+	k.Log.Printf(LevelWarning, "%s", text)
+	k.dumpStack(k.init, "sysfs_warn_dup")
+	k.Trouble(TroubleWarn, text)
 }
 
 func splitPath(name string) []string {

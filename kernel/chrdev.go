@@ -90,18 +90,16 @@ func (k *Kernel) UnregisterChrdev(major uint32, name string) {
 	k.chrdevs.release(MkDev(major, 0), minorsOfMajor)
 }
 
-// RegisterChrdevRegion claims count device numbers from dev on, without operations: CdevAdd brings those.
+// RegisterChrdevRegion claims count device numbers from dev on, without operations: CdevAdd brings those. For major 0 it
+// claims a free major, as Linux does, which says nowhere which; UnregisterChrdevRegion of major 0 does not find it.
 //
 // Errors: EBUSY some are taken; EINVAL the range leaves 0…511 or a major's minors.
 func (k *Kernel) RegisterChrdevRegion(dev Dev, count uint32, name string) error {
 	for n, to := uint64(dev), uint64(dev)+uint64(count); n < to; {
 		next := min(to, (n>>20+1)<<20)
-		if _, err := k.chrdevs.claim(k, uint32(n>>20), uint32(n)&(minorMax-1), uint32(next-n), name); err != nil || n>>20 == 0 {
+		if _, err := k.chrdevs.claim(k, uint32(n>>20), uint32(n)&(minorMax-1), uint32(next-n), name); err != nil {
 			for m := uint64(dev); m < n; m = (m>>20 + 1) << 20 {
 				k.chrdevs.unclaim(Dev(m), uint32(min(n, (m>>20+1)<<20)-m))
-			}
-			if err == nil {
-				err = EINVAL
 			}
 			return err
 		}

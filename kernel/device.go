@@ -64,14 +64,21 @@ func (k *Kernel) sysInit() {
 // Class finds or makes the class of that name. One without an owner is the kernel's own and stays, as "tty" is built in
 // on Linux.
 func (k *Kernel) Class(name string, owner *Module) *Class {
+	c, made := k.class(name, owner)
+	if made {
+		c.dir.made = owner == nil
+	}
+	return c
+}
+
+// class finds the class of that name, or makes it and says so.
+func (k *Kernel) class(name string, owner *Module) (c *Class, made bool) {
 	k.devices.mu.Lock()
 	defer k.devices.mu.Unlock()
 	if c, ok := k.devices.classes[name]; ok {
-		return c
+		return c, false
 	}
-	c := k.classLocked(name, owner)
-	c.dir.made = owner == nil
-	return c
+	return k.classLocked(name, owner), true
 }
 
 // +checklocks:k.devices.mu
@@ -86,7 +93,7 @@ func (k *Kernel) classLocked(name string, owner *Module) *Class {
 
 // ClassCreate makes a class.
 //
-// Errors: EEXIST when there is one of that name, EINVAL without a name.
+// Errors: EEXIST when there is one of that name, with Linux's complaint in the log; EINVAL without a name.
 func (k *Kernel) ClassCreate(name string, owner *Module) (*Class, error) {
 	if name == "" || strings.Contains(name, "/") {
 		return nil, EINVAL
@@ -94,6 +101,8 @@ func (k *Kernel) ClassCreate(name string, owner *Module) (*Class, error) {
 	k.devices.mu.Lock()
 	defer k.devices.mu.Unlock()
 	if _, taken := k.devices.classes[name]; taken {
+		k.sysTaken("class/" + name)
+		k.Log.Printf(LevelErr, "kobject_add_internal failed for %s with -EEXIST, don't try to register things with the same name in the same directory.", name)
 		return nil, EEXIST
 	}
 	return k.classLocked(name, owner), nil
@@ -112,7 +121,9 @@ func (k *Kernel) ClassDestroy(c *Class) {
 // DeviceCreate makes a device with its directory in /sys and, where it has a device number, its node in /dev, owned by
 // root, and announces it with a uevent (device_create, devtmpfs_create_node). A node's name that is taken
 // already keeps its first owner.
-func (k *Kernel) DeviceCreate(c *Class, info DeviceInfo) *Device {
+//
+// Errors: EEXIST, with Linux's complaint in the log, for a name that the class or the parent has already.
+func (k *Kernel) DeviceCreate(c *Class, info DeviceInfo) (*Device, error) {
 	d := &Device{DeviceInfo: info, Class: c}
 	node, mode := d.Node, d.Mode
 	if node == "" {
@@ -127,15 +138,19 @@ func (k *Kernel) DeviceCreate(c *Class, info DeviceInfo) *Device {
 	}
 	node = strings.ReplaceAll(node, "!", "/")
 	d.Node, d.Mode = node, mode
-	k.sysDevice(d)
+	if err := k.sysDevice(d); err != nil {
+		k.Log.Printf(LevelErr, "kobject_add_internal failed for %s with -EEXIST, don't try to register things with the same name in the same directory.", d.Name)
+		return nil, err
+	}
 	if d.Dev != 0 {
 		k.devNode(d)
 	}
 	k.uevent("add", d)
-	return d
+	return d, nil
 }
 
-func (k *Kernel) sysDevice(d *Device) {
+// sysDevice makes a device's directory of /sys and the links to it.
+func (k *Kernel) sysDevice(d *Device) error {
 	name := strings.ReplaceAll(d.Name, "/", "!")
 	switch {
 	case d.Parent != nil:
@@ -149,7 +164,21 @@ func (k *Kernel) sysDevice(d *Device) {
 	default:
 		d.path = "devices/" + name
 	}
-	d.dir = k.SysDir(d.path)
+	var err error
+	if d.dir, err = k.sysMkdir(d.path); err != nil {
+		return err
+	}
+	if d.Class != nil {
+		_ = k.SysLink(d.dir, "subsystem", "/sys/class/"+d.Class.Name)
+		if err := k.SysLink(d.Class.dir, name, "/sys/"+d.path); err != nil {
+			k.SysRemove(d.path)
+			return err
+		}
+	} else if d.Bus != "" {
+		k.SysDir("bus/" + d.Bus + "/drivers")
+		_ = k.SysLink(d.dir, "subsystem", "/sys/bus/"+d.Bus)
+		_ = k.SysLink(k.SysDir("bus/"+d.Bus+"/devices"), name, "/sys/"+d.path)
+	}
 	if d.Dev != 0 {
 		text := fmt.Sprintf("%d:%d\n", d.Dev.Major(), d.Dev.Minor())
 		_ = k.SysAttr(d.dir, "dev", 0o444, &Attr{Show: func(*Task) (string, error) { return text, nil }})
@@ -165,19 +194,15 @@ func (k *Kernel) sysDevice(d *Device) {
 		}
 		_ = k.SysAttr(d.dir, name, perm, a)
 	}
-	if d.Class != nil {
-		_ = k.SysLink(d.dir, "subsystem", "/sys/class/"+d.Class.Name)
-		_ = k.SysLink(d.Class.dir, name, "/sys/"+d.path)
-	} else if d.Bus != "" {
-		k.SysDir("bus/" + d.Bus + "/drivers")
-		_ = k.SysLink(d.dir, "subsystem", "/sys/bus/"+d.Bus)
-		_ = k.SysLink(k.SysDir("bus/"+d.Bus+"/devices"), name, "/sys/"+d.path)
-	}
+	return nil
 }
 
 // DeviceBind says that the driver of that name has taken the device, and announces it (driver_bound); "" that it has let go
-// (device_unbind_cleanup).
+// (device_unbind_cleanup). nil is left alone.
 func (k *Kernel) DeviceBind(d *Device, driver string) {
+	if d == nil {
+		return
+	}
 	name := strings.ReplaceAll(d.Name, "/", "!")
 	if old := d.driver.Load(); old != nil {
 		k.ns.detach(d.dir, "driver")

@@ -12,7 +12,7 @@
 //
 //	task.go wait.go signal.go poll.go fasync.go    tasks: sleeping and waking
 //	syscalls.go open.go fdtable.go handle.go       the user side: descriptors, or io.ReadWriteCloser
-//	file.go fops.go                                one open file; what a driver registers
+//	file.go fops.go seek.go ioctl.go               one open file; what a driver registers; what the VFS answers itself
 //	chrdev.go misc.go device.go devtab.go          major and minor numbers, /dev, uevents, dispatch tables
 //	inode.go namei.go attr.go ramfile.go           names: /dev, /proc, /sys, scraps
 //	module.go insmod.go rmmod.go env.go param.go   a module's life

@@ -61,19 +61,20 @@ func (e *Env) MiscRegister(d *Miscdevice) error {
 
 // Class is a class that lives as long as the module, if it is not shared with the kernel's own.
 func (e *Env) Class(name string) *Class {
-	c, err := e.m.k.ClassCreate(name, e.m)
-	if err != nil {
-		return e.m.k.Class(name, e.m)
+	c, made := e.m.k.class(name, e.m)
+	if made {
+		e.Defer(func() { e.m.k.ClassDestroy(c) })
 	}
-	e.Defer(func() { e.m.k.ClassDestroy(c) })
 	return c
 }
 
 // DeviceCreate is Kernel.DeviceCreate with an undo.
-func (e *Env) DeviceCreate(c *Class, info DeviceInfo) *Device {
-	d := e.m.k.DeviceCreate(c, info)
-	e.Defer(func() { e.m.k.DeviceDestroy(d) })
-	return d
+func (e *Env) DeviceCreate(c *Class, info DeviceInfo) (*Device, error) {
+	d, err := e.m.k.DeviceCreate(c, info)
+	if err == nil {
+		e.Defer(func() { e.m.k.DeviceDestroy(d) })
+	}
+	return d, err
 }
 
 // ProcFile is Kernel.ProcFile with an undo.

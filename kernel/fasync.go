@@ -12,14 +12,16 @@ type FasyncList struct {
 	list map[*File]*Task // +checklocks:mu
 }
 
-// Set puts the file on the list or takes it off; a driver's Fasync calls it (fasync_helper).
+// Set puts the file on the list or takes it off, and sets its O_ASYNC; a driver's Fasync calls it (fasync_helper).
 func (l *FasyncList) Set(t *Task, f *File, on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !on {
+		f.flags.And(^uint32(FASYNC))
 		delete(l.list, f)
 		return
 	}
+	f.flags.Or(FASYNC)
 	if l.list == nil {
 		l.list = make(map[*File]*Task)
 	}

@@ -19,6 +19,8 @@ type fdTable struct {
 	mu sync.Mutex // of open, dup and close
 	// no descriptor below is free
 	lo int // +checklocks:mu
+	// descriptors with FD_CLOEXEC
+	closing map[int]bool // +checklocks:mu
 }
 
 func newFDTable() *fdTable {
@@ -106,7 +108,32 @@ func (ft *fdTable) put(fd int, f *File) *File {
 	if s := ft.slots.Load(); s == nil || fd >= len(*s) {
 		ft.growLocked(fd + 1)
 	}
+	delete(ft.closing, fd)
 	return (*ft.slots.Load())[fd].Swap(f)
+}
+
+// setCloexec sets or clears FD_CLOEXEC of an open descriptor.
+func (ft *fdTable) setCloexec(fd int, on bool) {
+	ft.mu.Lock()
+	defer ft.mu.Unlock()
+	switch {
+	case !on || fd < 0:
+		delete(ft.closing, fd)
+	case ft.closing == nil:
+		ft.closing = map[int]bool{fd: true}
+	default:
+		ft.closing[fd] = true
+	}
+}
+
+// cloexec is what F_GETFD says of a descriptor.
+func (ft *fdTable) cloexec(fd int) int {
+	ft.mu.Lock()
+	defer ft.mu.Unlock()
+	if ft.closing[fd] {
+		return FD_CLOEXEC
+	}
+	return 0
 }
 
 // remove closes the descriptor and returns its file.
@@ -118,6 +145,7 @@ func (ft *fdTable) remove(fd int) *File {
 		return nil
 	}
 	f := (*s)[fd].Swap(nil)
+	delete(ft.closing, fd)
 	if f != nil && fd < ft.lo {
 		ft.lo = fd
 	}

@@ -20,14 +20,7 @@ const (
 	FASYNC     = 0o20000
 	O_CLOEXEC  = 0o2000000
 
-	setflMask = O_APPEND | O_NONBLOCK | FASYNC // what F_SETFL may change
-)
-
-// Whence values of lseek(2).
-const (
-	SEEK_SET = 0
-	SEEK_CUR = 1
-	SEEK_END = 2
+	setflMask = O_APPEND | O_NONBLOCK // what F_SETFL may change by itself; FASYNC is FasyncList.Set's
 )
 
 // File is one open file (struct file): what open made, shared by the descriptors that dup and clone give it.
@@ -106,7 +99,7 @@ func (f *File) setOps(op *FileOperations) {
 // Errors: EBADF not open for reading; EINVAL the driver cannot read; EAGAIN nothing there and O_NONBLOCK;
 // EINTR a signal came first; the driver's own; ErrKilled.
 func (f *File) doRead(t *Task, p []byte) (n int, err error) {
-	if f.read == nil {
+	if f.read == nil || f.pos.Load() < 0 {
 		return 0, f.cannot(O_WRONLY)
 	}
 	t.depth++
@@ -118,7 +111,8 @@ func (f *File) doRead(t *Task, p []byte) (n int, err error) {
 	return n, err
 }
 
-// cannot says why there is no read or write function: the file's mode, or the driver.
+// cannot says why a driver is not asked to read or write: the file's mode; or it has no such function, or the position is
+// negative (rw_verify_area).
 func (f *File) cannot(mode uint32) error {
 	if f.flags.Load()&O_ACCMODE == mode {
 		return EBADF
@@ -158,7 +152,7 @@ func (f *File) readSlow(t *Task, p []byte, n int, err error) (int, error) {
 
 // doWrite is write(2) on the file. Errors: as doRead.
 func (f *File) doWrite(t *Task, p []byte) (n int, err error) {
-	if f.write == nil {
+	if f.write == nil || f.pos.Load() < 0 {
 		return 0, f.cannot(O_RDONLY)
 	}
 	t.depth++
@@ -219,9 +213,9 @@ func (t *Task) sysError(err error) error {
 	}
 	switch e {
 	case ERESTARTSYS:
-		e = EINTR
-	case ENOIOCTLCMD:
-		e = ENOTTY
+		if t.SignalPending() || t.Killed() { // else nothing restarts it: the program sees the number
+			e = EINTR
+		}
 	}
 	if t.Killed() && (e == EINTR || t.dead.Load()) {
 		return ErrKilled
@@ -244,76 +238,6 @@ func (f *File) doPoll(t *Task, w *PollTable) Events {
 	return f.op.Poll(t, f, w)
 }
 
-func (f *File) doSeek(t *Task, off int64, whence int) (pos int64, err error) {
-	if f.op.Llseek == nil {
-		return 0, ESPIPE
-	}
-	if whence < SEEK_SET || whence > 4 {
-		return 0, EINVAL
-	}
-	t.depth++
-	defer t.catch(f, &err)
-	pos, err = f.op.Llseek(t, f, off, whence)
-	if err != nil {
-		err = t.sysError(err)
-	}
-	return pos, err
-}
-
-// Generic ioctl commands that the file layer answers itself (do_vfs_ioctl).
-const (
-	FIOCLEX  = 0x5451
-	FIONCLEX = 0x5450
-	FIONBIO  = 0x5421
-	FIOASYNC = 0x5452
-)
-
-func (f *File) doIoctl(t *Task, cmd uint32, arg Arg) (ret int, err error) {
-	t.depth++
-	defer t.catch(f, &err)
-	switch cmd {
-	case FIOCLEX, FIONCLEX:
-		return 0, nil
-	case FIONBIO, FIOASYNC:
-		if len(arg.Buf) < 4 {
-			return 0, EFAULT
-		}
-		bit := uint32(O_NONBLOCK)
-		if cmd == FIOASYNC {
-			bit = FASYNC
-		}
-		flags := f.Flags() &^ bit
-		if arg.Buf[0]|arg.Buf[1]|arg.Buf[2]|arg.Buf[3] != 0 {
-			flags |= bit
-		}
-		return 0, f.setFlags(t, flags)
-	}
-	if f.op.Ioctl == nil {
-		return 0, ENOTTY
-	}
-	ret, err = f.op.Ioctl(t, f, cmd, arg)
-	if err != nil {
-		ret, err = 0, t.sysError(err)
-	}
-	return ret, err
-}
-
-func (f *File) setFlags(t *Task, flags uint32) error {
-	old := f.Flags()
-	if (old^flags)&FASYNC != 0 {
-		switch {
-		case f.op.Fasync != nil:
-			if err := f.op.Fasync(t, f, flags&FASYNC != 0); err != nil {
-				return t.sysError(err)
-			}
-		case flags&FASYNC != 0:
-			return ENOTTY
-		}
-	}
-	f.flags.Store(old&^setflMask | flags&setflMask)
-	return nil
-}
-
 // put drops one reference; the last one releases the file.
 func (f *File) put(t *Task) {
 	if f.count.Add(-1) > 0 {
@@ -324,7 +248,7 @@ func (f *File) put(t *Task) {
 
 func (f *File) release(t *Task) {
 	if f.op.Fasync != nil && f.Flags()&FASYNC != 0 {
-		_ = f.op.Fasync(t, f, false)
+		_ = f.op.Fasync(t, f, -1, false)
 	}
 	if f.op.Release != nil {
 		var err error
@@ -340,24 +264,4 @@ func (f *File) release(t *Task) {
 	}
 	f.inode.opens.Add(-1)
 	f.Private = nil
-}
-
-// SeekSize is an Llseek over a content of the given size in bytes (generic_file_llseek_size, fixed_size_llseek).
-//
-// Errors: EINVAL for a position outside 0…MaxInt64 or an unknown whence.
-func (f *File) SeekSize(off int64, whence int, size int64) (int64, error) {
-	switch whence {
-	case SEEK_SET:
-	case SEEK_CUR:
-		off += f.Pos()
-	case SEEK_END:
-		off += size
-	default:
-		return 0, EINVAL
-	}
-	if off < 0 {
-		return 0, EINVAL
-	}
-	f.SetPos(off)
-	return off, nil
 }

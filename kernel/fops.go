@@ -34,8 +34,9 @@ type FileOperations struct {
 	Ioctl func(t *Task, f *File, cmd uint32, arg Arg) (int, error)
 	// Poll registers the queues that a waiter needs and tells what is possible now. nil: PollDefault.
 	Poll func(t *Task, f *File, w *PollTable) Events
-	// Fasync switches SIGIO for the file on or off. nil: ENOTTY… F_SETFL leaves O_ASYNC off.
-	Fasync func(t *Task, f *File, on bool) error
+	// Fasync switches SIGIO for the file on or off, with FasyncList.Set, which keeps the file's O_ASYNC. fd is the
+	// descriptor, -1 at close. nil: F_SETFL leaves O_ASYNC as it is, FIOASYNC is ENOTTY.
+	Fasync func(t *Task, f *File, fd int, on bool) error
 
 	// WriteAll makes a blocking write go on until all bytes are taken, as a tty's or a pipe's does.
 	WriteAll bool

@@ -57,7 +57,7 @@ func (h *Handle) Seek(off int64, whence int) (int64, error) {
 
 // Ioctl is ioctl(2).
 func (h *Handle) Ioctl(cmd uint32, arg Arg) (int, error) {
-	ret, err := h.doIoctl(h.task, cmd, arg)
+	ret, err := h.doIoctl(h.task, -1, cmd, arg)
 	if err != nil {
 		return ret, h.fail("ioctl", err)
 	}

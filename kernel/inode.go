@@ -88,7 +88,7 @@ func (i *Inode) stat(name string) Stat {
 		s.Size = i.data.size()
 	case i.ops != nil && i.mode&S_IFMT == S_IFREG:
 		if a, ok := i.private.(*Attr); ok && a.sysfs {
-			s.Size = 4096
+			s.Size = pageSize
 		}
 	case i.target != "":
 		s.Size = int64(len(i.target))
@@ -175,6 +175,21 @@ func (ns *nameSpace) detachLocked(i *Inode, name string) {
 		ns.gone = slices.DeleteFunc(ns.gone, func(g goneInode) bool { return g.i.opens.Load() == 0 })
 		ns.gone = append(ns.gone, goneInode{name, child})
 	}
+}
+
+// pathBelow is the way from root to dir, with a slash at its end; "" for root.
+func (ns *nameSpace) pathBelow(root, dir *Inode) string {
+	ns.mu.RLock()
+	defer ns.mu.RUnlock()
+	path := ""
+	for ; dir != root && dir != nil && dir.parent != nil; dir = dir.parent {
+		for name, c := range dir.parent.children {
+			if c == dir {
+				path = name + "/" + path
+			}
+		}
+	}
+	return path
 }
 
 // prune takes a directory away that has nothing in it any more: the one between a parent and its devices of a class

@@ -75,7 +75,7 @@ func (ms *miscs) find(minor uint32) *Miscdevice {
 
 // MiscRegister gives m its minor and its node in /dev (misc_register).
 //
-// Errors: EBUSY the minor is taken or no dynamic one is free; EINVAL no operations or no name.
+// Errors: EBUSY the minor is taken or no dynamic one is free; EEXIST the name is taken; EINVAL no operations or no name.
 func (k *Kernel) MiscRegister(m *Miscdevice) error {
 	if m.Ops == nil || m.Name == "" {
 		return EINVAL
@@ -103,7 +103,12 @@ func (k *Kernel) MiscRegister(m *Miscdevice) error {
 	if node == "" {
 		node = m.Name
 	}
-	m.device = k.DeviceCreate(k.Class("misc", nil), DeviceInfo{Name: m.Name, Node: node, Dev: MkDev(MiscMajor, m.Minor), Mode: m.Mode})
+	d, err := k.DeviceCreate(k.Class("misc", nil), DeviceInfo{Name: m.Name, Node: node, Dev: MkDev(MiscMajor, m.Minor), Mode: m.Mode})
+	if err != nil {
+		k.MiscDeregister(m)
+		return err
+	}
+	m.device = d
 	return nil
 }
 
@@ -116,6 +121,9 @@ func (ms *miscs) freeLocked() int {
 	}
 	return -1
 }
+
+// Device is the registered device in /sys, nil before and after.
+func (m *Miscdevice) Device() *Device { return m.device }
 
 // MiscDeregister takes m away; its open files live on.
 func (k *Kernel) MiscDeregister(m *Miscdevice) {
@@ -133,6 +141,7 @@ func (k *Kernel) MiscDeregister(m *Miscdevice) {
 	m.Minor = m.asked
 	ms.mu.Unlock()
 	k.DeviceDestroy(m.device)
+	m.device = nil
 }
 
 // miscText is /proc/misc.

@@ -135,17 +135,27 @@ func (m *Module) get() bool {
 	}
 }
 
-// put gives a reference back (module_put).
-func (m *Module) put() {
-	if m != nil {
-		m.refs.Add(-1)
+// put gives a reference back (module_put) and reports false where there was none, which the kernel complains of.
+func (m *Module) put() bool {
+	if m == nil {
+		return true
+	}
+	for {
+		n := m.refs.Load()
+		if n <= 0 {
+			m.k.Warn(nil, "kernel/module/main.c:857 module_put", "")
+			return false
+		}
+		if m.refs.CompareAndSwap(n, n-1) {
+			return true
+		}
 	}
 }
 
 // Get is try_module_get, Put module_put, for drivers that hand out references of their own.
 func (m *Module) Get() bool { return m.get() }
 
-// Put gives a reference back.
+// Put gives a reference back. One that there is not is a WARN in the log.
 func (m *Module) Put() { m.put() }
 
 // modules is the kernel's list of modules.

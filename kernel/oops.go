@@ -80,6 +80,28 @@ func (k *Kernel) dumpStack(t *Task, where string) {
 	}
 }
 
+// Warn logs a WARN of the kernel's own and notes the trouble: where is its place, "kernel/module/main.c:857 module_put",
+// text what it says, "" for nothing. t is who runs, nil for the kernel itself.
+func (k *Kernel) Warn(t *Task, where, text string) {
+	if t == nil {
+		t = k.init
+	}
+	line := fmt.Sprintf("WARNING: CPU: 0 PID: %d at %s", t.pid, where)
+	k.Log.Printf(LevelWarning, "------------[ cut here ]------------")
+	if text != "" {
+		k.Log.Printf(LevelWarning, "%s", text)
+	}
+	k.Log.Printf(LevelWarning, "%s", line)
+	_, fn, _ := strings.Cut(where, " ")
+	k.dumpStack(t, fn)
+	k.Log.Printf(LevelWarning, "---[ end trace 0000000000000000 ]---")
+	if text != "" {
+		line += ": " + text
+	}
+	k.AddTaint(TaintWarn)
+	k.Trouble(TroubleWarn, line)
+}
+
 // die marks the task dead and closes its files (make_task_dead).
 func (t *Task) die() {
 	if t.dead.Swap(true) {

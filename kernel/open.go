@@ -31,7 +31,7 @@ func (t *Task) openFile(path string, flags, perm uint32) (*File, error) {
 	}
 	f := &File{inode: i, path: path}
 	f.count.Store(1)
-	f.flags.Store(flags &^ (O_CREAT | O_EXCL | O_NOCTTY | FASYNC | O_CLOEXEC))
+	f.flags.Store(flags &^ (O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC))
 	switch i.mode & S_IFMT {
 	case S_IFCHR:
 		err = t.k.chrdevOpen(t, f)
@@ -50,9 +50,7 @@ func (t *Task) openFile(path string, flags, perm uint32) (*File, error) {
 		return nil, err
 	}
 	i.opens.Add(1)
-	if flags&FASYNC != 0 {
-		_ = f.setFlags(t, f.Flags()|FASYNC)
-	}
+	f.flags.And(^uint32(O_TRUNC))
 	return f, nil
 }
 

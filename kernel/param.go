@@ -193,25 +193,42 @@ func ParseBool(text string, given bool) (bool, error) {
 func (k *Kernel) paramAttr(m *Module, p *Param) *Attr {
 	a := &Attr{Show: func(*Task) (string, error) { return p.Value.Get() + "\n", nil }}
 	if p.Perm&0o222 != 0 {
-		a.Store = func(_ *Task, s string) error { return p.Value.Set(s, true) }
+		a.Store = func(_ *Task, s string) error {
+			err := p.Value.Set(s, true)
+			k.complainOfMany(p, err)
+			return err
+		}
 	}
 	return a
 }
 
-// parseArgs sets a module's parameters from the command line of insmod (kernel/params.c parse_args).
-func (k *Kernel) parseArgs(m *Module, args string) error {
+// complainOfMany logs that an array got more values than it has room for, if that is what err says.
+func (k *Kernel) complainOfMany(p *Param, err error) (many *TooMany) {
+	if errors.As(err, &many) {
+		k.Log.Printf(LevelErr, "%s: can only take %d arguments", p.Name, many.Max)
+	}
+	return many
+}
+
+// parseArgs sets a module's parameters from the command line of insmod (kernel/params.c parse_args). A bad one does not
+// keep the others from being looked at; the last error is returned.
+func (k *Kernel) parseArgs(m *Module, args string) (err error) {
 	for args = strings.TrimLeft(args, " \t\n"); args != ""; {
 		var name, val string
 		var given bool
 		name, val, given, args = nextArg(args)
 		if name == "--" && !given {
-			return nil
-		}
-		if err := k.setParam(m, name, val, given); err != nil {
 			return err
 		}
+		if e := k.setParam(m, name, val, given); e != nil {
+			err = e
+			var fault *Fault
+			if errors.As(e, &fault) { // the module's own code has set it, and failed
+				return e
+			}
+		}
 	}
-	return nil
+	return err
 }
 
 func (k *Kernel) setParam(m *Module, name, val string, given bool) error {
@@ -221,15 +238,13 @@ func (k *Kernel) setParam(m *Module, name, val string, given bool) error {
 			continue
 		}
 		err := p.Value.Set(val, given)
-		var many *TooMany
 		var fault *Fault
-		switch {
+		switch many := k.complainOfMany(p, err); {
 		case err == nil:
 			return nil
-		case errors.As(err, &fault): // the module's own code has set it, and failed
+		case errors.As(err, &fault):
 			return err
-		case errors.As(err, &many):
-			k.Log.Printf(LevelErr, "%s: can only take %d arguments", p.Name, many.Max)
+		case many != nil:
 			val = many.First
 		case ErrnoOf(err) == ENOSPC:
 			k.Log.Printf(LevelErr, "%s: `%s' too large for parameter `%s'", m.Name, val, name)

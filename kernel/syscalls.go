@@ -88,7 +88,7 @@ func (t *Task) Ioctl(fd int, cmd uint32, arg Arg) (int, error) {
 	if f == nil {
 		return 0, t.badFD()
 	}
-	n, err := f.doIoctl(t, cmd, arg)
+	n, err := f.doIoctl(t, fd, cmd, arg)
 	if shared {
 		f.put(t)
 	}
@@ -186,6 +186,9 @@ func (t *Task) Open(path string, flags uint32) (int, error) {
 		f.put(t)
 		return -1, err
 	}
+	if flags&O_CLOEXEC != 0 {
+		t.files.setCloexec(fd, true)
+	}
 	return fd, nil
 }
 
@@ -238,10 +241,12 @@ const (
 	F_SETFD = 2
 	F_GETFL = 3
 	F_SETFL = 4
+
+	FD_CLOEXEC = 1
 )
 
 // Fcntl duplicates a descriptor (F_DUPFD, from arg on) or reads and sets the file's flags (F_GETFL; F_SETFL of O_NONBLOCK,
-// O_APPEND, FASYNC). Errors: EBADF, EINVAL, EMFILE; ENOTTY when the driver knows no FASYNC.
+// O_APPEND, FASYNC), or of the descriptor (F_GETFD, F_SETFD: FD_CLOEXEC). Errors: EBADF, EINVAL, EMFILE; the driver's.
 func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 	f := t.files.hold(t, fd)
 	if f == nil {
@@ -259,12 +264,15 @@ func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 			f.put(t)
 		}
 		return n, err
-	case F_GETFD, F_SETFD:
+	case F_GETFD:
+		return t.files.cloexec(fd), nil
+	case F_SETFD:
+		t.files.setCloexec(fd, arg&FD_CLOEXEC != 0)
 		return 0, nil
 	case F_GETFL:
 		return int(f.Flags()), nil
 	case F_SETFL:
-		return 0, f.setFlags(t, arg)
+		return 0, f.setFlags(t, fd, arg)
 	}
 	return -1, EINVAL
 }

@@ -41,7 +41,7 @@ func fault(n int, p []byte) error {
 
 func TestUserMemory(t *testing.T) {
 	k := kerneltest.Boot(t)
-	task := k.NewTask()
+	task := kerneltest.Task(t, k)
 	var p [4]byte
 	if n, err := task.ReadUser(p[:], 0x1000); n != 0 || !errors.Is(err, kernel.EFAULT) {
 		t.Errorf("without memory: %d, %v, want 0, EFAULT", n, err)
@@ -54,6 +54,7 @@ func TestUserMemory(t *testing.T) {
 		t.Errorf("over the end: %d, %v, want 2, EFAULT", n, err)
 	}
 	thread := task.Clone() // shares it
+	t.Cleanup(thread.Exit)
 	if n, err := thread.WriteUser([]byte("J"), 0x7f0000001000); n != 1 || err != nil {
 		t.Errorf("write %d, %v", n, err)
 	}

@@ -91,12 +91,13 @@ func (q *WaitQueue) wake(ev Events, exclusive int) {
 	for range q.n {
 		next := w.next
 		if w.Mask == 0 || ev == 0 || w.Mask&ev != 0 {
+			woke := true
 			if w.task != nil {
-				w.task.WakeUp()
+				woke = w.task.WakeUp()
 			} else {
 				w.Func(ev)
 			}
-			if w.Exclusive {
+			if w.Exclusive && woke { // one that ran already has not been woken (__wake_up_common)
 				if exclusive--; exclusive == 0 {
 					return
 				}

@@ -54,9 +54,11 @@ func (d *driver) init(env *kernel.Env) error {
 	class := env.Class("loopback")
 	for i := range n {
 		d.fifos = append(d.fifos, &fifo{buf: make([]byte, size)})
-		env.DeviceCreate(class, kernel.DeviceInfo{
+		if _, err := env.DeviceCreate(class, kernel.DeviceInfo{
 			Name: fmt.Sprintf("loop%d", i), Dev: kernel.MkDev(major, uint32(i)), Mode: 0o666,
-		})
+		}); err != nil {
+			return err
+		}
 	}
 	env.Printf(kernel.LevelInfo, "%d device(s) of %d bytes, major %d", n, size, major)
 	return nil
@@ -147,7 +149,7 @@ func ioctl(_ *kernel.Task, f *kernel.File, cmd uint32, arg kernel.Arg) (int, err
 	return 0, kernel.ENOTTY
 }
 
-func fasync(t *kernel.Task, f *kernel.File, on bool) error {
+func fasync(t *kernel.Task, f *kernel.File, _ int, on bool) error {
 	f.Private.(*fifo).async.Set(t, f, on)
 	return nil
 }

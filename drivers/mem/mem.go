@@ -62,7 +62,9 @@ func initModule(env *kernel.Env) error {
 	class := env.Class("mem")
 	for _, minor := range slices.Sorted(maps.Keys(devs)) {
 		d := devs[minor]
-		env.DeviceCreate(class, kernel.DeviceInfo{Name: d.name, Dev: kernel.MkDev(Major, minor), Mode: d.mode})
+		if _, err := env.DeviceCreate(class, kernel.DeviceInfo{Name: d.name, Dev: kernel.MkDev(Major, minor), Mode: d.mode}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -74,9 +74,16 @@ func (d *Driver) Add(index int, port Port, parent *kernel.Device) (*TTY, error) 
 	d.ttys[index], t.index = t, index
 	d.mu.Unlock()
 	k := d.env.Kernel()
-	t.device = k.DeviceCreate(k.Class("tty", nil), kernel.DeviceInfo{
+	var err error
+	t.device, err = k.DeviceCreate(k.Class("tty", nil), kernel.DeviceInfo{
 		Name: fmt.Sprintf("%s%d", d.Name, index), Dev: kernel.MkDev(d.Major, d.Minor+uint32(index)), Mode: 0o660, Parent: parent, Private: t,
 	})
+	if err != nil {
+		d.mu.Lock()
+		d.ttys[index] = nil
+		d.mu.Unlock()
+		return nil, err
+	}
 	return t, nil
 }
 

@@ -215,7 +215,7 @@ func poll(_ *kernel.Task, f *kernel.File, w *kernel.PollTable) (ev kernel.Events
 	return ev
 }
 
-func fasync(task *kernel.Task, f *kernel.File, on bool) error {
+func fasync(task *kernel.Task, f *kernel.File, _ int, on bool) error {
 	f.Private.(*file).t.async.Set(task, f, on)
 	return nil
 }

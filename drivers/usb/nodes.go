@@ -268,7 +268,14 @@ func (i *Interface) AddNode(n *Node) error {
 		class = "usbmisc"
 	}
 	name := fmt.Sprintf(n.Name, at-n.Base)
-	n.device = c.k.DeviceCreate(c.k.Class(class, nil), kernel.DeviceInfo{Name: name, Dev: kernel.MkDev(Major, at), Parent: i.device, Mode: 0o660})
+	d, err := c.k.DeviceCreate(c.k.Class(class, nil), kernel.DeviceInfo{Name: name, Dev: kernel.MkDev(Major, at), Parent: i.device, Mode: 0o660})
+	if err != nil {
+		m.mu.Lock()
+		delete(m.nodes, at)
+		m.mu.Unlock()
+		return err
+	}
+	n.device = d
 	return nil
 }
 

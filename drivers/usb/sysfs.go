@@ -87,14 +87,21 @@ func (c *Core) newRoot(r *root) {
 		v[name] = text
 	}
 	v["maxchild"] = fmt.Sprintf("%d\n", r.bus.Ports())
-	hcd := c.k.DeviceCreate(nil, kernel.DeviceInfo{Name: fmt.Sprintf("kobench-hcd.%d", n-1), Bus: "platform"})
-	r.dev = c.k.DeviceCreate(nil, kernel.DeviceInfo{
+	hcd := c.device(kernel.DeviceInfo{Name: fmt.Sprintf("kobench-hcd.%d", n-1), Bus: "platform"})
+	r.dev = c.device(kernel.DeviceInfo{
 		Name: fmt.Sprintf("usb%d", n), Parent: hcd, Bus: "usb", Node: fmt.Sprintf("bus/usb/%03d/001", n), Mode: 0o664,
 		Dev: nodeDev(n, 1), Env: deviceEnv(n, 1, &desc.Device), Attrs: attrs(v), Private: desc,
 	})
 	c.k.DeviceBind(r.dev, "usb")
 	c.k.Log.Printf(kernel.LevelInfo, "hub %d-0:1.0: USB hub found", n)
 	c.k.Log.Printf(kernel.LevelInfo, "hub %d-0:1.0: %d ports detected", n, r.bus.Ports())
+}
+
+// device makes a device of the bus. Its name holds numbers that nothing else has; should it be taken all the same, the log
+// says so and the device stays out of the tree: nil.
+func (c *Core) device(info kernel.DeviceInfo) *kernel.Device {
+	d, _ := c.k.DeviceCreate(nil, info)
+	return d
 }
 
 // rootDescriptors are a root hub's, as Linux's hcd.c gives them.
@@ -166,7 +173,7 @@ func (c *Core) addDevice(d *Device) {
 			parent = hub.device
 		}
 	}
-	d.device = c.k.DeviceCreate(nil, kernel.DeviceInfo{
+	d.device = c.device(kernel.DeviceInfo{
 		Name: d.Name(), Parent: parent, Bus: "usb", Node: fmt.Sprintf("bus/usb/%03d/%03d", bus, num), Mode: 0o664,
 		Dev: nodeDev(bus, num), Env: deviceEnv(bus, num, &d.desc.Device), Attrs: v, Private: d,
 	})
@@ -241,7 +248,7 @@ func (c *Core) addInterface(i *Interface, f *hw.Interface) {
 	if text := i.dev.desc.String(f.NameS); text != "" {
 		all["interface"] = show("%s\n", func(*hw.Interface) any { return clean(text) })
 	}
-	i.device = c.k.DeviceCreate(nil, kernel.DeviceInfo{
+	i.device = c.device(kernel.DeviceInfo{
 		Name: fmt.Sprintf("%s:%d.%d", i.dev.Name(), i.dev.config.Value, f.Number), Parent: i.dev.device, Bus: "usb", Attrs: all, Private: i,
 		Env: map[string]string{
 			"DEVTYPE": "usb_interface", "PRODUCT": product(dd), "TYPE": fmt.Sprintf("%d/%d/%d", dd.Class, dd.SubClass, dd.Protocol),

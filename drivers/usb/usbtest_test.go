@@ -181,7 +181,7 @@ func TestBindFiles(t *testing.T) {
 	require.NotContains(t, driver(), "DRIVER")
 	require.NoError(t, write("skeleton", "bind", "1-1:2.0\n"))
 	require.Contains(t, driver(), "DRIVER=skeleton")
-	for _, bad := range []string{"", "0525", "zz yy", "12345 1"} {
+	for _, bad := range []string{"\n", "0525", "zz yy", "12345 1"} {
 		require.ErrorIs(t, write("skeleton", "new_id", bad), kernel.EINVAL, "%q", bad)
 	}
 	require.ErrorIs(t, write("skeleton", "bind", "9-9:1.0"), kernel.ENODEV)

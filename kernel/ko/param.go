@@ -100,11 +100,11 @@ func (v *param) Set(text string, given bool) error {
 	case !given && !v.noArg:
 		return kernel.EINVAL
 	case v.arrayMax > 0 && strings.Count(text, ",") >= v.arrayMax:
-		first, _, _ := strings.Cut(text, ",")
-		if err := v.call(first, true); err != nil {
+		values := strings.Split(text, ",")
+		if err := v.call(strings.Join(values[:v.arrayMax], ","), true); err != nil { // what fits stays (param_array)
 			return err
 		}
-		return &kernel.TooMany{Max: v.arrayMax, First: first}
+		return &kernel.TooMany{Max: v.arrayMax, First: values[0]}
 	}
 	return v.call(text, given)
 }

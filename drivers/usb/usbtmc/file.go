@@ -85,7 +85,7 @@ func (d *instrument) ops() *kernel.FileOperations {
 			return of(f).ioctl(t, cmd, arg)
 		},
 		Poll: func(_ *kernel.Task, f *kernel.File, w *kernel.PollTable) kernel.Events { return of(f).poll(w) },
-		Fasync: func(t *kernel.Task, f *kernel.File, on bool) error {
+		Fasync: func(t *kernel.Task, f *kernel.File, _ int, on bool) error {
 			d.async.Set(t, f, on)
 			return nil
 		},

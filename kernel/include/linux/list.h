@@ -17,8 +17,13 @@ static inline void INIT_LIST_HEAD(struct list_head *list)
 	list->next = list;
 	list->prev = list;
 }
+/* Both say what is wrong with a list, and end in BUG; see kernel/lib/src/list_debug.c. */
+extern void __list_add_valid(struct list_head *new, struct list_head *prev, struct list_head *next);
+extern void __list_del_entry_valid(struct list_head *entry);
+
 static inline void __list_add(struct list_head *new, struct list_head *prev, struct list_head *next)
 {
+	__list_add_valid(new, prev, next);
 	new->prev = prev;
 	new->next = next;
 	prev->next = new;
@@ -31,7 +36,11 @@ static inline void __list_del(struct list_head *prev, struct list_head *next)
 	next->prev = prev;
 	prev->next = next;
 }
-static inline void __list_del_entry(struct list_head *entry) { __list_del(entry->prev, entry->next); }
+static inline void __list_del_entry(struct list_head *entry)
+{
+	__list_del_entry_valid(entry);
+	__list_del(entry->prev, entry->next);
+}
 static inline void list_del(struct list_head *entry)
 {
 	__list_del_entry(entry);
@@ -45,7 +54,10 @@ static inline void list_del_init(struct list_head *entry)
 }
 static inline void list_replace(struct list_head *old, struct list_head *new)
 {
-	__list_add(new, old->prev, old->next);
+	new->next = old->next;
+	new->next->prev = new;
+	new->prev = old->prev;
+	new->prev->next = new;
 }
 static inline void list_replace_init(struct list_head *old, struct list_head *new)
 {

@@ -1,7 +1,10 @@
 package capi
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/kobench/kobench/kernel"
 )
@@ -23,6 +26,7 @@ type device struct {
 	made  bool // by device_create: its memory is ours
 	name  uint32
 	devm  []devres
+	seq   uint64 // of its device_add
 }
 
 // devres is something that goes with the device, last first.
@@ -49,9 +53,9 @@ func deviceFuncs() []Func {
 			return c.deviceCreate(class, parent, devt, data, groups, c.vformat(format, args))
 		}),
 		V2("device_destroy", func(c *Ctx, class, devt uint32) {
-			for addr, d := range c.s.devices {
+			for _, addr := range c.s.inOrder() {
 				m := c.mem()
-				if d.made && m.u32(addr+OffDeviceDevt) == devt && m.u32(addr+OffDeviceClass) == class {
+				if c.s.devices[addr].made && m.u32(addr+OffDeviceDevt) == devt && m.u32(addr+OffDeviceClass) == class {
 					c.deviceDel(addr)
 					c.s.dropDevice(addr)
 					return
@@ -82,7 +86,7 @@ func deviceFuncs() []Func {
 			}
 			return m.u32(p + OffDeviceKobj + OffKobjectName)
 		}),
-		F2("device_create_file", func(c *Ctx, p, attr uint32) int32 { return c.deviceAttr(p, attr) }),
+		F2("device_create_file", func(c *Ctx, p, attr uint32) int32 { c.complain(attr); return c.deviceAttr(p, attr) }),
 		V2("device_remove_file", func(c *Ctx, p, attr uint32) { c.deviceAttrGone(p, attr) }),
 		F2("device_add_groups", func(c *Ctx, p, groups uint32) int32 { return c.deviceGroups(p, groups) }),
 		V2("device_remove_groups", func(c *Ctx, p, groups uint32) {
@@ -101,7 +105,7 @@ func deviceFuncs() []Func {
 			}
 		}),
 		F4("class_find_device", func(c *Ctx, class, start, data, match uint32) uint32 {
-			for addr := range c.s.devices {
+			for _, addr := range c.s.inOrder() {
 				if c.mem().u32(addr+OffDeviceClass) != class {
 					continue
 				}
@@ -112,7 +116,7 @@ func deviceFuncs() []Func {
 			return 0
 		}),
 		F3("device_for_each_child", func(c *Ctx, parent, data, fn uint32) uint32 {
-			for addr := range c.s.devices {
+			for _, addr := range c.s.inOrder() {
 				if c.mem().u32(addr+OffDeviceParent) != parent {
 					continue
 				}
@@ -164,9 +168,6 @@ func (c *Ctx) classCreate(name uint32) uint32 {
 	}
 	k, err := c.s.K.ClassCreate(c.mem().str(name), owner)
 	if err != nil {
-		if kernel.ErrnoOf(err) == kernel.EEXIST {
-			c.s.K.Log.Printf(kernel.LevelWarning, "sysfs: cannot create duplicate filename '/class/%s'", c.mem().str(name))
-		}
 		return errPtr(err)
 	}
 	p, err := c.s.M.Alloc(SizeofClass, 0, nil)
@@ -298,7 +299,12 @@ func (c *Ctx) deviceAdd(p uint32) int32 {
 			m = c.mem()
 		}
 	}
-	d.k = s.K.DeviceCreate(kc, info)
+	var err error
+	if d.k, err = s.K.DeviceCreate(kc, info); err != nil {
+		return errno(err)
+	}
+	s.deviceSeq++
+	d.seq = s.deviceSeq
 	m.put(p+OffDeviceKobj+OffKobjectKref+4, 3) // state_initialized, state_in_sysfs
 	d.res = c.own(func() string { return fmt.Sprintf("device %s", name) }, func() {
 		s.K.DeviceDestroy(d.k)
@@ -314,6 +320,13 @@ func (c *Ctx) deviceAdd(p uint32) int32 {
 		}
 	}
 	return 0
+}
+
+// inOrder are the addresses of the devices that are in the tree, in the order in which they came.
+func (s *System) inOrder() []uint32 {
+	all := slices.DeleteFunc(slices.Collect(maps.Keys(s.devices)), func(p uint32) bool { return s.devices[p].seq == 0 })
+	slices.SortFunc(all, func(a, b uint32) int { return cmp.Compare(s.devices[a].seq, s.devices[b].seq) })
+	return all
 }
 
 // devnode asks the class how the node is called and who may use it.
@@ -340,7 +353,7 @@ func (c *Ctx) deviceDel(p uint32) {
 		return
 	}
 	k := d.k
-	d.k = nil
+	d.k, d.seq = nil, 0
 	d.res.done()
 	c.s.K.DeviceDestroy(k)
 	list := d.devm
@@ -401,6 +414,17 @@ func (s *System) dropDevice(p uint32) {
 func (c *Ctx) manage(p uint32, r devres) {
 	if d := c.s.devices[p]; d != nil {
 		d.devm = append(d.devm, r)
+	}
+}
+
+// complain warns of permissions that an attribute has no function for ([Linux] drivers/base/core.c device_create_file).
+func (c *Ctx) complain(attr uint32) {
+	mode, m := c.mem().u16(attr+OffAttributeMode), c.mem()
+	if mode&0o222 != 0 && m.u32(attr+OffDeviceAttributeStore) == 0 {
+		c.warn("drivers/base/core.c", 3050, 9, fmt.Sprintf("Attribute %s: write permission without 'store'\n", c.attrName(attr)))
+	}
+	if mode&0o444 != 0 && m.u32(attr+OffDeviceAttributeShow) == 0 {
+		c.warn("drivers/base/core.c", 3053, 9, fmt.Sprintf("Attribute %s: read permission without 'show'\n", c.attrName(attr)))
 	}
 }
 

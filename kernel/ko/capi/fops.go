@@ -2,6 +2,7 @@ package capi
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/kobench/kobench/kernel"
 )
@@ -26,6 +27,8 @@ type openFile struct {
 	addr   uint32 // struct file
 	inode  uint32
 	flags  uint32 // as C knows them
+	pos    uint32 // where C's read and write find the position; 0: the file is a stream (FMODE_STREAM)
+	astray bool   // a seek has left the position negative
 	polls  []*pollEntry
 	iter   uint32         // struct kiocb and iov_iter, 0 until needed
 	handle *kernel.Handle // of filp_open
@@ -104,15 +107,22 @@ func (o *fops) name() {
 	}
 }
 
-func (o *fops) newFile(c *Ctx, f *kernel.File) (*openFile, error) {
-	of := &openFile{ops: o, k: f, flags: f.Flags()}
-	var err error
+// newFile makes the file for C, or gives the operations that stand in the driver's table now: it is read at each open.
+func (o *fops) newFile(c *Ctx, f *kernel.File) (of *openFile, now *fops, err error) {
+	of = &openFile{ops: o, k: f, flags: f.Flags()}
 	o.s.M.Do(func() {
+		if now = o; o.addr != 0 && o.proc == nil {
+			if now = c.fopsAt(o.addr); now != o {
+				now.mod = o.mod
+				return
+			}
+		}
 		if of.addr, err = o.s.M.Alloc(fileBlock, 0, nil); err != nil {
 			return
 		}
 		m := o.s.mem()
 		clear(m.bytes(of.addr, fileBlock))
+		of.pos = of.addr + OffFileFPos
 		of.inode = of.addr + offInode
 		dentry := of.addr + offDentry
 		name := f.Path()
@@ -151,7 +161,7 @@ func (o *fops) newFile(c *Ctx, f *kernel.File) (*openFile, error) {
 		}
 		o.s.files[of.addr] = of
 	})
-	return of, err
+	return of, now, err
 }
 
 func fmode(flags uint32) uint32 {
@@ -167,9 +177,15 @@ func fmode(flags uint32) uint32 {
 
 func (o *fops) doOpen(t *kernel.Task, f *kernel.File) error {
 	c := o.s.Enter(t)
-	of, err := o.newFile(c, f)
-	if err != nil {
+	of, now, err := o.newFile(c, f)
+	switch {
+	case err != nil:
 		return kernel.ENOMEM
+	case now != o:
+		if err := f.ReplaceOps(now.k); err != nil {
+			return err
+		}
+		return now.doOpen(t, f)
 	}
 	f.Private = of
 	var r uint32
@@ -201,7 +217,11 @@ func (o *fops) doOpen(t *kernel.Task, f *kernel.File) error {
 func (o *fops) replaced(c *Ctx, of *openFile) (err error) {
 	var now *fops
 	o.s.M.Do(func() {
-		if addr := o.s.mem().u32(of.addr + OffFileFOp); addr != o.addr && addr != 0 {
+		m := o.s.mem()
+		if m.u32(of.addr+OffFileFMode)&FmodeStream != 0 {
+			of.pos = 0
+		}
+		if addr := m.u32(of.addr + OffFileFOp); addr != o.addr && addr != 0 {
 			now = c.fopsAt(addr)
 		}
 	})
@@ -274,35 +294,53 @@ type cErrno kernel.Errno
 func (e cErrno) Error() string { return kernel.Errno(e).Error() }
 func (e cErrno) Errno() int    { return int(e) }
 
-// count takes the result of a read or write.
-func count(r uint64, n int) (int, error) {
+// count takes the result of a read or write of n bytes.
+func (of *openFile) count(r uint64, n int) (int, error) {
 	v := int32(r)
 	if v < 0 {
 		return 0, cErrno(-v)
 	}
-	return min(int(v), n), nil
+	if int(v) > n {
+		of.overclaims(v, n)
+		return n, nil
+	}
+	return int(v), nil
+}
+
+// overclaims says that a driver has moved more than it was asked to. Linux tells the program so; here nobody gets more than fits.
+func (of *openFile) overclaims(v int32, n int) {
+	k := of.ops.s.K
+	text := fmt.Sprintf("%s: the driver says that it has moved %d bytes of %d", of.k.Path(), v, n)
+	k.Log.Printf(kernel.LevelWarning, "%s", text)
+	k.Trouble(kernel.TroubleWarn, text)
 }
 
 func (o *fops) doRead(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	of := f.Private.(*openFile)
 	c := o.s.Enter(t)
 	of.sync(f)
-	r, err := c.th.Call(o.read, uint64(of.addr), uint64(c.th.SetUser(0, p)), uint64(len(p)), uint64(of.addr+OffFileFPos))
+	if of.astray {
+		return 0, kernel.EINVAL
+	}
+	r, err := c.th.Call(o.read, uint64(of.addr), uint64(c.th.SetUser(0, p)), uint64(len(p)), uint64(of.pos))
 	if err != nil {
 		return 0, c.Fault(err)
 	}
-	return count(r, len(p))
+	return of.count(r, len(p))
 }
 
 func (o *fops) doWrite(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	of := f.Private.(*openFile)
 	c := o.s.Enter(t)
 	of.sync(f)
-	r, err := c.th.Call(o.write, uint64(of.addr), uint64(c.th.SetUserRO(0, p)), uint64(len(p)), uint64(of.addr+OffFileFPos))
+	if of.astray {
+		return 0, kernel.EINVAL
+	}
+	r, err := c.th.Call(o.write, uint64(of.addr), uint64(c.th.SetUserRO(0, p)), uint64(len(p)), uint64(of.pos))
 	if err != nil {
 		return 0, c.Fault(err)
 	}
-	return count(r, len(p))
+	return of.count(r, len(p))
 }
 
 // iterBlock is a struct kiocb and the struct iov_iter behind it.
@@ -325,6 +363,9 @@ func (o *fops) doIter(t *kernel.Task, f *kernel.File, p []byte, slot uint32, sou
 	of := f.Private.(*openFile)
 	c := o.s.Enter(t)
 	of.sync(f)
+	if of.astray {
+		return 0, kernel.EINVAL
+	}
 	var user uint32
 	if source == 0 {
 		user = c.th.SetUser(0, p)
@@ -352,7 +393,7 @@ func (o *fops) doIter(t *kernel.Task, f *kernel.File, p []byte, slot uint32, sou
 	if err != nil {
 		return 0, c.Fault(err)
 	}
-	return count(r, len(p))
+	return of.count(r, len(p))
 }
 
 func (o *fops) doReadIter(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
@@ -376,6 +417,7 @@ func (o *fops) doLlseek(t *kernel.Task, f *kernel.File, off int64, whence int) (
 	if err != nil {
 		return 0, c.Fault(err)
 	}
+	o.s.M.Do(func() { of.astray = int64(o.s.mem().u64(of.addr+OffFileFPos)) < 0 }) // rw_verify_area
 	if int64(r) < 0 {
 		return 0, cErrno(-int64(r))
 	}
@@ -424,10 +466,10 @@ func (o *fops) doPoll(t *kernel.Task, f *kernel.File, w *kernel.PollTable) kerne
 	return kernel.Events(r)
 }
 
-func (o *fops) doFasync(t *kernel.Task, f *kernel.File, on bool) error {
+func (o *fops) doFasync(t *kernel.Task, f *kernel.File, fd int, on bool) error {
 	of := f.Private.(*openFile)
 	c := o.s.Enter(t)
-	r, err := c.Call(o.fasync, 3, uint64(of.addr), uint64(flag(on)))
+	r, err := c.Call(o.fasync, uint64(uint32(fd)), uint64(of.addr), uint64(flag(on)))
 	if err != nil {
 		return err
 	}

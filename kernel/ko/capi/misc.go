@@ -48,6 +48,10 @@ func (c *Ctx) miscRegister(p uint32) int32 {
 	m.put(p+OffMiscdeviceMinor, d.k.Minor)
 	d.dev = c.bareDevice(d.k.Name, kernel.MkDev(kernel.MiscMajor, d.k.Minor), p)
 	m.put(p+OffMiscdeviceThisDevice, d.dev)
+	if own := s.devices[d.dev]; own != nil {
+		own.k = d.k.Device()
+		c.deviceGroups(d.dev, m.u32(p+OffMiscdeviceGroups))
+	}
 	s.miscs[p] = d
 	d.res = c.own(func() string { return fmt.Sprintf("misc device %d %s", d.k.Minor, d.k.Name) }, func() {
 		s.K.MiscDeregister(d.k)

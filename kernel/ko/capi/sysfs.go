@@ -32,18 +32,18 @@ func (c *Ctx) attrFile(dir string, obj, attr uint32) int32 {
 		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, obj, attr) }
 	}
 	if store != 0 {
-		a.Store = func(t *kernel.Task, text string) error { return s.store(t, store, obj, attr, text) }
+		a.Write = func(t *kernel.Task, text string) (int, error) { return s.store(t, store, obj, attr, text) }
 	}
 	return errno(s.K.SysAttr(s.K.SysDir(dir), c.attrName(attr), uint32(m.u16(attr+OffAttributeMode)), a))
 }
 
-// Page gives fn a page of kernel memory.
+// Page gives fn a page of kernel memory, and a byte of zero behind it.
 func (s *System) Page(fn func(p uint32) error) error {
 	var p uint32
 	var err error
 	s.M.Do(func() {
-		if p, err = s.M.Alloc(PageSize, PageSize, nil); err == nil {
-			clear(s.mem().bytes(p, PageSize))
+		if p, err = s.M.Alloc(PageSize+1, PageSize, nil); err == nil {
+			clear(s.mem().bytes(p, PageSize+1))
 		}
 	})
 	if err != nil {
@@ -63,16 +63,29 @@ func (s *System) show(t *kernel.Task, slot, obj, attr uint32) (text string, err 
 		if int32(r) < 0 {
 			return kernel.Errno(-int32(r))
 		}
-		s.M.Do(func() { text = string(s.mem().bytes(p, min(r, PageSize))) })
+		s.M.Do(func() {
+			if r >= PageSize {
+				s.badCount(slot)
+			}
+			text = string(s.mem().bytes(p, min(r, PageSize)))
+		})
 		return nil
 	})
 	return text, err
 }
 
-func (s *System) store(t *kernel.Task, slot, obj, attr uint32, text string) error {
-	return s.Page(func(p uint32) error {
+// badCount says that a show function wrote a page or more ([Linux] dev_attr_show, sysfs_kf_seq_show). Needs the big lock.
+func (s *System) badCount(slot uint32) {
+	mod, name, _, _ := s.M.SlotInfo(slot)
+	s.K.Log.Printf(kernel.LevelDefault, "dev_attr_show: %s returned bad count", s.place(mod, name, 0))
+	s.K.Log.Printf(kernel.LevelDefault, "fill_read_buffer: dev_attr_show+0x0/0x40 returned bad count")
+}
+
+// store runs a function (object, attribute, text, length); what it returns is what write(2) does.
+func (s *System) store(t *kernel.Task, slot, obj, attr uint32, text string) (taken int, err error) {
+	err = s.Page(func(p uint32) error {
 		n := 0
-		s.M.Do(func() { n = copy(s.mem().bytes(p, PageSize-1), text) })
+		s.M.Do(func() { n = copy(s.mem().bytes(p, PageSize), text) })
 		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p), uint64(n))
 		if err != nil {
 			return err
@@ -80,6 +93,8 @@ func (s *System) store(t *kernel.Task, slot, obj, attr uint32, text string) erro
 		if int32(r) < 0 {
 			return kernel.Errno(-int32(r))
 		}
+		taken = int(int32(r))
 		return nil
 	})
+	return taken, err
 }

@@ -76,7 +76,7 @@ func (c *Ctx) sysfsFile(path string, p, attr uint32) int32 {
 		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, p, attr) }
 	}
 	if store := m.u32(ops + OffSysfsOpsStore); store != 0 {
-		a.Store = func(t *kernel.Task, text string) error { return s.store(t, store, p, attr, text) }
+		a.Write = func(t *kernel.Task, text string) (int, error) { return s.store(t, store, p, attr, text) }
 	}
 	return errno(s.K.SysAttr(s.K.SysDir(path), c.attrName(attr), uint32(m.u16(attr+OffAttributeMode)), a))
 }

@@ -2,6 +2,8 @@ package capi
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,9 +40,10 @@ type System struct {
 	soft    softirq
 	anyone  map[*resource]bool // resources of no module
 
-	slots hostSlots
-	dog   time.Duration
-	salt  uint32 // of the hashes that %p shows
+	slots     hostSlots
+	dog       time.Duration
+	deviceSeq uint64 // of the last device_add
+	salt      uint32 // of the hashes that %p shows
 
 	helpMu  sync.Mutex
 	helpers []*Ctx         // +checklocks:helpMu
@@ -221,7 +224,7 @@ func Symbols(lib *object.Object) []kernel.Symbol {
 	for _, f := range Funcs() {
 		add(f.Name, f.GPL, 'T')
 	}
-	for name := range dataSymbols() {
+	for _, name := range slices.Sorted(maps.Keys(dataSymbols())) {
 		add(name, false, 'D')
 	}
 	// The stubs that the machine supplies to kernel/lib are not for modules.

@@ -83,6 +83,13 @@ loff_t default_llseek(struct file *file, loff_t offset, int whence)
 		break;
 	case SEEK_SET:
 		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (offset >= i_size_read(file_inode(file)))
+			return -ENXIO;
+		if (whence == SEEK_HOLE)
+			offset = i_size_read(file_inode(file));
+		break;
 	default:
 		return -EINVAL;
 	}
