@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Error says what is wrong, and where.
@@ -118,10 +119,25 @@ func (n Node) Errorf(format string, args ...any) {
 		return
 	}
 	e := &Error{File: n.s.file, Line: 1, Col: 1, Msg: fmt.Sprintf(format, args...)}
-	if n.n != nil && n.n.GetToken() != nil {
-		e.Line, e.Col = n.n.GetToken().Position.Line, n.n.GetToken().Position.Column
+	if t := n.token(); t != nil {
+		e.Line, e.Col = t.Position.Line, t.Position.Column
 	}
 	n.s.err = e
+}
+
+// token is where the node begins: a map's is its first key.
+func (n Node) token() *token.Token {
+	switch v := n.n.(type) {
+	case nil:
+		return nil
+	case *ast.MappingNode:
+		if len(v.Values) > 0 && !v.IsFlowStyle {
+			return v.Values[0].Key.GetToken()
+		}
+	case *ast.MappingValueNode:
+		return v.Key.GetToken()
+	}
+	return n.n.GetToken()
 }
 
 // There reports whether the value was written, and is not null.
