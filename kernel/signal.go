@@ -32,6 +32,9 @@ func (t *Task) Kill(sig Signal) {
 		return
 	}
 	t.pending.Or(1 << (sig - 1))
+	if fn := t.told.Load(); fn != nil {
+		(*fn)(sig)
+	}
 	switch t.State() {
 	case TaskInterruptible:
 		t.kick()
@@ -40,6 +43,16 @@ func (t *Task) Kill(sig Signal) {
 			t.kick()
 		}
 	}
+}
+
+// OnSignal has fn called at each Kill from now on, from wherever it comes; fn must not block. nil ends that. It is for tasks that stand for somebody
+// outside of the kernel.
+func (t *Task) OnSignal(fn func(Signal)) {
+	if fn == nil {
+		t.told.Store(nil)
+		return
+	}
+	t.told.Store(&fn)
 }
 
 // SignalPending reports whether a signal waits that is not blocked (signal_pending). SIGKILL never is.

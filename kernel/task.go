@@ -51,6 +51,8 @@ type Task struct {
 	wake    chan struct{} // capacity 1
 	dead    atomic.Bool
 
+	told atomic.Pointer[func(Signal)] // of OnSignal
+
 	poll   PollTable // of the blocking calls
 	event  Waiter    // of WaitEvent
 	depth  int       // calls in progress, one inside the other

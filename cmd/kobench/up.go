@@ -247,7 +247,10 @@ func (s streams) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run [-b BOARD] -- COMMAND [ARGUMENT]…", Short: "Run a command with a fresh bench of its own",
 		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set (KOBENCH_TTY is the directory of the serial terminals' ptys), ends the machine and returns the command's
-status (128 + n where signal n ended it).`,
+status (128 + n where signal n ended it).
+
+On Linux, COMMAND and its children see the machine where programs expect the kernel: its devices in /dev, its /sys, its /proc/modules and the like,
+/lib/modules, uname, and the system calls that load modules. The rest is the host's. It isn't a sandbox.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return s.runBench(o, args) },
 	}
@@ -286,7 +289,9 @@ func (s streams) runBench(o upOptions, args []string) error {
 	if found, err := lookPath(args[0], path); err == nil {
 		cmd.Path, cmd.Err = found, nil
 	}
-	status := runStatus(cmd, s)
+	start, end := s.programs(b, o)
+	status := runStatus(cmd, start, s)
+	end()
 	b.server.Shutdown()
 	if err := b.wait(); err != nil {
 		fmt.Fprintf(s.err, "kobench: at the end: %v\n", err)
@@ -326,11 +331,14 @@ func lookPath(name, path string) (string, error) {
 }
 
 // runStatus runs a command and gives its status as a shell does.
-func runStatus(cmd *exec.Cmd, s streams) int {
+func runStatus(cmd *exec.Cmd, start func(*exec.Cmd) error, s streams) int {
 	ignore := make(chan os.Signal, 1)
 	signal.Notify(ignore, os.Interrupt) // it is the command's
 	defer signal.Stop(ignore)
-	err := cmd.Run()
+	err := start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

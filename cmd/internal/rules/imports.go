@@ -39,7 +39,7 @@ func edges() map[string][]string {
 		"github.com/hanwen/go-fuse":      {"cmd"},
 		"github.com/schollz/progressbar": {"cmd"},
 		"mvdan.cc/sh":                    {"cmd"},
-		"golang.org/x/sys":               {"hw", "bench", "cmd", "fixtures/oracle"},
+		"golang.org/x/sys":               {"hw", "bench", "cmd", "fixtures/oracle", "kernel/supervisor"},
 		"golang.org/x/term":              {"hw", "cmd"},
 		"golang.org/x/sync":              {"hw", "drivers", "bench", "cmd"},
 		"gonum.org/v1/plot":              {"bench"},
