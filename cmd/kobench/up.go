@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kobench/kobench/cmd/internal/client"
 	"github.com/kobench/kobench/cmd/internal/daemon"
 	"github.com/kobench/kobench/cmd/internal/doors"
+	"github.com/kobench/kobench/cmd/internal/private"
 	"github.com/kobench/kobench/cmd/internal/sim"
 	"github.com/spf13/cobra"
 )
@@ -29,6 +29,7 @@ type upOptions struct {
 	doors               string // the directory of the terminals' links
 	noDoors             bool
 	brief               time.Duration // the bench may not live longer
+	noHostFiles         bool
 }
 
 // doorsDir is where the links are: where the flag says, or beside the socket.
@@ -67,6 +68,7 @@ When the kernel asks for a module (open of a node whose driver is not loaded), a
 	f.StringVar(&o.mount, "mount", "", "also show the machine's files at this directory (FUSE)")
 	f.StringVar(&o.doors, "doors", "", "the directory that gets a pty for each serial terminal (default beside the socket, with .tty in place of .sock)")
 	f.BoolVar(&o.noDoors, "no-doors", false, "open no ptys and no network ports for the serial terminals")
+	f.BoolVar(&o.noHostFiles, "no-host-files", false, "let no request make the bench open, write or run what is the computer's own")
 	f.BoolVar(&noKerneld, "no-kerneld", false, "start no kerneld")
 	f.BoolVar(&o.console, "console", false, "print the kernel's log as it is written")
 	return cmd
@@ -133,6 +135,7 @@ func start(o upOptions) (_ *bench, err error) {
 		return nil, err
 	}
 	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, doorsDir: o.doorsDir(), done: make(chan error, 1), kerneld: kerneld{socket: o.socket, root: m.Root}}
+	b.server.NoHostFiles = o.noHostFiles
 	go func() { b.done <- b.server.Serve(l) }()
 	if o.mount != "" {
 		var dir string
@@ -146,6 +149,11 @@ func start(o upOptions) (_ *bench, err error) {
 		}
 	}
 	if !o.noDoors {
+		if err = cleanDoors(o.doorsDir()); err != nil {
+			b.server.Shutdown()
+			_ = b.wait()
+			return nil, fmt.Errorf("doors: %w (--doors chooses another place, --no-doors does without)", err)
+		}
 		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir(), o.brief)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			b.server.Shutdown()
@@ -159,6 +167,25 @@ func start(o upOptions) (_ *bench, err error) {
 	return b, nil
 }
 
+// cleanDoors makes the directory of the terminals' links, which must be ours and closed, and takes away what a bench that was killed has
+// left there.
+func cleanDoors(dir string) error {
+	if err := private.Dir(dir); err != nil {
+		return err
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		name := filepath.Join(dir, e.Name())
+		if to, err := os.Readlink(name); err == nil && strings.HasPrefix(to, "/dev/pts/") {
+			_ = os.Remove(name)
+		}
+	}
+	return nil
+}
+
 // wait waits for the end and takes everything down. Errors: what was stuck.
 func (b *bench) wait() error {
 	err := <-b.done
@@ -170,63 +197,6 @@ func (b *bench) wait() error {
 	err = errors.Join(err, b.sim.Close())
 	_ = os.Remove(b.socket)
 	return err
-}
-
-// upInBackground starts the program again, on its own, and waits until its bench answers.
-func (s streams) upInBackground(o upOptions) error {
-	if o.socket == "" {
-		o.socket = daemon.DefaultSocket()
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	c := client.New(o.socket, "kobench")
-	defer c.Close()
-	if info, err := c.Info(); err == nil {
-		return fmt.Errorf("socket %s: %w: board %s, pid %d (kobench down ends it)", o.socket, daemon.ErrRunning, info.Board, info.PID)
-	}
-	args := []string{"up", "--socket", o.socket}
-	for flag, v := range map[string]string{"--board": o.Board, "--root": o.Root, "--mount": o.mount, "--doors": o.doors} {
-		if v != "" {
-			args = append(args, flag, v)
-		}
-	}
-	if !o.kerneld {
-		args = append(args, "--no-kerneld")
-	}
-	if o.noDoors {
-		args = append(args, "--no-doors")
-	}
-	if err := os.MkdirAll(filepath.Dir(o.socket), 0o700); err != nil {
-		return err
-	}
-	log, err := os.OpenFile(o.socket+".log", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd := exec.Command(self, args...)
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, ownSession()
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	died := make(chan error, 1)
-	go func() { died <- cmd.Wait() }()
-	for range 3000 {
-		select {
-		case <-died:
-			text, _ := os.ReadFile(log.Name())
-			return errors.New(strings.TrimPrefix(strings.TrimSpace(string(text)), "kobench: "))
-		case <-time.After(10 * time.Millisecond):
-		}
-		if info, err := c.Info(); err == nil {
-			fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", info.Board, info.PID, o.socket)
-			s.problems(info.Problems)
-			return nil
-		}
-	}
-	return fmt.Errorf("the bench does not answer after 30 s; its log is %s", log.Name())
 }
 
 func (s streams) downCommand() *cobra.Command {
@@ -264,11 +234,11 @@ On Linux, COMMAND and its children see the machine where programs expect the ker
 }
 
 func (s streams) runBench(o upOptions, args []string) error {
-	dir, err := os.MkdirTemp(scratch(), "kobench-run-")
+	dir, clean, err := private.TempDir(scratch(), "kobench-run")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer clean()
 	bin := filepath.Join(dir, "bin")
 	if err := writeLinks(bin); err != nil {
 		return err
@@ -354,39 +324,4 @@ func runStatus(cmd *exec.Cmd, start func(*exec.Cmd) error, s streams) int {
 	}
 	fmt.Fprintf(s.err, "kobench: %v\n", err)
 	return 126
-}
-
-func (s streams) linksCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "links DIRECTORY", Short: "Make links to the program under its tools' names", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return writeLinks(args[0]) },
-	}
-}
-
-// writeLinks makes a directory that holds the tools by name, and kobench itself.
-func writeLinks(dir string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for _, name := range linkNames() {
-		link := filepath.Join(dir, name)
-		if same(link, self) {
-			continue
-		}
-		_ = os.Remove(link)
-		if err := os.Symlink(self, link); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func same(a, b string) bool {
-	sa, errA := os.Lstat(a)
-	sb, errB := os.Lstat(b)
-	return errA == nil && errB == nil && os.SameFile(sa, sb)
 }

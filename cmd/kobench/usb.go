@@ -77,6 +77,9 @@ nodes that came. DEVICE is one of
 			}
 			if line := *text["line"]; line != "" {
 				var v any
+				if err := board.CheckYAML("--line", []byte(line)); err != nil {
+					return err
+				}
 				if err := yaml.Unmarshal([]byte(line), &v); err != nil {
 					return fmt.Errorf("--line %q: %w", line, err)
 				}

@@ -3,6 +3,7 @@ package board
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/kobench/kobench/fixtures"
+	"github.com/kobench/kobench/hw/bounds"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/fault"
 	"github.com/kobench/kobench/hw/serial/uart16550"
@@ -68,7 +70,12 @@ func (e *Error) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Li
 // Errors: fs.ErrNotExist and the like; *Error.
 func Load(name string) (*Board, error) {
 	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.ContainsRune(name, os.PathSeparator) {
-		text, err := os.ReadFile(name)
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, bounds.MaxText+1))
 		if err != nil {
 			return nil, err
 		}
@@ -122,6 +129,9 @@ func (a *at[T]) UnmarshalYAML(n ast.Node) error {
 //
 // Errors: *Error.
 func Parse(name string, text []byte) (*Board, error) {
+	if err := CheckYAML(name, text); err != nil {
+		return nil, err
+	}
 	var f file
 	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
 		return nil, convert(name, err)
@@ -215,6 +225,7 @@ type checker struct {
 	file  string
 	b     *Board
 	lines []ast.Node // of each UART's line, for errors about pairs
+	reach Reach
 }
 
 func (c *checker) errorf(n ast.Node, format string, args ...any) error {

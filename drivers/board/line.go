@@ -53,6 +53,10 @@ type Device interface {
 // Checker is a Device whose options can be wrong. Absence: all are right.
 type Checker interface{ Check() error }
 
+// HostUser is a Device that opens something of the computer with some of its options: HostFile says what, "" is nothing. It is asked before
+// Check. Absence: what its row says holds for all.
+type HostUser interface{ HostFile() string }
+
 // Formatted is a Device with a rate and format of its own. Absence: it does as its terminal.
 type Formatted interface{ Format() serial.Mode }
 
@@ -67,6 +71,7 @@ type Prober interface {
 type lineKind struct {
 	name, word, form, about string
 	plain                   Line
+	host                    bool // it opens files, devices or programs of the computer
 	make                    func(word string) Device
 }
 
@@ -138,6 +143,8 @@ func (c *checker) line(tty string, n ast.Node) (Line, error) {
 	for _, k := range lineKinds() {
 		switch {
 		case k.name != kind:
+		case k.host && c.reach == NoHostFiles:
+			return nil, c.outOfReach(n, tty, kind)
 		case k.plain != nil:
 			return k.plain, nil
 		case k.word != "":
@@ -176,6 +183,9 @@ func (c *checker) optional(tty string, k lineKind, n, rest ast.Node) (Line, erro
 	d, err := build()
 	if err != nil {
 		return nil, convert(c.file, err)
+	}
+	if h, ok := d.(HostUser); ok && c.reach == NoHostFiles && h.HostFile() != "" {
+		return nil, c.outOfReach(n, tty, k.name+" "+h.HostFile())
 	}
 	if d, ok := d.(Checker); ok {
 		if err := d.Check(); err != nil {

@@ -25,9 +25,9 @@ func lineKinds() []lineKind {
 		{name: "modem", about: "Hayes; with dial: tcp, ATD reaches host:port", make: func(string) Device { return new(modem.Modem) }},
 		{name: "modbus", about: "RTU slave, 19200 8E1", make: func(string) Device { return modbus.New(1, 100) }},
 		{name: "scpi", about: "power supply, 9600 8N1", make: func(string) Device { return new(scpi.Supply) }},
-		{name: "replay", word: "device.script", about: "a recorded device (umockdev's format); the log says what was not as recorded",
+		{name: "replay", host: true, word: "device.script", about: "a recorded device (umockdev's format); the log says what was not as recorded",
 			make: func(file string) Device { return &replayed{file} }},
-		{name: "port", word: "/dev/ttyUSB0", about: "the port on the desk", make: onHost(func(_ context.Context, name string) (serial.Conn, error) {
+		{name: "port", host: true, word: "/dev/ttyUSB0", about: "the port on the desk", make: onHost(func(_ context.Context, name string) (serial.Conn, error) {
 			return host.OpenPort(name, serial.DefaultMode)
 		})},
 		{name: "tcp", word: "host:port", about: "raw bytes", make: onHost(func(ctx context.Context, addr string) (serial.Conn, error) {

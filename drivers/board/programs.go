@@ -94,6 +94,9 @@ func (l *tableLine) UnmarshalYAML(n ast.Node) (err error) {
 	return err
 }
 
+// HostFile implements [HostUser].
+func (l *tableLine) HostFile() string { return l.file }
+
 // Check implements [Checker]: it reads the file.
 func (l *tableLine) Check() error {
 	if l.table == nil {
@@ -134,15 +137,15 @@ func ownKinds() []lineKind {
 	return []lineKind{
 		{name: "table", form: "scale.yaml", about: "when this comes, answer that: go doc ./hw/serial/device/dialogue; pyvisa-sim's files too",
 			make: func(string) Device { return &tableLine{} }},
-		{name: "exec", form: "[python3, device.py]", about: "a program: its input and output are the line; also {run, dir, restart, start: open}",
+		{name: "exec", host: true, form: "[python3, device.py]", about: "a program: its input and output are the line; also {run, dir, restart, start: open}",
 			make: func(string) Device { return &programLine{} }},
-		{name: "program", form: "[python3, device.py]", about: "a program that speaks hw/program/PROTOCOL.md; also options: {…} for it",
+		{name: "program", host: true, form: "[python3, device.py]", about: "a program that speaks hw/program/PROTOCOL.md; also options: {…} for it",
 			make: func(string) Device { return &programLine{protocol: true} }},
-		{name: "pty", word: "dev/tty", about: "a terminal that the program that is the device opens",
+		{name: "pty", host: true, word: "dev/tty", about: "a terminal that the program that is the device opens",
 			make: func(name string) Device { return &waiting{name, host.ServeFar} }},
-		{name: "listen", word: "127.0.0.1:4000", about: "waits for that program at an address, or at a socket, ./device.sock",
+		{name: "listen", host: true, word: "127.0.0.1:4000", about: "waits for that program at an address, or at a socket, ./device.sock",
 			make: func(name string) Device { return &waiting{name, host.Listen} }},
-		{name: "unix", word: "./device.sock", about: "raw bytes over a socket of this computer",
+		{name: "unix", host: true, word: "./device.sock", about: "raw bytes over a socket of this computer",
 			make: onHost(func(ctx context.Context, path string) (serial.Conn, error) { return host.DialUnix(ctx, path) })},
 	}
 }

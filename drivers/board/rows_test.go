@@ -129,7 +129,7 @@ func TestUSBKinds(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			require.NotEmpty(t, k.about)
 			for _, key := range USBKeys() {
-				_, err := ParseUSB("device", fmt.Appendf(nil, "{device: %s, %s: %s}", k.name, key.Name, example[key.Name]))
+				_, err := ParseUSB("device", fmt.Appendf(nil, "{device: %s, %s: %s}", k.name, key.Name, example[key.Name]), HostFiles)
 				if !k.has(key.Name) {
 					require.ErrorContains(t, err, k.name+" has no "+key.Name)
 				} else {
@@ -139,7 +139,7 @@ func TestUSBKinds(t *testing.T) {
 			if k.from != "" {
 				return
 			}
-			d, err := ParseUSB("device", []byte("{device: "+k.name+"}"))
+			d, err := ParseUSB("device", []byte("{device: "+k.name+"}"), HostFiles)
 			require.NoError(t, err)
 			m := (&Board{Name: "x", Speed: serial.Max}).Power(kernel.Config{})
 			p, err := m.Plug(d)

@@ -43,6 +43,15 @@ func (u USBDevice) String() string {
 	return u.Kind
 }
 
+// Reach says what a description may make the program open.
+type Reach int
+
+// The reaches.
+const (
+	HostFiles   Reach = iota // also files, devices and programs of the computer
+	NoHostFiles              // none of them
+)
+
 type usbNode struct {
 	Devices []at[usbDeviceNode] `yaml:"devices"`
 	Record  at[string]          `yaml:"record"`
@@ -63,13 +72,16 @@ type usbDeviceNode struct {
 
 // ParseUSB reads one device as a board's list has it, in YAML; name is for its errors.
 //
-// Errors: *Error.
-func ParseUSB(name string, text []byte) (USBDevice, error) {
+// Errors: *Error; also one that is out of reach.
+func ParseUSB(name string, text []byte, reach Reach) (USBDevice, error) {
+	if err := CheckYAML(name, text); err != nil {
+		return USBDevice{}, err
+	}
 	var n at[usbDeviceNode]
 	if err := yaml.UnmarshalWithOptions(text, &n, yaml.Strict()); err != nil {
 		return USBDevice{}, convert(name, err)
 	}
-	c := checker{file: name, b: &Board{}}
+	c := checker{file: name, b: &Board{}, reach: reach}
 	return c.usbDevice(n)
 }
 
@@ -95,6 +107,9 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 	kind, ok := usbKindOf(u.Kind)
 	if !ok {
 		return u, c.errorf(orNode(v.Device.node, n.node), "%s: device %q: want one of %s", where, u.Kind, usbNames())
+	}
+	if kind.host && c.reach == NoHostFiles {
+		return u, c.outOfReach(n.node, where, u.Kind)
 	}
 	u.Speed = kind.speed
 	switch v.Speed.V {
@@ -142,6 +157,11 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 		return u, c.errorf(v.Faults.node, "%s: faults: %v", where, err)
 	}
 	return u, nil
+}
+
+// outOfReach is the error of what opens something of the computer where nothing may.
+func (c *checker) outOfReach(n ast.Node, where, what string) error {
+	return c.errorf(n, "%s: %s: this bench opens nothing of the computer for a request (kobench up --no-host-files)", where, what)
 }
 
 func orNone(s string) string {

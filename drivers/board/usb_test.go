@@ -46,7 +46,7 @@ func TestUSBErrors(t *testing.T) {
 	}
 	_, err := Parse("desk.yaml", []byte("usb:\n  record: bus.txt\n"))
 	require.ErrorContains(t, err, "want a file that ends in .pcapng")
-	d, err := ParseUSB("device", []byte(`{"device": "cdc-acm", "line": {"gps": {"lat": 1}}, "faults": "stall@3", "seed": 7}`))
+	d, err := ParseUSB("device", []byte(`{"device": "cdc-acm", "line": {"gps": {"lat": 1}}, "faults": "stall@3", "seed": 7}`), HostFiles)
 	require.NoError(t, err)
 	require.Equal(t, []usbfault.Rule{{Kind: usbfault.Stall, At: 3}}, d.Faults)
 	require.Equal(t, "cdc-acm, gps", d.String())

@@ -17,24 +17,36 @@ import (
 // errors and tests come from it.
 func usbKinds() []usbKind {
 	return []usbKind{
-		{"ftdi", "a serial port, FT232R", hw.FullSpeed, "line serial", "", function(func(p *Plugged) hw.Function { return ftdi.New(p.Near, p.Serial) })},
-		{"cdc-acm", "a serial port, USB's own class", hw.HighSpeed, "line serial", "", function(func(p *Plugged) hw.Function { return cdcacm.New(p.Near, p.Serial) })},
-		{"usbtmc", "a SCPI instrument", hw.HighSpeed, "id", "", function(func(p *Plugged) hw.Function { return usbtmc.New(&scpi.Supply{ID: p.ID}) })},
-		{"source-sink", "gadget zero, what usbtest expects", hw.HighSpeed, "", "", function(func(*Plugged) hw.Function { return sourcesink.New(sourcesink.Zeros) })},
-		{"loopback", "gadget zero, as an echo", hw.HighSpeed, "", "", function(func(*Plugged) hw.Function { return sourcesink.Loopback() })},
-		{"keyboard", "a boot keyboard", hw.LowSpeed, "", "", function(func(*Plugged) hw.Function { return hidkbd.New() })},
-		{"hub", "1 to 15 ports", hw.HighSpeed, "ports", "", function(func(p *Plugged) hw.Function { return hw.NewHub(p.Ports) })},
-		{"replay", "a captured device, at the speed its descriptors are right for", hw.UnknownSpeed, "from", "CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE", replayUSB},
-		{"usbip", "a device of a USB/IP server", hw.UnknownSpeed, "from", "HOST:PORT/BUSID", importUSB},
-		{"host", "a device of this computer, through libusb", hw.UnknownSpeed, "from", "VENDOR:PRODUCT, in hexadecimal", openHost},
+		{name: "ftdi", about: "a serial port, FT232R", speed: hw.FullSpeed, takes: "line serial",
+			make: function(func(p *Plugged) hw.Function { return ftdi.New(p.Near, p.Serial) })},
+		{name: "cdc-acm", about: "a serial port, USB's own class", speed: hw.HighSpeed, takes: "line serial",
+			make: function(func(p *Plugged) hw.Function { return cdcacm.New(p.Near, p.Serial) })},
+		{name: "usbtmc", about: "a SCPI instrument", speed: hw.HighSpeed, takes: "id",
+			make: function(func(p *Plugged) hw.Function { return usbtmc.New(&scpi.Supply{ID: p.ID}) })},
+		{name: "source-sink", about: "gadget zero, what usbtest expects", speed: hw.HighSpeed,
+			make: function(func(*Plugged) hw.Function { return sourcesink.New(sourcesink.Zeros) })},
+		{name: "loopback", about: "gadget zero, as an echo", speed: hw.HighSpeed,
+			make: function(func(*Plugged) hw.Function { return sourcesink.Loopback() })},
+		{name: "keyboard", about: "a boot keyboard", speed: hw.LowSpeed,
+			make: function(func(*Plugged) hw.Function { return hidkbd.New() })},
+		{name: "hub", about: "1 to 15 ports", speed: hw.HighSpeed, takes: "ports",
+			make: function(func(p *Plugged) hw.Function { return hw.NewHub(p.Ports) })},
+		{name: "replay", about: "a captured device, at the speed its descriptors are right for", takes: "from", from: "CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE", host: true,
+			make: replayUSB},
+		{name: "usbip", about: "a device of a USB/IP server", takes: "from", from: "HOST:PORT/BUSID",
+			make: importUSB},
+		{name: "host", about: "a device of this computer, through libusb", takes: "from", from: "VENDOR:PRODUCT, in hexadecimal", host: true,
+			make: openHost},
 	}
 }
 
-// usbKind is one kind of device. takes are its keys beside those that every device has; from says what the key from wants.
+// usbKind is one kind of device. takes are its keys beside those that every device has; from says what the key from wants;
+// host that it opens files or devices of the computer.
 type usbKind struct {
 	name, about string
 	speed       hw.Speed // unless told otherwise; UnknownSpeed: its own
 	takes, from string
+	host        bool
 	make        func(p *Plugged) (hw.Device, error)
 }
 

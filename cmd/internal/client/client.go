@@ -16,12 +16,12 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/kobench/kobench/cmd/internal/daemon"
-	usbdev "github.com/kobench/kobench/drivers/usb"
-	"github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/cmd/internal/private"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 )
@@ -31,18 +31,33 @@ type Client struct {
 	socket string
 	comm   string
 	http   http.Client
+	pid    atomic.Int64 // of the bench, 0 where it is not known
+	// unwatched leaves the look-out out.
+	unwatched bool
+	pace      pace
 }
 
 var _ kmod.System = (*Client)(nil)
 
 // New prepares a connection to the bench behind a socket; comm is the name of the program, as the kernel's log shows it.
 func New(socket, comm string) *Client {
-	c := &Client{socket: socket, comm: comm}
+	c := &Client{socket: socket, comm: comm, pace: usual()}
 	c.http.Transport = &http.Transport{
 		MaxConnsPerHost: 1,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
+			conn, err := d.DialContext(ctx, "unix", socket)
+			if err != nil {
+				return nil, err
+			}
+			if err := private.Trust(conn, socket); err != nil {
+				conn.Close()
+				return nil, err
+			}
+			if p, ok := private.PeerOf(conn); ok {
+				c.pid.Store(int64(p.PID))
+			}
+			return conn, nil
 		},
 	}
 	return c
@@ -79,14 +94,16 @@ func (e *ErrNoBench) Unwrap() error { return e.Err }
 
 // do makes a request. The caller closes the body.
 //
-// Errors: *ErrNoBench; kernel.Errno and kernel.ErrKilled as the kernel answered.
+// Errors: *ErrNoBench; *ErrSilent; *private.Error somebody else listens there; kernel.Errno and kernel.ErrKilled as the kernel answered.
 func (c *Client) do(ctx context.Context, method, path string, q url.Values, body io.Reader) (*http.Response, error) {
 	u := "http://kobench/v1/" + path
 	if len(q) > 0 {
 		u += "?" + q.Encode()
 	}
+	ctx, watch := c.watch(ctx)
 	req, err := http.NewRequestWithContext(ctx, method, u, body)
 	if err != nil {
+		watch.end()
 		return nil, err
 	}
 	req.Header.Set("Kobench-Comm", c.comm)
@@ -96,6 +113,14 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, body
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
+		watch.end()
+		if why := watch.why(); why != nil {
+			return nil, why
+		}
+		var strange *private.Error
+		if errors.As(err, &strange) {
+			return nil, strange
+		}
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
 			return nil, &ErrNoBench{c.socket, op.Err}
@@ -105,6 +130,7 @@ func (c *Client) do(ctx context.Context, method, path string, q url.Values, body
 		}
 		return nil, err
 	}
+	res.Body = &watched{res.Body, watch}
 	if res.StatusCode < 300 {
 		return res, nil
 	}
@@ -308,7 +334,10 @@ func (c *Client) Log(ctx context.Context, follow, onlyNew bool, each func(daemon
 //
 // Errors: EBUSY another process does this.
 func (c *Client) Requests(ctx context.Context, ready func(), each func(daemon.Request) error) error {
-	res, err := c.do(ctx, "GET", "requests", nil, nil)
+	patient := c.Another() // for as long as it takes, also where somebody stops the bench and lets it go on
+	patient.unwatched = true
+	defer patient.Close()
+	res, err := patient.do(ctx, "GET", "requests", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -376,65 +405,4 @@ func (c *Client) Shutdown(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// USB lists what is plugged into the machine's bus.
-func (c *Client) USB() (list []daemon.Plugged, err error) {
-	return list, c.call("GET", "usb", nil, nil, &list)
-}
-
-// Plug plugs a device in, described as a board does it, and returns when the kernel has dealt with it.
-func (c *Client) Plug(spec []byte) (p daemon.Plugged, err error) {
-	return p, c.call("POST", "usb", nil, bytes.NewReader(spec), &p)
-}
-
-// Unplug pulls out what is in a port.
-func (c *Client) Unplug(port string) error {
-	return c.call("DELETE", "usb", values("port", port), nil, nil)
-}
-
-// Faults says what faults were injected where.
-func (c *Client) Faults() (string, error) {
-	var a struct {
-		Report string `json:"report"`
-	}
-	return a.Report, c.call("GET", "faults", nil, nil, &a)
-}
-
-// Export offers devices over USB/IP; EndExport ends that.
-func (c *Client) Export(listen string, ports []string) (x daemon.Exported, err error) {
-	q := values("listen", listen)
-	q["port"] = ports
-	return x, c.call("POST", "usbip", q, nil, &x)
-}
-
-// EndExport ends the USB/IP server.
-func (c *Client) EndExport() error { return c.call("DELETE", "usbip", nil, nil, nil) }
-
-// ControlTransfer makes a control transfer to the device of a usbfs node.
-func (c *Client) ControlTransfer(node string, s usb.Setup) ([]byte, error) {
-	var fd struct {
-		FD int `json:"fd"`
-	}
-	if err := c.call("POST", "open", values("path", node, "flags", strconv.Itoa(kernel.O_RDWR)), nil, &fd); err != nil {
-		return nil, err
-	}
-	defer func() { _ = c.call("DELETE", fmt.Sprintf("fd/%d", fd.FD), nil, nil, nil) }()
-	b := s.Append(nil)
-	b = append(b, 0x88, 0x13, 0, 0) // 5000 ms
-	b = append(b, make([]byte, 12+int(s.Length))...)
-	res, err := c.do(context.Background(), "POST", fmt.Sprintf("fd/%d/ioctl", fd.FD), values("cmd", strconv.FormatUint(usbdev.USBDEVFS_CONTROL, 10)), bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	got, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, err
-	}
-	n, _ := strconv.Atoi(res.Header.Get("Kobench-Result"))
-	if len(got) < 24+n || n < 0 {
-		return nil, fmt.Errorf("the bench answered %d bytes to a transfer of %d", len(got), n)
-	}
-	return got[24 : 24+n], nil
 }

@@ -44,6 +44,24 @@
 //	POST   /v1/usbip?listen=&port=&port=                offer devices over USB/IP: {"address": "…", "devices": ["1-1"]}; DELETE ends that
 //	POST   /v1/shutdown
 //
+// What changes the bench itself (shutdown, requests, kerneld, mount, usb, usbip, DELETE log) needs root.
+//
+// # What a request can make the daemon do to the host
+//
+// With the rights of the user who has started it, and unless kobench up --no-host-files forbids it:
+//
+//	POST /v1/usb       opens a capture (device: replay), a device of the computer (device: host), a recording (line: replay), a port (line: port), and starts programs (line: exec, program) or opens their sockets (pty, listen, unix)
+//	POST /v1/mount     mounts a file system at a directory
+//
+// It connects to the network for device: usbip, line: tcp and rfc2217, and a modem's dial: tcp; POST /v1/usbip listens there. No request
+// makes it write a file: recordings are the board's, which is read before anybody can ask for anything. A description in YAML is at most 64 KiB
+// and bounded in depth (board.CheckYAML).
+//
+// # Who is at the other end
+//
+// The socket's directory must be the user's own and closed (the default one), or one where others cannot replace what is in it. A client
+// looks who has made the socket, and talks to nobody else's bench.
+//
 // An error is a status of 4xx or 5xx and {"errno": 2, "name": "ENOENT", "error": "No such file or directory"}; "killed": true tells that the
 // task died. An error after the first byte of a file breaks the connection off, unless the client sends "TE: trailers": then it is in the trailer
 // Kobench-Problem.

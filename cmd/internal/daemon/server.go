@@ -19,6 +19,8 @@ import (
 // Server serves one machine.
 type Server struct {
 	Sim *sim.Sim
+	// NoHostFiles forbids requests that make the daemon open, write or run what is the host's. Set it before Serve.
+	NoHostFiles bool
 
 	http     http.Server
 	requests broker
@@ -201,15 +203,29 @@ func (s *Server) routes() http.Handler {
 		return t.DeleteModule(r.PathValue("name"), number(r, "flags"))
 	}))
 	m.HandleFunc("GET /v1/devtab", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Sim.Kernel.DevTables()) })
-	m.HandleFunc("POST /v1/shutdown", func(w http.ResponseWriter, _ *http.Request) {
+	m.HandleFunc("POST /v1/shutdown", s.owner(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, struct{}{})
 		s.Shutdown()
-	})
+	}))
 	s.fileRoutes(m)
 	s.fdRoutes(m)
 	s.streamRoutes(m)
 	s.usbRoutes(m)
 	return m
+}
+
+// owner lets root's requests through: those of the daemon's own user and of the host's root, unless they act for somebody else.
+func (s *Server) owner(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		t, done := s.taskOf(r)
+		capable := t.Capable()
+		done()
+		if !capable {
+			fail(w, kernel.EPERM)
+			return
+		}
+		do(w, r)
+	}
 }
 
 // call makes a handler of a function that answers nothing but its error.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/kobench/kobench/cmd/internal/private"
 )
 
 // DefaultSocket is where the bench listens unless told otherwise: $KOBENCH_SOCKET, else kobench.sock in $XDG_RUNTIME_DIR, else in
@@ -24,21 +26,32 @@ func runtimeDir() string {
 	if d := os.Getenv("XDG_RUNTIME_DIR"); d != "" {
 		return d
 	}
-	return filepath.Join(os.TempDir(), "kobench-"+strconv.Itoa(os.Getuid()))
+	return filepath.Join(os.TempDir(), "kobench-"+strconv.Itoa(os.Geteuid()))
 }
 
 // ErrRunning says that a bench answers on the socket already.
 var ErrRunning = errors.New("a bench is running already")
 
-// Listen makes the socket, mode 0600, in the place of one that a dead daemon has left. A folder that has to be made is the user's
-// alone.
+// Place makes or checks the folder of a socket: the default one must be the user's alone, another one must keep others from replacing
+// what is in it.
 //
-// Errors: ErrRunning; those of the file system.
+// Errors: *private.Error; those of the file system.
+func Place(socket string) error {
+	dir := filepath.Dir(socket)
+	if dir == runtimeDir() {
+		return private.Dir(dir)
+	}
+	return private.Place(dir)
+}
+
+// Listen makes the socket, mode 0600, in the place of one that a dead daemon has left.
+//
+// Errors: ErrRunning; *private.Error others could replace the socket; those of the file system.
 func Listen(path string) (net.Listener, error) {
 	if len(path) > 100 {
 		return nil, fmt.Errorf("socket %s: a socket's path has room for about 100 bytes, this has %d; choose a shorter one", path, len(path))
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := Place(path); err != nil {
 		return nil, err
 	}
 	st, err := os.Lstat(path)
@@ -58,8 +71,12 @@ func Listen(path string) (net.Listener, error) {
 		}
 	}
 	// The socket appears under its name only once nobody else can open it.
-	hidden := path + "." + strconv.Itoa(os.Getpid())
-	_ = os.Remove(hidden)
+	if left, err := filepath.Glob(path + ".*.new"); err == nil { // of those that were killed right here
+		for _, name := range left {
+			_ = os.Remove(name)
+		}
+	}
+	hidden := path + "." + strconv.Itoa(os.Getpid()) + ".new"
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
 	if err != nil {
 		return nil, err

@@ -35,25 +35,25 @@ func (s *Server) streamRoutes(m *http.ServeMux) {
 		return nil
 	}))
 	m.HandleFunc("GET /v1/uevents", s.uevents)
-	m.HandleFunc("GET /v1/requests", s.serveRequests)
-	m.HandleFunc("POST /v1/requests/{id}", func(w http.ResponseWriter, r *http.Request) {
+	m.HandleFunc("GET /v1/requests", s.owner(s.serveRequests))
+	m.HandleFunc("POST /v1/requests/{id}", s.owner(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := strconv.ParseUint(r.PathValue("id"), 10, 64)
 		if !s.requests.answer(id, reply{kernel.Errno(number(r, "errno")), query(r, "text")}) {
 			fail(w, kernel.ENOENT)
 			return
 		}
 		answer(w, struct{}{})
-	})
-	m.HandleFunc("POST /v1/kerneld", func(w http.ResponseWriter, r *http.Request) {
+	}))
+	m.HandleFunc("POST /v1/kerneld", s.owner(func(w http.ResponseWriter, r *http.Request) {
 		text, err := s.requests.request(r.Context(), Request{Name: query(r, "word"), Control: true})
 		if err != nil {
 			fail(w, err)
 			return
 		}
 		answer(w, map[string]string{"text": text})
-	})
+	}))
 	m.HandleFunc("POST /v1/mount", s.call(func(t *kernel.Task, _ http.ResponseWriter, r *http.Request) error {
-		if !t.Capable() {
+		if !t.Capable() || s.NoHostFiles {
 			return kernel.EPERM
 		}
 		return s.Mount(query(r, "dir"))

@@ -56,7 +56,7 @@ func (s *Server) usbRoutes(m *http.ServeMux) {
 		if err != nil {
 			return nil, kernel.EFBIG
 		}
-		spec, err := board.ParseUSB("device", text)
+		spec, err := board.ParseUSB("device", text, s.reach())
 		if err != nil {
 			return nil, err
 		}
@@ -82,6 +82,14 @@ func (s *Server) usbRoutes(m *http.ServeMux) {
 		return Exported{addr, devices}, err
 	}))
 	m.HandleFunc("DELETE /v1/usbip", root(func(http.ResponseWriter, *http.Request) (any, error) { return struct{}{}, s.Sim.EndExport() }))
+}
+
+// reach is what a request may make the daemon open.
+func (s *Server) reach() board.Reach {
+	if s.NoHostFiles {
+		return board.NoHostFiles
+	}
+	return board.HostFiles
 }
 
 func (s *Server) plugged(p *board.Plugged) Plugged {

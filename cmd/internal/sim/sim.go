@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/kobench/kobench/cmd/internal/modtools"
+	"github.com/kobench/kobench/cmd/internal/private"
 	"github.com/kobench/kobench/drivers/board"
 	"github.com/kobench/kobench/drivers/catalog"
 	"github.com/kobench/kobench/fixtures"
@@ -31,10 +32,10 @@ type Sim struct {
 	*board.Machine
 	Root string
 
-	temporary bool
-	cache     *ko.Cache
-	once      sync.Once
-	err       error
+	clean func() // removes Root if it is temporary
+	cache *ko.Cache
+	once  sync.Once
+	err   error
 }
 
 // Start boots the machine and loads its board's modules, as an init script would, with modprobe.
@@ -48,12 +49,11 @@ func Start(o Options) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{Root: o.Root, cache: ko.NewCache()}
+	s := &Sim{Root: o.Root, cache: ko.NewCache(), clean: func() {}}
 	if s.Root == "" {
-		if s.Root, err = os.MkdirTemp("", "kobench-root-"); err != nil {
+		if s.Root, s.clean, err = private.TempDir("", "kobench-root"); err != nil {
 			return nil, err
 		}
-		s.temporary = true
 	}
 	if err := WriteRoot(s.Root); err != nil {
 		s.clean()
@@ -114,12 +114,6 @@ func (s *Sim) Close() error {
 		s.clean()
 	})
 	return s.err
-}
-
-func (s *Sim) clean() {
-	if s.temporary {
-		_ = os.RemoveAll(s.Root)
-	}
 }
 
 // WriteRoot fills a root directory: a .ko file for every driver of the catalog, the C modules that come with the program, and their

@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+	"github.com/kobench/kobench/hw/bounds"
 )
 
 // Error says what is wrong, and where.
@@ -53,6 +54,9 @@ type Node struct {
 // Errors: *Error.
 func Parse(name string, text []byte) (Node, *Sheet, error) {
 	s := &Sheet{file: name, anchors: map[string]ast.Node{}}
+	if e := bounds.YAML(text); e != nil {
+		return Node{}, nil, &Error{name, e.Line, e.Col, e.Msg}
+	}
 	f, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		e := &Error{File: name, Line: 1, Col: 1, Msg: err.Error()}
