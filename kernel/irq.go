@@ -18,9 +18,12 @@ type irqs struct {
 // IRQLine is one interrupt line: hardware drives its level through a [IRQLine.Source] each, a goroutine of the kernel's runs the
 // handlers while it is up.
 type IRQLine struct {
-	up    atomic.Int32 // pins that are
-	count atomic.Uint64
-	kick  chan struct{} // capacity 1
+	clock  Clock
+	up     atomic.Int32 // pins that are
+	count  atomic.Uint64
+	kick   chan struct{} // capacity 1
+	served atomic.Bool   // there are handlers, and they are not disabled
+	held   atomic.Bool   // the line was kicked, and the clock is held until the handlers have run
 
 	busy sync.Mutex // held while handlers run
 
@@ -48,7 +51,7 @@ func (k *Kernel) IRQ(n int) *IRQLine {
 	}
 	l := k.irqs.lines[n]
 	if l == nil {
-		l = &IRQLine{kick: make(chan struct{}, 1)}
+		l = &IRQLine{clock: k.clock, kick: make(chan struct{}, 1)}
 		k.irqs.lines[n] = l
 	}
 	return l
@@ -70,10 +73,25 @@ func (l *IRQLine) Source() (set func(level bool)) {
 	}
 }
 
+// wake lets the handlers run. A machine's time does not go on before they have: the host may be late, the driver is not. Where there
+// are none, or they are disabled, it does.
 func (l *IRQLine) wake() {
+	if l.served.Load() && l.held.CompareAndSwap(false, true) {
+		l.clock.Hold()
+		if !l.served.Load() {
+			l.letGo()
+		}
+	}
 	select {
 	case l.kick <- struct{}{}:
 	default:
+	}
+}
+
+// letGo gives the hold of wake back, if nobody else has.
+func (l *IRQLine) letGo() {
+	if l.held.Swap(false) {
+		l.clock.Release()
 	}
 }
 
@@ -104,6 +122,7 @@ func (l *IRQLine) Disable() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.depth++
+	l.served.Store(false)
 }
 
 // Enable undoes one Disable, and reports false if there was none.
@@ -113,8 +132,11 @@ func (l *IRQLine) Enable() (ok bool) {
 	if l.depth == 0 {
 		return false
 	}
-	if l.depth--; l.depth == 0 && l.up.Load() > 0 {
-		l.wake()
+	if l.depth--; l.depth == 0 {
+		l.served.Store(l.stop != nil)
+		if l.up.Load() > 0 {
+			l.wake()
+		}
 	}
 	return true
 }
@@ -130,6 +152,7 @@ func (l *IRQLine) requestLocked(a *irqAction) (free func()) {
 	l.actions = append(slices.Clone(l.actions), a)
 	if l.stop == nil {
 		l.stop = make(chan struct{})
+		l.served.Store(l.depth == 0)
 		go l.run(l.stop)
 	}
 	if l.up.Load() > 0 {
@@ -146,6 +169,7 @@ func (l *IRQLine) remove(a *irqAction) {
 	defer l.mu.Unlock()
 	l.actions = slices.DeleteFunc(slices.Clone(l.actions), func(o *irqAction) bool { return o == a })
 	if len(l.actions) == 0 && l.stop != nil {
+		l.served.Store(false)
 		close(l.stop)
 		l.stop = nil
 	}
@@ -169,9 +193,14 @@ func (l *IRQLine) run(stop chan struct{}) {
 		select {
 		case <-l.kick:
 		case <-stop:
+			l.letGo()
 			return
 		}
+		held := l.held.Swap(false) // a pin that comes up from here on holds the clock anew
 		for l.up.Load() > 0 && l.service() {
+		}
+		if held {
+			l.clock.Release()
 		}
 	}
 }

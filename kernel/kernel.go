@@ -15,7 +15,8 @@ import (
 type Kernel struct {
 	Log Log
 
-	boot    time.Time
+	clock   Clock
+	boot    time.Duration // the clock's time at boot
 	cfg     Config
 	ns      nameSpace
 	root    *Inode
@@ -57,6 +58,8 @@ type Config struct {
 	Builtin []*Module
 	// Cmdline is /proc/cmdline.
 	Cmdline string
+	// Clock is the machine's, or nil.
+	Clock Clock
 	// Console gets the log as it is written; nil: nothing does.
 	Console io.Writer
 	// ConsoleLevel is the level below which records reach the console; 0 is 7, all but debug.
@@ -65,11 +68,14 @@ type Config struct {
 
 // Boot starts a kernel. Shutdown ends it.
 func Boot(cfg Config) *Kernel {
-	now := time.Now()
-	k := &Kernel{cfg: cfg, boot: now, dying: make(chan struct{}), catalog: cfg.Catalog}
+	k := &Kernel{cfg: cfg, clock: cfg.Clock, dying: make(chan struct{}), catalog: cfg.Catalog}
+	if k.clock == nil {
+		k.clock = hostClock{time.Now()}
+	}
+	k.boot = k.clock.Now()
 	k.ctx, k.stop = context.WithCancel(context.Background())
-	k.ns.boot = now
-	k.Log.now = func() time.Duration { return time.Since(now) }
+	k.ns.boot = k.clock.Wall()
+	k.Log.now = k.Uptime
 	if cfg.Console != nil {
 		level := cfg.ConsoleLevel
 		if level == 0 {
@@ -123,7 +129,10 @@ func (k *Kernel) version() string {
 func (k *Kernel) Init() *Task { return k.init }
 
 // Uptime is the time since boot.
-func (k *Kernel) Uptime() time.Duration { return time.Since(k.boot) }
+func (k *Kernel) Uptime() time.Duration { return k.clock.Now() - k.boot }
+
+// Clock is the machine's time.
+func (k *Kernel) Clock() Clock { return k.clock }
 
 // Context ends when the kernel shuts down.
 func (k *Kernel) Context() context.Context { return k.ctx }

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/kobench/kobench/drivers/serial8250"
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/fault"
 	"github.com/kobench/kobench/hw/serial/record"
@@ -23,6 +24,7 @@ import (
 // Machine is a board under power: a kernel and its hardware.
 type Machine struct {
 	Kernel *kernel.Kernel
+	Clock  *clock.Clock
 	Board  *Board
 	Ports  []Port // of the UARTs, in order
 
@@ -57,7 +59,8 @@ type Port struct {
 // Power boots a kernel on the board and starts the devices. The modules are not loaded yet: LoadModules does that, or a modprobe.
 // cfg.Catalog gets a driver for the board's UARTs under the name 8250, and one for its USB bus under usbcore.
 func (b *Board) Power(cfg kernel.Config) *Machine {
-	m := &Machine{Board: b, usb: usbSide{bus: hw.NewBus(1, BusPorts)}}
+	m := &Machine{Board: b, Clock: clock.New(), usb: usbSide{bus: hw.NewBus(1, BusPorts)}}
+	cfg.Clock = m.Clock
 	m.close = sync.OnceValue(m.shutdown)
 	all := maps.Clone(cfg.Catalog)
 	if all == nil {
@@ -107,23 +110,23 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 
 // wire makes the lines.
 func (m *Machine) wire() {
-	b := m.Board
+	b, cables := m.Board, serial.On(m.Clock)
 	ends := make(map[string]*serial.Port) // the second ends of null modems
 	for _, u := range b.UARTs {
 		p := Port{TTY: u.TTY, Line: u.Line}
 		switch line := u.Line.(type) {
 		case Loopback:
-			p.Near = serial.Loopback(b.Speed)
+			p.Near = cables.Loopback(b.Speed)
 		case NullModem:
 			if end, ok := ends[u.TTY]; ok {
 				p.Near = end
 				break
 			}
 			var far *serial.Port
-			p.Near, far = serial.NullModem(b.Speed)
+			p.Near, far = cables.NullModem(b.Speed)
 			ends[line.To] = far
 		default:
-			p.Near, p.Far = serial.Straight(b.Speed)
+			p.Near, p.Far = cables.Straight(b.Speed)
 		}
 		p.Near.SetName(u.TTY)
 		m.Ports = append(m.Ports, p)

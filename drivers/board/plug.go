@@ -167,11 +167,11 @@ func (m *Machine) make(p *Plugged) (hw.Device, error) {
 // usbLine makes the line behind a serial function and starts what is at its end.
 func (m *Machine) usbLine(p *Plugged) {
 	if _, loop := p.Line.(Loopback); loop {
-		p.Near = serial.Loopback(m.Board.Speed)
+		p.Near = serial.On(m.Clock).Loopback(m.Board.Speed)
 		p.stop = func() { _ = p.Near.Close() }
 		return
 	}
-	p.Near, p.Far = serial.Straight(m.Board.Speed)
+	p.Near, p.Far = serial.On(m.Clock).Straight(m.Board.Speed)
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = func() {
 		stop()

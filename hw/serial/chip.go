@@ -168,24 +168,23 @@ func (p *Port) ArrivalLocked(n int) (Time, bool) {
 // WakeAtLocked asks for LineChanged(Timer) at t, in place of the time asked for before. A time in the past is now, a negative one never.
 func (p *Port) WakeAtLocked(t Time) {
 	if p.tx.max || t < 0 {
-		if p.timer != nil && p.timerAt >= 0 {
-			p.timer.Stop()
-		}
-		p.timerAt = -1
-		return
+		t = -1
 	}
-	if p.timer == nil {
-		p.timer = time.AfterFunc(time.Duration(t-p.NowLocked()), p.tick)
-	} else if t != p.timerAt {
-		p.timer.Reset(time.Duration(t - p.NowLocked()))
+	switch {
+	case t == p.eventAt:
+	case t < 0:
+		p.event.Stop()
+	default:
+		p.event.At(time.Duration(t))
 	}
-	p.timerAt = t
+	p.eventAt = t
 }
 
-func (p *Port) tick() {
+// due is what the event does.
+func (p *Port) due() {
 	p.Lock()
-	if p.timerAt >= 0 && p.NowLocked() >= p.timerAt {
-		p.timerAt = -1
+	if p.eventAt >= 0 && p.NowLocked() >= p.eventAt { // it may have been put off while we waited for the lock
+		p.eventAt = -1
 		p.tell(Timer)
 	}
 	p.Unlock()

@@ -9,10 +9,10 @@
 // # Time
 //
 // A line is [Paced] or [Max]. On a paced line a character takes its line time (at 115200 8N1: 86.8 µs) and arrives when
-// its last stop bit ends. Nothing runs per byte: the wire stores when a run of characters began, and each end works out
-// what has arrived when it looks. A bulk reader is woken once per [Port.SetTrigger] characters. Under testing/synctest a minute
-// of line time therefore takes milliseconds; make the line inside the bubble. On a Max line characters arrive as fast
-// as they are taken; the wire is then a bounded pipe and nothing is ever overrun.
+// its last stop bit ends, by the machine's clock ([Cables]; hw/clock). Nothing runs per byte: the wire stores when a run of
+// characters began, and each end works out what has arrived when it looks. A bulk reader is woken once per [Port.SetTrigger]
+// characters. Under testing/synctest a minute of line time therefore takes milliseconds; make the line inside the bubble. On a
+// Max line characters arrive as fast as they are taken; the wire is then a bounded pipe and nothing is ever overrun.
 //
 // # Ends
 //
@@ -28,6 +28,7 @@
 //
 //	Port.rd, Port.wr     one reader, one writer at a time
 //	  └─ line.mu         both ports of a line, their wires, and the state of the chips that listen
+//	       └─ the clock's
 //
 // A [Listener], a [Filter] and a [Tap] are called with line.mu held. They must not block.
 //

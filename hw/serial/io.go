@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/kobench/kobench/hw/clock"
 )
 
 const softBuffer = 64 << 10 // characters a software end keeps; a Linux tty's flip buffers are as large
@@ -11,8 +13,8 @@ const softBuffer = 64 << 10 // characters a software end keeps; a Linux tty's fl
 // soft is the software end of a port: what its blocking methods need.
 type soft struct {
 	rd, wr sync.Mutex
-	rdDue  time.Time // guarded by l.mu
-	wrDue  time.Time
+	rdDue  deadline // guarded by l.mu
+	wrDue  deadline
 	rdWake chan struct{}
 	wrWake chan struct{}
 	evWake chan struct{}
@@ -21,6 +23,8 @@ type soft struct {
 	trigger int
 	waiting bool // a reader waits
 	blocked bool // a writer waits
+	rdHeld  bool // a reader was woken and has not looked since: it holds the clock
+	wrHeld  bool // a writer
 	rx      []byte
 	runs    []run // errors in rx
 	taken   int   // of rx
@@ -42,9 +46,57 @@ const (
 	dc3 = 0x13 // XOFF
 )
 
-func (s *soft) init() {
+func (s *soft) init(p *Port) {
 	s.trigger = 1
 	s.rdWake, s.wrWake, s.evWake = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	c := p.l.clock
+	s.rdDue.event = c.NewEvent(func() { p.Lock(); p.wakeReader(); p.Unlock() })
+	s.wrDue.event = c.NewEvent(func() { p.Lock(); p.wakeWriter(); p.Unlock() })
+}
+
+// deadline is the time, on the machine's clock, at which a waiting method gives up.
+type deadline struct {
+	set   bool
+	at    time.Duration
+	event *clock.Event
+}
+
+// put takes over a time of the host's: it is as far away on the machine's clock.
+func (d *deadline) put(c *clock.Clock, t time.Time) {
+	d.event.Stop()
+	d.set, d.at = !t.IsZero(), 0
+	if left := time.Until(t); d.set && left > 0 {
+		d.at = c.Now() + left
+		d.event.At(d.at)
+	}
+}
+
+func (d *deadline) passed(c *clock.Clock) bool { return d.set && c.Now() >= d.at }
+
+// wakeReader lets a waiting reader look again. Until it has, it holds the clock.
+func (p *Port) wakeReader() {
+	if s := &p.soft; s.waiting && !s.rdHeld {
+		s.rdHeld = true
+		p.l.clock.Hold()
+	}
+	wake(p.soft.rdWake)
+}
+
+// wakeWriter is wakeReader for a waiting writer.
+func (p *Port) wakeWriter() {
+	if s := &p.soft; s.blocked && !s.wrHeld {
+		s.wrHeld = true
+		p.l.clock.Hold()
+	}
+	wake(p.soft.wrWake)
+}
+
+// hadTurn gives back the hold of a reader or writer that has looked.
+func (p *Port) hadTurn(held *bool) {
+	if *held {
+		*held = false
+		p.l.clock.Release()
+	}
 }
 
 func wake(c chan struct{}) {
@@ -54,7 +106,7 @@ func wake(c chan struct{}) {
 	}
 }
 
-func (p *Port) wakeAll() { wake(p.soft.rdWake); wake(p.soft.wrWake); wake(p.soft.evWake) }
+func (p *Port) wakeAll() { p.wakeReader(); p.wakeWriter(); wake(p.soft.evWake) }
 
 // softListener is the listener of a port without a chip.
 type softListener Port
@@ -70,7 +122,7 @@ func (sl *softListener) LineChanged(c Change) {
 	}
 	if c&(Space|Timer|Inputs) != 0 && s.blocked {
 		p.releaseHeld()
-		wake(s.wrWake)
+		p.wakeWriter()
 	}
 	if ev := c & (Inputs | PeerMode); ev != 0 {
 		s.events |= ev
@@ -86,7 +138,7 @@ func (p *Port) softArrivals(tried bool) {
 			p.settleLocked(0)
 		}
 		if s.waiting && (len(s.rx) > s.taken || p.WaitingLocked(0)) {
-			wake(s.rdWake)
+			p.wakeReader()
 		}
 		return
 	}
@@ -102,7 +154,7 @@ func (p *Port) softArrivals(tried bool) {
 	if s.waiting || p.mode.Flow != FlowNone {
 		switch due, ok := p.ArrivalLocked(max(1, want-have)); {
 		case have >= want, have > 0 && !ok, ok && due <= now && !tried:
-			wake(s.rdWake)
+			p.wakeReader()
 		case ok && due <= now:
 			at = now + p.mode.span(1) // a frame that the decoder has not finished
 		case ok:
@@ -241,7 +293,7 @@ func (p *Port) gate() {
 	if p.openLocked() {
 		p.releaseHeld()
 		if p.soft.blocked {
-			wake(p.soft.wrWake)
+			p.wakeWriter()
 		}
 	} else if p.filter == nil {
 		p.soft.held = append(p.RecallLocked(nil), p.soft.held...)
@@ -261,7 +313,7 @@ func (p *Port) softModeLocked() {
 	}
 	p.releaseHeld()
 	p.gate()
-	wake(p.soft.wrWake)
+	p.wakeWriter()
 }
 
 // SetTrigger sets how many characters wake a waiting reader of a paced line, or fewer if no more are under way. 1 is exact, more is cheap.
@@ -291,52 +343,30 @@ func (p *Port) Receive(b []byte) (int, Flags, error) {
 	s := &p.soft
 	s.rd.Lock()
 	defer s.rd.Unlock()
-	var timer *time.Timer
 	for {
 		p.Lock()
 		n, f := p.receiveLocked(b)
 		var err error
-		switch due := s.rdDue; {
+		switch {
 		case n > 0:
 		case p.closed:
 			err = errClosed
 		case p.gone:
 			err = Unplugged("read", p.name)
-		case !due.IsZero() && !time.Now().Before(due):
+		case s.rdDue.passed(p.l.clock):
 			err = errTimeout
 		}
+		p.hadTurn(&s.rdHeld)
 		s.waiting = n == 0 && err == nil
 		if s.waiting {
 			p.softArrivals(true)
 		}
-		due := s.rdDue
 		p.Unlock()
 		if n > 0 || err != nil {
-			if timer != nil {
-				timer.Stop()
-			}
 			return n, f, err
 		}
-		timer = wait(s.rdWake, due, timer)
+		<-s.rdWake
 	}
-}
-
-// wait waits for c or the time due, if there is one.
-func wait(c chan struct{}, due time.Time, t *time.Timer) *time.Timer {
-	if due.IsZero() {
-		<-c
-		return t
-	}
-	if t == nil {
-		t = time.NewTimer(time.Until(due))
-	} else {
-		t.Reset(time.Until(due))
-	}
-	select {
-	case <-c:
-	case <-t.C:
-	}
-	return t
 }
 
 func (p *Port) receiveLocked(b []byte) (int, Flags) {
@@ -406,32 +436,28 @@ func (p *Port) send(b []byte, flip uint16) (int, error) {
 // waitWrite calls try under the lock until it reports true.
 func (p *Port) waitWrite(try func() bool) error {
 	s := &p.soft
-	var timer *time.Timer
 	for {
 		p.Lock()
 		var err error
-		due := s.wrDue
 		switch {
 		case p.closed:
 			err = errClosed
 		case p.gone:
 			err = Unplugged("write", p.name)
-		case !due.IsZero() && !time.Now().Before(due):
+		case s.wrDue.passed(p.l.clock):
 			err = errTimeout
 		}
 		done := err != nil || try()
+		p.hadTurn(&s.wrHeld)
 		s.blocked = !done
 		if s.blocked && !p.tx.max {
 			p.softArrivals(false)
 		}
 		p.Unlock()
 		if done {
-			if timer != nil {
-				timer.Stop()
-			}
 			return err
 		}
-		timer = wait(s.wrWake, due, timer)
+		<-s.wrWake
 	}
 }
 
@@ -461,7 +487,7 @@ func (p *Port) SendBreak(d time.Duration) error {
 	}
 	p.SetBreak(true)
 	if !p.tx.max {
-		time.Sleep(d)
+		_ = p.l.clock.Sleep(context.Background(), d)
 	}
 	return p.SetBreak(false)
 }
@@ -485,29 +511,30 @@ func (p *Port) Purge(rx, tx bool) error {
 		if p.tx.max {
 			p.tx.discard()
 		}
-		wake(s.wrWake)
+		p.wakeWriter()
 	}
 	return nil
 }
 
-// SetDeadline, SetReadDeadline and SetWriteDeadline end waiting methods at t; the zero time is never.
+// SetDeadline, SetReadDeadline and SetWriteDeadline end waiting methods at t; the zero time is never. t is the host's, and counts on the
+// machine's clock from now: a machine that is late is not timed out.
 func (p *Port) SetDeadline(t time.Time) error { p.SetReadDeadline(t); return p.SetWriteDeadline(t) }
 
 // SetReadDeadline is for Read and Receive.
 func (p *Port) SetReadDeadline(t time.Time) error {
 	p.Lock()
-	p.soft.rdDue = t
+	p.soft.rdDue.put(p.l.clock, t)
+	p.wakeReader()
 	p.Unlock()
-	wake(p.soft.rdWake)
 	return nil
 }
 
 // SetWriteDeadline is for Write and Drain.
 func (p *Port) SetWriteDeadline(t time.Time) error {
 	p.Lock()
-	p.soft.wrDue = t
+	p.soft.wrDue.put(p.l.clock, t)
+	p.wakeWriter()
 	p.Unlock()
-	wake(p.soft.wrWake)
 	return nil
 }
 

@@ -2,7 +2,8 @@ package serial
 
 import (
 	"sync"
-	"time"
+
+	"github.com/kobench/kobench/hw/clock"
 )
 
 // Speed says whether a line keeps line time.
@@ -23,8 +24,8 @@ func (s Speed) String() string {
 
 // line is what two ports share. With a loop-back plug both are the same port.
 type line struct {
+	clock   *clock.Clock
 	mu      sync.Mutex
-	epoch   time.Time
 	speed   Speed
 	pending bool // some port's changes are not zero
 	running bool // notify is on the stack
@@ -55,23 +56,22 @@ type Port struct {
 	taps     []Tap
 	stuck    func(Signals) Signals
 	count    Counters
-	timer    *time.Timer
-	timerAt  Time
+	event    *clock.Event // of WakeAtLocked
+	eventAt  Time         // -1: not set
 
 	soft soft // buffers and waiting of the blocking methods (io.go)
 }
 
 func newPort(l *line, name string) *Port {
-	p := &Port{name: name, l: l, mode: DefaultMode}
+	p := &Port{name: name, l: l, mode: DefaultMode, eventAt: -1}
+	p.event = l.clock.NewEvent(p.due)
 	p.tx.max = l.speed == Max
 	p.rx.setMode(DefaultMode)
-	p.soft.init()
+	p.soft.init(p)
 	p.listener = (*softListener)(p)
 	l.ports = append(l.ports, p)
 	return p
 }
-
-func newLine(s Speed) *line { return &line{speed: s, epoch: time.Now()} }
 
 func straight(out Signals) Signals { return out }
 
@@ -85,15 +85,21 @@ func crossed(out Signals) (in Signals) {
 	return in
 }
 
+// Cables makes the lines of one machine, which has one clock.
+type Cables struct{ clock *clock.Clock }
+
+// On makes lines that keep c's time.
+func On(c *clock.Clock) Cables { return Cables{c} }
+
 // NullModem makes a line with crossed wires between two DTEs: TX→RX, RTS→CTS, DTR→DSR+DCD. RI stays off.
-func NullModem(s Speed) (a, b *Port) { return join(s, crossed) }
+func (x Cables) NullModem(s Speed) (a, b *Port) { return x.join(s, crossed) }
 
 // Straight makes a line between a DTE and a DCE such as a modem: each output is the other end's input of the same name. The device
 // sees DTR and RTS and drives CTS, DSR, DCD and RI.
-func Straight(s Speed) (dte, dce *Port) { return join(s, straight) }
+func (x Cables) Straight(s Speed) (dte, dce *Port) { return x.join(s, straight) }
 
-func join(s Speed, w func(Signals) Signals) (a, b *Port) {
-	l := newLine(s)
+func (x Cables) join(s Speed, w func(Signals) Signals) (a, b *Port) {
+	l := &line{speed: s, clock: x.clock}
 	a, b = newPort(l, "a"), newPort(l, "b")
 	a.peer, b.peer = b, a
 	a.wiring, b.wiring = w, w
@@ -101,12 +107,23 @@ func join(s Speed, w func(Signals) Signals) (a, b *Port) {
 }
 
 // Loopback makes a port with a loop-back plug in it: TX→RX, RTS→CTS, DTR→DSR+DCD.
-func Loopback(s Speed) *Port {
-	l := newLine(s)
-	p := newPort(l, "loopback")
+func (x Cables) Loopback(s Speed) *Port {
+	p := newPort(&line{speed: s, clock: x.clock}, "loopback")
 	p.peer, p.wiring = p, crossed
 	return p
 }
+
+// NullModem is [Cables.NullModem] with a paced clock of the line's own.
+func NullModem(s Speed) (a, b *Port) { return On(clock.New()).NullModem(s) }
+
+// Straight is [Cables.Straight] with a paced clock of the line's own.
+func Straight(s Speed) (dte, dce *Port) { return On(clock.New()).Straight(s) }
+
+// Loopback is [Cables.Loopback] with a paced clock of the line's own.
+func Loopback(s Speed) *Port { return On(clock.New()).Loopback(s) }
+
+// Clock is the machine's.
+func (p *Port) Clock() *clock.Clock { return p.l.clock }
 
 // SetName names the port in its errors.
 func (p *Port) SetName(name string) { p.Lock(); p.name = name; p.Unlock() }
@@ -164,7 +181,7 @@ func (p *Port) NowLocked() Time {
 	if p.tx.max {
 		return 0
 	}
-	return Time(time.Since(p.l.epoch))
+	return Time(p.l.clock.Now())
 }
 
 // SetMode sets the port's rate and frame format, for both directions, and its flow control. What has been sent and has not begun to leave

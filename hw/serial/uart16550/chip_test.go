@@ -429,6 +429,7 @@ func TestBatchEqualsLoop(t *testing.T) {
 						y.log = append(y.log, r)
 					}
 					time.Sleep(bit(rnd.IntN(80)))
+					synctest.Wait() // what happens at this very time has happened
 					require.Equal(t, sys[0].log[step], sys[1].log[step], "step %d", step)
 				}
 			})
