@@ -143,6 +143,7 @@ func start(o upOptions) (_ *bench, err error) {
 			err = b.server.Mount(dir)
 		}
 		if err != nil {
+			m.Discard()
 			b.server.Shutdown()
 			_ = b.wait()
 			return nil, fmt.Errorf("mount at %s: %w", o.mount, err)
@@ -150,12 +151,14 @@ func start(o upOptions) (_ *bench, err error) {
 	}
 	if !o.noDoors {
 		if err = cleanDoors(o.doorsDir()); err != nil {
+			m.Discard()
 			b.server.Shutdown()
 			_ = b.wait()
 			return nil, fmt.Errorf("doors: %w (--doors chooses another place, --no-doors does without)", err)
 		}
 		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir(), o.brief)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			m.Discard()
 			b.server.Shutdown()
 			_ = b.wait()
 			return nil, fmt.Errorf("%w (--no-doors does without)", err)
@@ -217,7 +220,8 @@ func (s streams) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run [-b BOARD] -- COMMAND [ARGUMENT]…", Short: "Run a command with a fresh bench of its own",
 		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set (KOBENCH_TTY is the directory of the serial terminals' ptys), ends the machine and returns the command's
-status (128 + n where signal n ended it).
+status (128 + n where signal n ended it). It is 1 where the command's is 0 and something of the board was not there, has failed (a replayed device that
+was not asked as it was recorded, a recording that could not be written), or did not end.
 
 On Linux, COMMAND and its children see the machine where programs expect the kernel: its devices in /dev, its /sys, its /proc/modules and the like,
 /lib/modules, uname, and the system calls that load modules. The rest is the host's. It isn't a sandbox.`,
@@ -251,7 +255,8 @@ func (s streams) runBench(o upOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.problems(b.sim.Problems())
+	said := b.sim.Problems()
+	s.problems(said)
 	cmd := exec.Command(args[0], args[1:]...)
 	path := bin + string(os.PathListSeparator) + os.Getenv("PATH")
 	cmd.Env = append(os.Environ(), "KOBENCH_SOCKET="+o.socket, "KOBENCH_ROOT="+o.Root, "KOBENCH_TTY="+o.doorsDir(), "PATH="+path)
@@ -263,8 +268,18 @@ func (s streams) runBench(o upOptions, args []string) error {
 	status := runStatus(cmd, start, s)
 	end()
 	b.server.Shutdown()
-	if err := b.wait(); err != nil {
+	err = b.wait()
+	list := b.sim.Problems()
+	for _, p := range list[len(said):] { // what came since
+		if err == nil || !strings.Contains(err.Error(), p) {
+			s.problems([]string{p})
+		}
+	}
+	if err != nil {
 		fmt.Fprintf(s.err, "kobench: at the end: %v\n", err)
+	}
+	if status == 0 && (err != nil || len(list) > 0) {
+		status = 1
 	}
 	if status != 0 {
 		return exitStatus(status)

@@ -35,7 +35,7 @@
 //
 //	door: {rfc2217: 127.0.0.1:2217}             kobench up serves the terminal there, besides its pty
 //	faults: {out: "drop=1e-3", in: "break@2s=250ms", seed: 42}   what the chip sends, what it receives ([fault.Parse])
-//	record: ttyS0.vcd                           written when the machine ends: .script, .pcapng or .vcd ([record])
+//	record: ttyS0.vcd                           .script, .pcapng or .vcd ([record]); ttyS0.vcd.part until the machine ends
 //
 // # USB
 //

@@ -2,7 +2,6 @@ package board
 
 import (
 	"context"
-	"errors"
 	"os"
 
 	"github.com/kobench/kobench/hw/scpi"
@@ -58,7 +57,10 @@ func (r *replayed) Run(ctx context.Context, end serial.Conn) error {
 	if err = dev.Run(ctx, far); ctx.Err() != nil {
 		err = nil // it was told to end
 	}
-	return errors.Join(err, dev.Close())
+	if wrong := dev.Close(); wrong != nil { // which is err, where that says what was not as recorded
+		return wrong
+	}
+	return err
 }
 
 // attached is an end on the machine that the program runs on.

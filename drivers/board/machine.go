@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kobench/kobench/drivers/serial8250"
 	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/fault"
-	"github.com/kobench/kobench/hw/serial/record"
 	"github.com/kobench/kobench/hw/serial/uart16550"
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
@@ -33,6 +31,8 @@ type Machine struct {
 	alive sync.WaitGroup
 	close func() error
 	usb   usbSide
+
+	discarded atomic.Bool
 
 	exports  exports
 	problems problems
@@ -53,7 +53,7 @@ type Port struct {
 	record string
 	// uncovered is what a replayed device was not asked as it was recorded; set before Close returns.
 	uncovered error
-	recorder  *record.Recorder
+	recording *recording // nil: none
 }
 
 // Power boots a kernel on the board and starts the devices. The modules are not loaded yet: LoadModules does that, or a modprobe.
@@ -95,11 +95,12 @@ func (b *Board) Power(cfg kernel.Config) *Machine {
 			m.logOf(p.Device, p.TTY)
 			m.alive.Go(func() {
 				err := p.Device.Run(ctx, p.Far)
-				if err != nil && ctx.Err() == nil {
-					m.problem("%s: %s at the end of the line has failed: %v", p.TTY, a, err)
-				}
-				if _, recorded := p.Device.(*replayed); recorded && err != nil {
+				switch _, recorded := p.Device.(*replayed); {
+				case recorded && err != nil:
 					p.uncovered = fmt.Errorf("%s: %s: %w", p.TTY, a, err)
+					m.problem("%v", p.uncovered)
+				case err != nil && ctx.Err() == nil:
+					m.problem("%s: %s at the end of the line has failed: %v", p.TTY, a, err)
 				}
 			})
 		}
@@ -164,7 +165,7 @@ func (m *Machine) instrument() {
 			p.In = install(u.Faults.In, p.Far)
 		}
 		if p.record != "" {
-			p.recorder = record.Start(p.Near)
+			m.record(p)
 		}
 	}
 }
@@ -229,34 +230,6 @@ func (m *Machine) FaultReport() string {
 	return b.String()
 }
 
-// save writes what was recorded. Errors: those of the file.
-func (p *Port) save(k *kernel.Kernel) error {
-	if p.recorder == nil {
-		return nil
-	}
-	p.recorder.Stop()
-	f, err := os.Create(p.record)
-	if err != nil {
-		return err
-	}
-	trace := p.recorder.Trace()
-	switch filepath.Ext(p.record) {
-	case ".pcapng":
-		err = trace.WritePcapng(f)
-	case ".vcd":
-		err = trace.WriteVCD(f)
-	default:
-		script, without := trace.Script()
-		if err = script.Write(f); without > 0 {
-			k.Log.Printf(kernel.LevelNotice, "%s: %s holds the bytes alone, not %d breaks, modem-line changes and damaged characters", p.TTY, p.record, without)
-		}
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("record %s: %w", p.record, err)
-	}
-	return nil
-}
-
 // LoadModules loads the board's modules out of the kernel's catalog.
 //
 // Errors: the first module that cannot be loaded, by name.
@@ -279,7 +252,7 @@ func (m *Machine) shutdown() error {
 	m.stop()
 	for i := range m.Ports {
 		p := &m.Ports[i]
-		errs = append(errs, p.save(m.Kernel))
+		errs = append(errs, m.save(p))
 		if p.Far != nil {
 			if _, isPeer := p.Line.(NullModem); !isPeer {
 				_ = p.Far.Close()

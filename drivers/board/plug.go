@@ -3,7 +3,6 @@ package board
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -37,11 +36,10 @@ type Plugged struct {
 
 // usbSide is the machine's bus and what hangs on it.
 type usbSide struct {
-	bus     *hw.Bus
-	hotplug usb.Queue // modules that uevents ask for
-	unwatch func()
-	rec     *pcap.Recorder
-	recFile *os.File
+	bus       *hw.Bus
+	hotplug   usb.Queue // modules that uevents ask for
+	unwatch   func()
+	recording *busRecording // nil: none
 
 	mu sync.Mutex
 	// as long as usbcore is loaded
@@ -77,18 +75,7 @@ func (m *Machine) startUSB() {
 			s.hotplug.Put(func() { _ = m.Kernel.RequestModule(nil, alias) })
 		}
 	})
-	if m.Board.USB.Record != "" {
-		f, err := os.Create(m.Board.USB.Record)
-		if err == nil {
-			s.recFile = f
-			s.rec, err = pcap.NewRecorder(f)
-		}
-		if err != nil {
-			m.problem("usb: record: %v", err)
-		} else {
-			s.bus.Tap(s.rec)
-		}
-	}
+	m.recordBus()
 	for _, d := range m.Board.USB.Devices {
 		if _, err := m.Plug(d); err != nil {
 			m.problem("usb: %s: %v", d, err)
@@ -323,14 +310,7 @@ func (m *Machine) stopUSB() error {
 	for _, d := range s.bus.Devices() {
 		_ = s.bus.Unplug(d.Path())
 	}
-	if s.rec == nil {
-		return nil
-	}
-	err := errors.Join(s.rec.Close(), s.recFile.Close())
-	if err != nil {
-		err = fmt.Errorf("record %s: %w", m.Board.USB.Record, err)
-	}
-	return err
+	return m.saveBus()
 }
 
 // MarshalJSON tells what is plugged in, for programs.

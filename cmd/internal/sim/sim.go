@@ -67,6 +67,7 @@ func Start(o Options) (*Sim, error) {
 	for _, m := range b.Modules {
 		if err := s.Modprobe(m.Name, m.Params); err != nil {
 			err = fmt.Errorf("board %s: %w", b.Name, err)
+			s.Discard()
 			_ = s.Close()
 			return nil, err
 		}

@@ -7,6 +7,10 @@
 //	r.Trace().WritePcapng(f)         // for Wireshark and tshark
 //	r.Trace().WriteVCD(f)            // the levels of all wires, for sigrok and GTKWave
 //
+//	r, err := record.Stream(port, f, record.FormatPcapng, 1<<30, nil)   // written as it happens
+//	…
+//	err = r.Stop()
+//
 //	s, err := record.ParseScript(f)
 //	rp := record.NewReplay(s)
 //	go rp.Run(ctx, dce)              // is the recorded device

@@ -40,31 +40,8 @@ func rtacLines(s serial.Signals) (v byte) {
 //
 // Errors: w's.
 func (t *Trace) WritePcapng(w io.Writer) error {
-	ng, err := pcapgo.NewNgWriterInterface(w, pcapgo.NgInterface{
-		Name: "serial", Description: "kobench serial line, seen from the host", LinkType: linkRTAC, TimestampResolution: 9,
-	}, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "kobench", Comment: t.comment()}})
-	if err != nil {
-		return err
-	}
-	lines := t.First
-	for _, e := range t.Events {
-		if e.Kind == Lines {
-			lines = e.Signals
-		}
-		ev, ok := rtacEvent(e)
-		if !ok {
-			continue
-		}
-		at := t.Start.Add(e.At)
-		b := binary.BigEndian.AppendUint32(nil, uint32(at.Unix()))
-		b = binary.BigEndian.AppendUint32(b, uint32(at.Nanosecond()/1000))
-		b = append(b, ev, rtacLines(lines), 0, 0)
-		b = append(b, e.Data...)
-		if err := ng.WritePacket(gopacket.CaptureInfo{Timestamp: at, CaptureLength: len(b), Length: len(b)}, b); err != nil {
-			return err
-		}
-	}
-	return ng.Flush()
+	_, err := t.write(w, FormatPcapng, t.comment())
+	return err
 }
 
 func (t *Trace) comment() string {
@@ -73,6 +50,44 @@ func (t *Trace) comment() string {
 	}
 	return "complete, begun " + t.Start.UTC().Format(time.RFC3339Nano)
 }
+
+// pcapngEncoder is an encoder.
+type pcapngEncoder struct {
+	w     *pcapgo.NgWriter
+	start time.Time
+	lines serial.Signals
+	buf   []byte
+}
+
+func newPcapng(w io.Writer, start time.Time, first serial.Signals, note string) (*pcapngEncoder, error) {
+	ng, err := pcapgo.NewNgWriterInterface(w, pcapgo.NgInterface{
+		Name: "serial", Description: "kobench serial line, seen from the host", LinkType: linkRTAC, TimestampResolution: 9,
+	}, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "kobench", Comment: note}})
+	if err != nil {
+		return nil, err
+	}
+	return &pcapngEncoder{w: ng, start: start, lines: first}, nil
+}
+
+func (p *pcapngEncoder) event(e Event, _ serial.Time) error {
+	if e.Kind == Lines {
+		p.lines = e.Signals
+	}
+	ev, ok := rtacEvent(e)
+	if !ok {
+		return nil
+	}
+	at := p.start.Add(e.At)
+	b := binary.BigEndian.AppendUint32(p.buf[:0], uint32(at.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(at.Nanosecond()/1000))
+	b = append(b, ev, rtacLines(p.lines), 0, 0)
+	b = append(b, e.Data...)
+	p.buf = b
+	return p.w.WritePacket(gopacket.CaptureInfo{Timestamp: at, CaptureLength: len(b), Length: len(b)}, b)
+}
+
+func (p *pcapngEncoder) flush() error    { return p.w.Flush() }
+func (p *pcapngEncoder) end(_ int) error { return p.w.Flush() }
 
 func rtacEvent(e Event) (byte, bool) {
 	switch {

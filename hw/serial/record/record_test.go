@@ -21,7 +21,7 @@ import (
 )
 
 // dialogue is a recorded exchange at 9600 Bd with a break, a parity error and modem lines.
-func dialogue(t *testing.T, mode string) *Trace {
+func dialogue(t *testing.T, mode string, too ...func(p *serial.Port) (stop func())) *Trace {
 	var tr *Trace
 	synctest.Test(t, func(t *testing.T) {
 		dte, dce := serial.Straight(serial.Paced)
@@ -30,6 +30,10 @@ func dialogue(t *testing.T, mode string) *Trace {
 		dte.SetMode(m)
 		dce.SetMode(m)
 		r := Start(dte)
+		var stops []func()
+		for _, f := range too {
+			stops = append(stops, f(dte))
+		}
 		dte.SetSignals(serial.DTEOutputs, serial.DTEOutputs)
 		dce.SetSignals(serial.CTS|serial.DSR, serial.CTS|serial.DSR)
 		time.Sleep(50 * time.Millisecond)
@@ -51,11 +55,24 @@ func dialogue(t *testing.T, mode string) *Trace {
 		}
 		dce.SendFrame('F', m.StopFlip())
 		dce.Drain()
-		r.Stop()
+		require.NoError(t, r.Stop())
+		for _, stop := range stops {
+			stop()
+		}
 		dte.Write([]byte("not recorded"))
 		tr = r.Trace()
 	})
 	return tr
+}
+
+// dialogueOf is a trace that has a place in a script, read back.
+func dialogueOf(t *testing.T, tr *Trace) Script {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, tr.WriteScript(&b))
+	s, err := ParseScript(&b)
+	require.NoError(t, err)
+	return s
 }
 
 const dialogueScript = "w 50 AT^M\nr 33 OK^M^J\nw 24 ^`^@\xff more\n"
@@ -137,6 +154,29 @@ func TestReplay(t *testing.T) {
 		require.ErrorAs(t, e, &m)
 		require.Equal(t, []int{1, 1, 1}, []int{m.Op, m.Line, m.Offset})
 		require.EqualError(t, c, `replay: operation 1 (line 1), byte 1: recorded was a write of "AT\r", written was "X"`)
+	})
+	t.Run("a write split around its echo", func(t *testing.T) {
+		// Recorded at a loop-back without time: the driver had filled the chip, and the echo was there before the rest.
+		e, c := run(t, script("w 0 01234567\nr 0 01234567\nw 0 89\nr 0 89\n"), func(p *serial.Port) {
+			p.Write([]byte("0123456789"))
+			expect(p, "0123456789")
+		})
+		require.NoError(t, errors.Join(e, c))
+		e, _ = run(t, script("w 0 01234567\nr 0 01234567\nw 0 89\nr 0 89\n"), func(p *serial.Port) { p.Write([]byte("01234567XX")) })
+		require.ErrorContains(t, e, `replay: operation 3 (line 3), byte 0: recorded was a write of "89", written was "X`)
+	})
+	t.Run("ended at once", func(t *testing.T) { // what has been written is compared nevertheless
+		synctest.Test(t, func(t *testing.T) {
+			dte, dce := serial.Straight(serial.Max)
+			dte.SetSignals(serial.DTEOutputs, serial.DTEOutputs)
+			dce.SetSignals(serial.DCEOutputs, serial.DCEOutputs)
+			dte.Write([]byte("bye"))
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			rp := NewReplay(script("w 0 bye\n"))
+			require.NoError(t, rp.Run(ctx, dce))
+			require.NoError(t, rp.Close())
+		})
 	})
 	t.Run("not all of it", func(t *testing.T) {
 		e, c := run(t, script(dialogueScript), func(p *serial.Port) { p.Write([]byte("AT\r")); expect(p, "OK\r\n") })
@@ -229,8 +269,7 @@ func TestRecordChip(t *testing.T) {
 			c.Out8(uart16550.FCR, 5) // the rest of the FIFO is thrown away
 			time.Sleep(time.Second)
 			r.Stop()
-			s, left := r.Trace().Script()
-			require.Zero(t, left)
+			s := dialogueOf(t, r.Trace())
 			want := "0123456789"
 			if speed == serial.Paced {
 				want = "0" // only that had begun

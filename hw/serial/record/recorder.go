@@ -1,6 +1,8 @@
 package record
 
 import (
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -41,8 +43,11 @@ type Event struct {
 	Signals serial.Signals // all lines at the host's end: outputs and inputs
 }
 
-// maxData bounds a recording in memory, in characters.
-const maxData = 64 << 20
+const (
+	// maxSize bounds a recording in memory, in bytes; eventSize is an event's without its characters.
+	maxSize   = 128 << 20
+	eventSize = 96
+)
 
 // Recorder watches both directions of a line at the host's end.
 type Recorder struct {
@@ -51,10 +56,11 @@ type Recorder struct {
 	zero  serial.Time
 	paced bool
 	taps  [2]*tap
+	to    *stream // nil: into the trace
 
 	mu    sync.Mutex // a leaf
-	trace Trace
-	size  int
+	trace Trace      // +checklocks:mu
+	size  int        // +checklocks:mu
 }
 
 // Trace is a recording.
@@ -65,32 +71,63 @@ type Trace struct {
 	First  serial.Signals
 }
 
-// Start begins to record what p sends and receives, and its modem lines.
+// Start begins to record in memory what p sends and receives, and its modem lines. A recording that is full goes on without its end; Trace says how much
+// it lost.
 func Start(p *serial.Port) *Recorder {
-	r := &Recorder{p: p, start: time.Now(), paced: p.Speed() == serial.Paced}
-	p.Lock()
-	r.zero = p.NowLocked()
-	r.trace.First = p.SignalsLocked() | p.OutputsLocked()
-	r.trace.Start = r.start
-	p.Unlock()
-	r.taps[Out] = &tap{r, Out}
-	p.AddTap(r.taps[Out])
-	if q := p.Peer(); q != p {
-		r.taps[In] = &tap{r, In}
-		q.AddTap(r.taps[In])
-	}
+	r := newRecorder(p)
+	r.tap()
 	return r
 }
 
+func newRecorder(p *serial.Port) *Recorder {
+	start := time.Now()
+	p.Lock()
+	defer p.Unlock()
+	return &Recorder{p: p, start: start, zero: p.NowLocked(), paced: p.Speed() == serial.Paced,
+		trace: Trace{Start: start, First: p.SignalsLocked() | p.OutputsLocked()}}
+}
+
+func (r *Recorder) tap() {
+	r.taps[Out] = &tap{r, Out}
+	r.p.AddTap(r.taps[Out])
+	if q := r.p.Peer(); q != r.p {
+		r.taps[In] = &tap{r, In}
+		q.AddTap(r.taps[In])
+	}
+}
+
+// Stream begins to record to w, as it happens, limit bytes at most. A line without time waits for w; so does, in the end, a sender on one with. The first
+// error ends the recording; failed, if not nil, is told of it at once. Nothing is written after Stop.
+//
+// Errors: w's.
+func Stream(p *serial.Port, w io.Writer, f Format, limit int64, failed func(error)) (*Recorder, error) {
+	r := newRecorder(p)
+	r.to = &stream{w: &limited{w, limit, limit}, failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	r.to.room.L = &r.to.mu
+	e, err := f.encode(r.to.w, r.start, r.Trace().First, "")
+	if err != nil {
+		return nil, err
+	}
+	go r.to.run(e)
+	r.tap()
+	return r, nil
+}
+
 // Stop ends the recording.
-func (r *Recorder) Stop() {
+//
+// Errors: of a Stream, the first there was; *[NoPlace] where everything else was written.
+func (r *Recorder) Stop() error {
 	r.p.RemoveTap(r.taps[Out])
 	if r.taps[In] != nil {
 		r.p.Peer().RemoveTap(r.taps[In])
 	}
+	if r.to != nil {
+		return r.to.stop()
+	}
+	return nil
 }
 
-// Trace is what has been recorded so far.
+// Trace is what has been recorded in memory so far.
 func (r *Recorder) Trace() *Trace {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,6 +142,7 @@ type tap struct {
 	dir Dir
 }
 
+// add is called with the line's lock held.
 func (t *tap) add(e Event, at serial.Time) {
 	r := t.r
 	e.Dir, e.Line = t.dir, at-r.zero
@@ -112,17 +150,25 @@ func (t *tap) add(e Event, at serial.Time) {
 	if !r.paced {
 		e.At = time.Since(r.start)
 	}
+	r.keep(e)
+	if r.taps[In] == nil && e.Kind != Lines { // a loop-back plug: the same comes back
+		e.Dir = In
+		r.keep(e)
+	}
+}
+
+func (r *Recorder) keep(e Event) {
+	if r.to != nil {
+		r.to.put(e, r.p.NowLocked()-r.zero)
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.size += len(e.Data); r.size > maxData {
+	if r.size += eventSize + len(e.Data); r.size > maxSize {
 		r.trace.Lost += len(e.Data)
 		return
 	}
 	r.trace.Events = append(r.trace.Events, e)
-	if r.taps[In] == nil && e.Kind != Lines { // a loop-back plug: the same comes back
-		e.Dir = In
-		r.trace.Events = append(r.trace.Events, e)
-	}
 }
 
 func (t *tap) Chars(at serial.Time, m serial.Mode, p []byte, flip uint16) {
@@ -133,4 +179,31 @@ func (t *tap) Break(at serial.Time, on bool) { t.add(Event{Kind: Break, On: on},
 
 func (t *tap) Lines(at serial.Time, _ serial.Signals) {
 	t.add(Event{Kind: Lines, Signals: t.r.p.SignalsLocked() | t.r.p.OutputsLocked()}, at)
+}
+
+// Full says that a recording has reached its limit: what came afterwards is not in it.
+type Full struct{ Limit int64 }
+
+func (f *Full) Error() string {
+	return fmt.Sprintf("the recording has reached its limit of %d MiB; what came afterwards is not in it", f.Limit>>20)
+}
+
+// limited counts what is written.
+type limited struct {
+	w           io.Writer
+	limit, left int64
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n, err := l.w.Write(p)
+	l.left -= int64(n)
+	return n, err
+}
+
+// full says when it is enough.
+func (l *limited) full() error {
+	if l.left < 0 {
+		return &Full{l.limit}
+	}
+	return nil
 }

@@ -22,10 +22,11 @@ type Replay struct {
 
 	mu     sync.Mutex
 	script Script
-	next   int // operation
-	done   int // bytes of it
-	fuzz   int // percent
-	wrong  int // mismatches in the operation
+	next   int    // operation
+	done   int    // bytes of it
+	fuzz   int    // percent
+	wrong  int    // mismatches in the operation
+	ahead  []byte // written by the host before the device has said what comes first
 	extra  []byte
 	err    error
 }
@@ -76,7 +77,8 @@ func short(b []byte) []byte {
 }
 
 // Run is the device at p until ctx ends or p is closed. It stops at the first mismatch, and goes on after the end of the script to see what
-// the host still writes. See Close for what was not covered.
+// the host still writes. What the host writes ahead of an answer waits for it, as with umockdev: a driver may have handed over in pieces, with echoes in
+// between, what the program wrote at once. See Close for what was not covered.
 //
 // Errors: *Mismatch; p's.
 func (r *Replay) Run(ctx context.Context, p serial.Conn) error {
@@ -88,24 +90,24 @@ func (r *Replay) Run(ctx context.Context, p serial.Conn) error {
 	stop := context.AfterFunc(ctx, func() { p.SetReadDeadline(time.Now()) })
 	defer stop()
 	buf := make([]byte, 4096)
-	for ctx.Err() == nil {
+	for {
 		r.mu.Lock()
-		for r.next < len(r.script) && r.script[r.next].Op == 'f' {
-			r.fuzz = r.script[r.next].Value
-			r.next++
-		}
+		r.fuzzes()
 		var op *Op
 		if r.next < len(r.script) {
 			op = &r.script[r.next]
 		}
 		r.mu.Unlock()
-		if op != nil && op.Op == 'r' {
+		if op != nil && op.Op == 'r' && ctx.Err() == nil {
 			if err := r.speak(ctx, p, op); err != nil {
+				return r.end(ctx, err)
+			}
+			if err := r.hear(nil); err != nil {
 				return r.end(ctx, err)
 			}
 			continue
 		}
-		n, err := p.Read(buf)
+		n, err := p.Read(buf) // after ctx's end as well, as long as something has come
 		if err == nil {
 			err = r.hear(buf[:n])
 		}
@@ -113,7 +115,6 @@ func (r *Replay) Run(ctx context.Context, p serial.Conn) error {
 			return r.end(ctx, err)
 		}
 	}
-	return nil
 }
 
 // end sorts a planned end from a failure, and keeps a mismatch for Close.
@@ -148,35 +149,46 @@ func (r *Replay) speak(ctx context.Context, p serial.Conn, op *Op) error {
 	return err
 }
 
+// fuzzes does what sets the fuzz. r.mu is held.
+func (r *Replay) fuzzes() {
+	for r.next < len(r.script) && r.script[r.next].Op == 'f' {
+		r.fuzz = r.script[r.next].Value
+		r.next++
+	}
+}
+
+// maxAhead bounds what the host may have written before the device has answered.
+const maxAhead = 1 << 20
+
 // hear compares what the host wrote, which may be several operations or a part of one.
 func (r *Replay) hear(b []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(b) > 0 {
-		for r.next < len(r.script) && r.script[r.next].Op == 'f' {
-			r.fuzz = r.script[r.next].Value
-			r.next++
-		}
-		if r.next == len(r.script) || r.script[r.next].Op == 'r' {
-			// More than was recorded before the device spoke: wrong if it still has to, extra at the end.
-			if r.next < len(r.script) {
-				return &Mismatch{Op: r.next + 1, Line: r.script[r.next].Line, Got: bytes.Clone(b)}
+	r.ahead = append(r.ahead, b...)
+	for len(r.ahead) > 0 {
+		r.fuzzes()
+		switch {
+		case r.next == len(r.script):
+			r.extra, r.ahead = append(r.extra, r.ahead...), nil
+			return nil
+		case r.script[r.next].Op == 'r':
+			if len(r.ahead) > maxAhead {
+				return &Mismatch{Op: r.next + 1, Line: r.script[r.next].Line, Got: r.ahead}
 			}
-			r.extra = append(r.extra, b...)
 			return nil
 		}
 		op := &r.script[r.next]
 		want := op.Data[r.done:]
-		n := min(len(want), len(b))
+		n := min(len(want), len(r.ahead))
 		for i := range n {
-			if b[i] == want[i] {
+			if r.ahead[i] == want[i] {
 				continue
 			}
 			if r.wrong++; r.wrong*100 > r.fuzz*len(op.Data) {
-				return &Mismatch{r.next + 1, op.Line, r.done + i, op.Data, bytes.Clone(b)}
+				return &Mismatch{r.next + 1, op.Line, r.done + i, op.Data, bytes.Clone(r.ahead)}
 			}
 		}
-		b = b[n:]
+		r.ahead = r.ahead[n:]
 		if r.done += n; r.done == len(op.Data) {
 			r.next, r.done, r.wrong = r.next+1, 0, 0
 		}

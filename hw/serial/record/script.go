@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kobench/kobench/hw/serial"
 )
 
 // Op is one line of a .script [umockdev].
@@ -18,7 +20,7 @@ type Op struct {
 	Line  int // in the file, from 1; 0 if it was not read from one
 }
 
-// Script is a dialogue between host and device.
+// Script is a dialogue between host and device, as a .script has it.
 type Script []Op
 
 // maxScriptLine bounds a line that is read.
@@ -108,55 +110,92 @@ func escape(b []byte) string {
 func (s Script) Write(w io.Writer) error {
 	var b bytes.Buffer
 	for _, o := range s {
-		data := "-"
-		if o.Op != 'f' {
-			data = escape(o.Data)
-		}
-		fmt.Fprintf(&b, "%c %d %s\n", o.Op, o.Value, data)
+		o.write(&b)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
+func (o *Op) write(b *bytes.Buffer) {
+	data := "-"
+	if o.Op != 'f' {
+		data = escape(o.Data)
+	}
+	fmt.Fprintf(b, "%c %d %s\n", o.Op, o.Value, data)
+}
+
 // mergeGap is how near operations of one direction are one, as in umockdev-record.
 const mergeGap = 10 * time.Millisecond
 
-// Script is the trace as a dialogue. Breaks, modem lines and damaged characters have no place in one: the second result counts them.
-func (t *Trace) Script() (Script, int) {
-	var s Script
-	left := 0
-	var begin, end time.Duration // of the last operation
-	for _, e := range t.Events {
-		if e.Kind != Chars || e.Flip != 0 {
-			left++
-			continue
-		}
-		op := byte('w')
-		if e.Dir == In {
-			op = 'r'
-		}
-		over := e.At + e.Mode.CharTime(len(e.Data))
-		if n := len(s); n > 0 && s[n-1].Op == op && e.At-end < mergeGap {
-			s[n-1].Data = append(s[n-1].Data, e.Data...)
-			end = over
-			continue
-		}
-		s = append(s, Op{Op: op, Value: int(max(0, e.At-begin) / time.Millisecond), Data: append([]byte(nil), e.Data...)})
-		begin, end = e.At, over
-	}
-	return s, left
+// maxOp is how long an operation gets in a recording that is written as it happens; a longer one is several.
+const maxOp = 64 << 10
+
+// scriptEncoder is an encoder. It holds back the last operation, which may not be over.
+type scriptEncoder struct {
+	w            io.Writer
+	buf          bytes.Buffer
+	op           Op // Op 0: none
+	begin, ended time.Duration
+	left         int // events without a place in a script
 }
 
-// WriteScript writes the trace as a .script.
+func (s *scriptEncoder) event(e Event, _ serial.Time) error {
+	if e.Kind != Chars || e.Flip != 0 {
+		s.left++
+		return nil
+	}
+	op := byte('w')
+	if e.Dir == In {
+		op = 'r'
+	}
+	over := e.At + e.Mode.CharTime(len(e.Data))
+	if s.op.Op == op && e.At-s.ended < mergeGap && len(s.op.Data) < maxOp {
+		s.op.Data = append(s.op.Data, e.Data...)
+		s.ended = over
+		return nil
+	}
+	err := s.out()
+	s.op = Op{Op: op, Value: int(max(0, e.At-s.begin) / time.Millisecond), Data: append(s.op.Data[:0], e.Data...)}
+	s.begin, s.ended = e.At, over
+	return err
+}
+
+// out writes the operation that was held back.
+func (s *scriptEncoder) out() error {
+	if s.op.Op == 0 {
+		return nil
+	}
+	s.buf.Reset()
+	s.op.write(&s.buf)
+	s.op.Op = 0
+	_, err := s.w.Write(s.buf.Bytes())
+	return err
+}
+
+func (s *scriptEncoder) flush() error  { return nil }
+func (s *scriptEncoder) end(int) error { return s.out() }
+
+// WriteScript writes the trace as a dialogue.
 //
-// Errors: w's; when something recorded has no place in a script, an error after everything else was written.
+// Errors: w's; when something recorded has no place in a script, *[NoPlace] after everything else was written.
 func (t *Trace) WriteScript(w io.Writer) error {
-	s, left := t.Script()
-	if err := s.Write(w); err != nil {
+	e, err := t.write(w, FormatScript, "")
+	if err != nil {
 		return err
 	}
-	if left+t.Lost > 0 {
-		return fmt.Errorf("script: %d breaks, modem-line changes and damaged characters cannot be written in this format, %d characters were not recorded; use pcapng or VCD to see them", left, t.Lost)
+	if left := e.(*scriptEncoder).left; left+t.Lost > 0 {
+		return &NoPlace{left, t.Lost}
 	}
 	return nil
+}
+
+// NoPlace says what a script has no place for.
+type NoPlace struct {
+	Events int // breaks, modem-line changes and damaged characters
+	Lost   int // characters that the recording does not have
+}
+
+func (n *NoPlace) Error() string {
+	return fmt.Sprintf("script: %d breaks, modem-line changes and damaged characters cannot be written in this format, %d characters were not recorded; "+
+		"use pcapng or VCD to see them", n.Events, n.Lost)
 }

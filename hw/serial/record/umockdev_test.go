@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,11 @@ func TestUmockdevPlaysOurScript(t *testing.T) {
 	require.NoError(t, os.WriteFile(dev, []byte(umockdevDevice), 0o600))
 	f, err := os.Create(script)
 	require.NoError(t, err)
-	s, _ := dialogue(t, "9600 8N1").Script()
+	var b bytes.Buffer
+	var no *NoPlace
+	require.ErrorAs(t, dialogue(t, "9600 8N1").WriteScript(&b), &no)
+	s, err := ParseScript(&b)
+	require.NoError(t, err)
 	s = append(s, Op{Op: 'r', Value: 5, Data: []byte("bye ^")})
 	require.NoError(t, s.Write(f))
 	require.NoError(t, f.Close())

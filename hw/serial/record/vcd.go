@@ -4,7 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"slices"
+	"strconv"
+	"time"
 
 	"github.com/kobench/kobench/hw/serial"
 )
@@ -12,8 +13,27 @@ import (
 // change is one wire's new level.
 type change struct {
 	at   serial.Time
-	wire byte // index into wires
+	seq  uint64 // among those of one time, the order in which they came
+	wire byte   // index into wires
 	high bool
+}
+
+// lane is the changes of one source, in the order of time.
+type lane struct {
+	all  []change
+	done int // of them
+}
+
+func (l *lane) left() []change { return l.all[l.done:] }
+
+func (l *lane) push(c change) {
+	if l.done > 1024 && 2*l.done > len(l.all) {
+		l.all, l.done = l.all[:copy(l.all, l.all[l.done:])], 0
+	}
+	l.all = append(l.all, c)
+	for i := len(l.all) - 1; i > l.done && l.all[i-1].at > c.at; i-- { // hardly ever
+		l.all[i-1], l.all[i] = l.all[i], l.all[i-1]
+	}
 }
 
 // wires of the dump: the two data wires, as logic levels (mark is 1), and the modem lines (on is 1).
@@ -22,43 +42,46 @@ var wires = [...]struct {
 	line serial.Signals
 }{{"TX", 0}, {"RX", 0}, {"DTR", serial.DTR}, {"RTS", serial.RTS}, {"CTS", serial.CTS}, {"DSR", serial.DSR}, {"DCD", serial.DCD}, {"RI", serial.RI}}
 
-// WriteVCD writes the levels of the wires at the host's end, in nanoseconds, for sigrok and GTKWave. It takes about 20 times the
-// recorded characters in memory.
+// WriteVCD writes the levels of the wires at the host's end, in nanoseconds, for sigrok and GTKWave.
 //
 // Errors: w's.
 func (t *Trace) WriteVCD(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "$date %s $end\n$version kobench $end\n", t.Start.UTC().Format("2006-01-02 15:04:05"))
-	if t.Lost > 0 {
-		fmt.Fprintf(b, "$comment %d characters were not recorded: the recording was full $end\n", t.Lost)
+	_, err := t.write(w, FormatVCD, "")
+	return err
+}
+
+// maxHeld bounds the changes that wait for earlier ones. A direction is 4096 characters ahead of the other at most, of eleven edges each.
+const maxHeld = 64 << 10
+
+// vcdEncoder is an encoder.
+type vcdEncoder struct {
+	b     *bufio.Writer
+	level [len(wires)]bool
+	lines serial.Signals
+	held  [3]lane // of the two directions and the modem lines: an earlier one may still come of another
+	seq   uint64
+	line  []byte
+	at    serial.Time   // of the last change written
+	rest  time.Duration // two characters of the last mode
+}
+
+func newVCD(w io.Writer, start time.Time, first serial.Signals, note string) (*vcdEncoder, error) {
+	v := &vcdEncoder{b: bufio.NewWriter(w), lines: first, rest: 1}
+	fmt.Fprintf(v.b, "$date %s $end\n$version kobench $end\n", start.UTC().Format("2006-01-02 15:04:05"))
+	if note != "" {
+		fmt.Fprintf(v.b, "$comment %s $end\n", note)
 	}
-	fmt.Fprintf(b, "$timescale 1 ns $end\n$scope module serial $end\n")
+	fmt.Fprintf(v.b, "$timescale 1 ns $end\n$scope module serial $end\n")
 	for i, x := range wires {
-		fmt.Fprintf(b, "$var wire 1 %c %s $end\n", '!'+i, x.name)
+		fmt.Fprintf(v.b, "$var wire 1 %c %s $end\n", '!'+i, x.name)
 	}
-	fmt.Fprintf(b, "$upscope $end\n$enddefinitions $end\n#0\n$dumpvars\n")
-	level := make([]bool, len(wires))
+	fmt.Fprintf(v.b, "$upscope $end\n$enddefinitions $end\n#0\n$dumpvars\n")
 	for i, x := range wires {
-		level[i] = x.line == 0 || t.First&x.line != 0
-		fmt.Fprintf(b, "%d%c\n", bit(level[i]), '!'+i)
+		v.level[i] = x.line == 0 || first&x.line != 0
+		fmt.Fprintf(v.b, "%d%c\n", bit(v.level[i]), '!'+i)
 	}
-	fmt.Fprintf(b, "$end\n")
-	cs := t.changes()
-	at := serial.Time(0)
-	for _, c := range cs {
-		if level[c.wire] == c.high {
-			continue
-		}
-		level[c.wire] = c.high
-		if c.at > at {
-			at = c.at
-			fmt.Fprintf(b, "#%d\n", at)
-		}
-		fmt.Fprintf(b, "%d%c\n", bit(c.high), '!'+int(c.wire))
-	}
-	// Rest long enough for a decoder to see the last stop bit.
-	fmt.Fprintf(b, "#%d\n", at+t.rest())
-	return b.Flush()
+	_, err := fmt.Fprintf(v.b, "$end\n")
+	return v, err
 }
 
 func bit(on bool) int {
@@ -68,40 +91,79 @@ func bit(on bool) int {
 	return 0
 }
 
-// rest is two characters of the last mode.
-func (t *Trace) rest() serial.Time {
-	for _, e := range slices.Backward(t.Events) {
-		if e.Kind == Chars {
-			return serial.Time(e.Mode.CharTime(2))
-		}
-	}
-	return 1
-}
-
-// changes are all levels in the order of time.
-func (t *Trace) changes() (cs []change) {
-	lines := t.First
-	for _, e := range t.Events {
-		switch e.Kind {
-		case Chars:
-			cs = frames(cs, e)
-		case Break:
-			cs = append(cs, change{e.Line, byte(e.Dir), !e.On})
-		case Lines:
-			for i, x := range wires {
-				if (lines^e.Signals)&x.line != 0 {
-					cs = append(cs, change{e.Line, byte(i), e.Signals&x.line != 0})
-				}
+func (v *vcdEncoder) event(e Event, now serial.Time) error {
+	switch e.Kind {
+	case Chars:
+		v.frames(e)
+		v.rest = e.Mode.CharTime(2)
+	case Break:
+		v.hold(e.Line, byte(e.Dir), !e.On)
+	case Lines:
+		for i, x := range wires {
+			if (v.lines^e.Signals)&x.line != 0 {
+				v.hold(e.Line, byte(i), e.Signals&x.line != 0)
 			}
-			lines = e.Signals
 		}
+		v.lines = e.Signals
 	}
-	slices.SortStableFunc(cs, func(a, b change) int { return int(min(1, max(-1, a.at-b.at))) })
-	return cs
+	return v.write(now, maxHeld)
 }
 
-// frames appends the edges of a run of characters.
-func frames(cs []change, e Event) []change {
+func (v *vcdEncoder) hold(at serial.Time, wire byte, high bool) {
+	v.seq++
+	v.held[min(int(wire), len(v.held)-1)].push(change{at, v.seq, wire, high})
+}
+
+// write writes the changes before now, and the earliest beyond keep.
+func (v *vcdEncoder) write(now serial.Time, keep int) (err error) {
+	held := 0
+	for i := range v.held {
+		held += len(v.held[i].left())
+	}
+	for ; held > 0; held-- {
+		var first *lane
+		for i := range v.held {
+			if l := &v.held[i]; len(l.left()) > 0 && (first == nil || l.left()[0].before(first.left()[0])) {
+				first = l
+			}
+		}
+		c := first.left()[0]
+		if c.at >= now && held <= keep {
+			return err
+		}
+		first.done++
+		if v.level[c.wire] == c.high {
+			continue
+		}
+		v.level[c.wire] = c.high
+		line := v.line[:0]
+		if c.at > v.at {
+			v.at = c.at
+			line = append(strconv.AppendInt(append(line, '#'), int64(v.at), 10), '\n')
+		}
+		line = append(line, '0'+byte(bit(c.high)), '!'+c.wire, '\n')
+		_, err = v.b.Write(line)
+		v.line = line
+	}
+	return err
+}
+
+func (c change) before(d change) bool { return c.at < d.at || c.at == d.at && c.seq < d.seq }
+
+func (v *vcdEncoder) flush() error { return v.b.Flush() }
+
+func (v *vcdEncoder) end(lost int) error {
+	_ = v.write(0, 0) // the buffer keeps its error
+	if lost > 0 {
+		fmt.Fprintf(v.b, "$comment %d characters were not recorded: the recording was full $end\n", lost)
+	}
+	// Rest long enough for a decoder to see the last stop bit.
+	fmt.Fprintf(v.b, "#%d\n", v.at+serial.Time(v.rest))
+	return v.b.Flush()
+}
+
+// frames holds the edges of a run of characters.
+func (v *vcdEncoder) frames(e Event) {
 	m := e.Mode
 	high := true
 	for i, c := range e.Data {
@@ -109,14 +171,13 @@ func frames(cs []change, e Event) []change {
 		f, n := m.Frame(c, e.Flip)
 		for k := range n {
 			if l := f&(1<<k) != 0; l != high {
-				cs = append(cs, change{start + m.BitTime(k), byte(e.Dir), l})
+				v.hold(start+m.BitTime(k), byte(e.Dir), l)
 				high = l
 			}
 		}
 		if !high { // a stop bit that was inverted: idle follows
-			cs = append(cs, change{e.Line + serial.Time(m.CharTime(i+1)), byte(e.Dir), true})
+			v.hold(e.Line+serial.Time(m.CharTime(i+1)), byte(e.Dir), true)
 			high = true
 		}
 	}
-	return cs
 }

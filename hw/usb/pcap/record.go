@@ -13,6 +13,8 @@ package pcap
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -39,6 +41,24 @@ type Recorder struct {
 	last uint64
 	buf  []byte
 	err  error
+
+	limit, written int64
+	failed         func(error) // or nil
+}
+
+// Full says that a recording has reached its limit: what came afterwards is not in it.
+type Full struct{ Limit int64 }
+
+func (f *Full) Error() string {
+	return fmt.Sprintf("the recording has reached its limit of %d MiB; what came afterwards is not in it", f.Limit>>20)
+}
+
+// SetLimit ends the recording with *[Full] when its packets have more bytes; 0 is no limit. failed, if not nil, is told at once of that and of any other
+// error, the first, which ends the recording too. It must not use the bus.
+func (r *Recorder) SetLimit(bytes int64, failed func(error)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limit, r.failed = bytes, failed
 }
 
 // NewRecorder writes to w, which the caller closes after Close.
@@ -58,8 +78,8 @@ func NewRecorder(w io.Writer) (*Recorder, error) {
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.w.Flush(); r.err == nil {
-		r.err = err
+	if r.err == nil {
+		r.err = r.w.Flush()
 	}
 	return r.err
 }
@@ -159,4 +179,13 @@ func (r *Recorder) write(event byte, s *usb.Slot, t *usb.Transfer, id uint64) {
 	b = append(b, data...)
 	r.buf = b
 	r.err = r.w.WritePacket(gopacket.CaptureInfo{Timestamp: now, CaptureLength: len(b), Length: len(b)}, b)
+	if r.written += packetOverhead + int64(len(b)); r.err == nil && r.limit > 0 && r.written > r.limit {
+		r.err = errors.Join(&Full{r.limit}, r.w.Flush())
+	}
+	if r.err != nil && r.failed != nil {
+		r.failed(r.err)
+	}
 }
+
+// packetOverhead is what the file format puts around a packet.
+const packetOverhead = 32
