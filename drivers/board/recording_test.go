@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/catalog"
-	"github.com/kobench/kobench/drivers/tty"
+	"github.com/kobench/kobench/drivers/tty/terminal"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 	"github.com/stretchr/testify/require"
@@ -28,7 +28,7 @@ func recorded(t *testing.T, file string) *Machine {
 // thereAndBack sends what over the looped port and waits for it.
 func thereAndBack(t *testing.T, m *Machine, what string) {
 	t.Helper()
-	conn, err := tty.OpenConn(m.Kernel, "/dev/ttyS0", serial.Format8N1(9600))
+	conn, err := terminal.Open(m.Kernel, "/dev/ttyS0", serial.Format8N1(9600))
 	require.NoError(t, err)
 	_, err = conn.Write([]byte(what))
 	require.NoError(t, err)
