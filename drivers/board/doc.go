@@ -56,6 +56,7 @@
 //	loopback     gadget zero, as an echo
 //	keyboard     a boot keyboard
 //	hub          1 to 15 ports; keys: ports
+//	described    a device of your own: descriptors in YAML, a program for its transfers; from: DEVICE.yaml, go doc ./hw/usb/function/described
 //	replay       a captured device, at the speed its descriptors are right for; from: CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE
 //	usbip        a device of a USB/IP server; from: HOST:PORT/BUSID
 //	host         a device of this computer, through libusb; from: VENDOR:PRODUCT, in hexadecimal

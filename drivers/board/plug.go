@@ -32,6 +32,7 @@ type Plugged struct {
 	Broken *usbfault.Device
 
 	stop func()
+	log  func(string)
 }
 
 // usbSide is the machine's bus and what hangs on it.
@@ -97,7 +98,7 @@ func (m *Machine) Plugged() []*Plugged {
 //
 // Errors: those of the bus (port taken, no such port) and of what the device is made from.
 func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
-	p := &Plugged{USBDevice: d, stop: func() {}}
+	p := &Plugged{USBDevice: d, stop: func() {}, log: m.logger(strings.TrimSpace("usb " + d.Port + " " + d.Kind))}
 	dev, err := m.make(p)
 	if err != nil {
 		p.stop()

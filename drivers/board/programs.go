@@ -2,7 +2,9 @@ package board
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -10,6 +12,8 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/device/dialogue"
 	"github.com/kobench/kobench/hw/serial/host"
+	hw "github.com/kobench/kobench/hw/usb"
+	"github.com/kobench/kobench/hw/usb/function/described"
 )
 
 // Logger is a Device that has something to say in the kernel's log. Absence: it has not.
@@ -148,4 +152,34 @@ func ownKinds() []lineKind {
 		{name: "unix", host: true, word: "./device.sock", about: "raw bytes over a socket of this computer",
 			make: onHost(func(ctx context.Context, path string) (serial.Conn, error) { return host.DialUnix(ctx, path) })},
 	}
+}
+
+// describedUSB makes a device of its description; its program runs in the file's directory.
+func describedUSB(p *Plugged) (hw.Device, error) {
+	text, err := os.ReadFile(p.From)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := described.Parse(p.From, filepath.Dir(p.From), text)
+	if err != nil {
+		return nil, err
+	}
+	if p.Speed != hw.UnknownSpeed && p.Speed != spec.Speed {
+		return nil, fmt.Errorf("%s: it is described at %s speed; leave the speed out", p.From, spec.Speed)
+	}
+	p.Speed = spec.Speed
+	f := described.New(spec)
+	f.Log = p.log
+	dev, err := hw.New(f, spec.Speed)
+	if err != nil {
+		return nil, err
+	}
+	f.Ended = func(err error) {
+		if err != nil {
+			p.log(err.Error() + "; the device is pulled out")
+		}
+		dev.Unplug()
+	}
+	p.stop = func() { dev.Unplug(); f.Wait() }
+	return dev, nil
 }

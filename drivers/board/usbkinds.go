@@ -31,6 +31,8 @@ func usbKinds() []usbKind {
 			make: function(func(*Plugged) hw.Function { return hidkbd.New() })},
 		{name: "hub", about: "1 to 15 ports", speed: hw.HighSpeed, takes: "ports",
 			make: function(func(p *Plugged) hw.Function { return hw.NewHub(p.Ports) })},
+		{name: "described", about: "a device of your own: descriptors in YAML, a program for its transfers", takes: "from", from: "DEVICE.yaml, go doc ./hw/usb/function/described", host: true,
+			make: describedUSB},
 		{name: "replay", about: "a captured device, at the speed its descriptors are right for", takes: "from", from: "CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE", host: true,
 			make: replayUSB},
 		{name: "usbip", about: "a device of a USB/IP server", takes: "from", from: "HOST:PORT/BUSID",

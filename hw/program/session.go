@@ -267,3 +267,13 @@ func (s *Session) timer(a Action) error {
 	s.timers[a.ID] = t
 	return nil
 }
+
+// Wait waits for c, for an action that must. It reports false when the session is over.
+func (s *Session) Wait(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}

@@ -257,6 +257,16 @@ type Descriptors struct {
 	Configs []Configuration
 	Strings []string // Strings[0] has index 1
 	BOS     *BOS     // needed from bcdUSB 2.01 on
+	// Languages are the strings in other languages than the first, which is USEnglish.
+	Languages []Language
+	// OSString is string descriptor 0xee as a whole, Microsoft's OS descriptor 1.0; nil is none.
+	OSString []byte
+}
+
+// Language is a device's strings in one language [USB2] 9.6.7; one that is missing or empty is as in the first.
+type Language struct {
+	ID      uint16 // 0x0407 is German
+	Strings []string
 }
 
 // Config is the configuration with this bConfigurationValue, or nil.
@@ -284,19 +294,33 @@ func (d *Descriptors) String(index uint8) string {
 	return d.Strings[index-1]
 }
 
-// USEnglish is the one language that our devices speak.
+// USEnglish is the first language of our devices.
 const USEnglish = 0x0409
 
-// StringDescriptor is the descriptor of a string; index 0 lists the languages. nil if there is none [USB2] 9.6.7.
-func (d *Descriptors) StringDescriptor(index uint8) []byte {
-	if index == 0 {
-		if len(d.Strings) == 0 {
-			return nil
-		}
-		return []byte{4, DescString, USEnglish & 0xff, USEnglish >> 8}
-	}
-	if int(index) > len(d.Strings) {
+// osStringIndex is where Windows looks for a device's Microsoft OS descriptor.
+const osStringIndex = 0xee
+
+// StringDescriptor is the descriptor of a string in a language, or in the first for one that the device does not speak; index 0 lists the languages.
+// nil if there is none [USB2] 9.6.7.
+func (d *Descriptors) StringDescriptor(index uint8, lang uint16) []byte {
+	switch {
+	case index == 0 && len(d.Strings) == 0:
 		return nil
+	case index == 0:
+		b := []byte{uint8(4 + 2*len(d.Languages)), DescString, USEnglish & 0xff, USEnglish >> 8}
+		for _, l := range d.Languages {
+			b = binary.LittleEndian.AppendUint16(b, l.ID)
+		}
+		return b
+	case index == osStringIndex && d.OSString != nil:
+		return d.OSString
+	case int(index) > len(d.Strings):
+		return nil
+	}
+	for _, l := range d.Languages {
+		if l.ID == lang && int(index) <= len(l.Strings) && l.Strings[index-1] != "" {
+			return AppendString(nil, l.Strings[index-1])
+		}
 	}
 	return AppendString(nil, d.Strings[index-1])
 }

@@ -27,7 +27,7 @@ func (d *Emulated) deviceRequest(s Setup, data []byte) (int, error) {
 	super := d.speed >= SuperSpeed
 	switch {
 	case s.Is(DirIn, GetDescriptor):
-		b := d.descriptor(uint8(s.Value>>8), uint8(s.Value))
+		b := d.descriptor(uint8(s.Value>>8), uint8(s.Value), s.Index)
 		if b == nil {
 			return 0, Stall
 		}
@@ -88,7 +88,7 @@ func (d *Emulated) deviceRequest(s Setup, data []byte) (int, error) {
 }
 
 // descriptor is the bytes of one descriptor, or nil if the device has none such.
-func (d *Emulated) descriptor(typ, index uint8) []byte {
+func (d *Emulated) descriptor(typ, index uint8, lang uint16) []byte {
 	other := HighSpeed
 	if d.speed == HighSpeed {
 		other = FullSpeed
@@ -101,7 +101,7 @@ func (d *Emulated) descriptor(typ, index uint8) []byte {
 			return d.desc.Configs[index].Append(nil)
 		}
 	case DescString:
-		return d.desc.StringDescriptor(index)
+		return d.desc.StringDescriptor(index, lang)
 	case DescQualifier, DescOtherSpeed: // only of a device that can run at full and at high speed [USB2] 9.6.2
 		if d.speed != FullSpeed && d.speed != HighSpeed {
 			return nil

@@ -388,3 +388,30 @@ func (n Node) Required(what string, f Fields, keys ...string) {
 		}
 	}
 }
+
+// Any is the value as encoding/json writes it: maps, lists, numbers, words.
+func (n Node) Any() any {
+	switch {
+	case n.IsMap():
+		m := map[string]any{}
+		for _, p := range n.Pairs() {
+			m[p.Key] = p.Value.Any()
+		}
+		return m
+	case n.IsList():
+		l := []any{}
+		for _, v := range n.List() {
+			l = append(l, v.Any())
+		}
+		return l
+	}
+	switch v := n.value().(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		return n.Float()
+	case *ast.BoolNode:
+		return v.Value
+	case nil, *ast.NullNode:
+		return nil
+	}
+	return n.raw()
+}

@@ -90,6 +90,31 @@ func RunLine(handle func(*Line, Event)) {
 	}
 }
 
+// USB is a device on a USB bus.
+type USB struct{ Device }
+
+// Reply answers the control request of the event.
+func (u *USB) Reply(p []byte) error { return u.Do(Action{Do: "reply", Data: p}) }
+
+// Stall refuses the control request of the event, or with an endpoint's address halts that.
+func (u *USB) Stall(endpoint uint8) error { return u.Do(Action{Do: "stall", Endpoint: int(endpoint)}) }
+
+// Send queues one transfer for the host.
+func (u *USB) Send(endpoint uint8, p []byte) error {
+	return u.Do(Action{Do: "in", Endpoint: int(endpoint), Data: p})
+}
+
+// RunUSB is RunLine for a device on a USB bus, whose descriptors are a file (hw/usb/function/described).
+func RunUSB(handle func(*USB, Event)) {
+	u := &USB{}
+	f := open()
+	u.w = f
+	if err := serve(f, &u.Device, func(e Event) { handle(u, e) }); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
 func open() *os.File {
 	fd, err := strconv.Atoi(os.Getenv("KOBENCH_DEVICE_FD"))
 	if err != nil {
