@@ -63,7 +63,7 @@ func (s streams) upInBackground(o upOptions) error {
 			return errors.New(strings.TrimPrefix(strings.TrimSpace(string(text)), "kobench: "))
 		case <-time.After(10 * time.Millisecond):
 		}
-		if info, err := c.Info(); err == nil && (info.Kerneld || !o.kerneld) { // told of last
+		if info, err := c.Info(); err == nil && info.Ready {
 			fmt.Fprintf(s.out, "kobench: board %s is up, pid %d, socket %s\n", info.Board, info.PID, o.socket)
 			s.problems(info.Problems)
 			return nil

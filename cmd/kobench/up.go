@@ -167,6 +167,7 @@ func start(o upOptions) (_ *bench, err error) {
 	if o.kerneld {
 		b.server.StartKerneld(b.kerneld.start)
 	}
+	b.server.SetReady()
 	return b, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kobench/kobench/cmd/internal/sim"
@@ -27,6 +28,7 @@ type Server struct {
 	stop     context.CancelFunc
 	ctx      context.Context
 	started  time.Time
+	ready    atomic.Bool
 	conns    sync.Map // net.Conn → *conn, for ConnState, which does not see the context
 
 	mu sync.Mutex
@@ -74,6 +76,9 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	return err
 }
+
+// SetReady says that all that was asked for at the start is there.
+func (s *Server) SetReady() { s.ready.Store(true) }
 
 // Shutdown makes Serve return.
 func (s *Server) Shutdown() { s.stop() }
@@ -181,6 +186,7 @@ type Info struct {
 	Root    string  `json:"root"`
 	Uptime  float64 `json:"uptime_seconds"`
 	Kerneld bool    `json:"kerneld"`
+	Ready   bool    `json:"ready"` // all that was asked for at the start is there: mount, doors
 	// Problems is what the board asks for and the machine does not have.
 	Problems []string `json:"problems,omitempty"`
 }
@@ -190,7 +196,7 @@ const maxImage = 64 << 20 // bytes of a module file
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /v1/info", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, Info{os.Getpid(), s.Sim.Board.Name, kernel.Release, s.Sim.Root, s.Sim.Kernel.Uptime().Seconds(), s.requests.serves(), s.Sim.Problems()})
+		answer(w, Info{os.Getpid(), s.Sim.Board.Name, kernel.Release, s.Sim.Root, s.Sim.Kernel.Uptime().Seconds(), s.requests.serves(), s.ready.Load(), s.Sim.Problems()})
 	})
 	m.HandleFunc("POST /v1/modules", s.call(func(t *kernel.Task, w http.ResponseWriter, r *http.Request) error {
 		image, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxImage))
