@@ -73,6 +73,9 @@ func WithCred(c Cred) TaskOption { return func(t *Task) { t.cred.Store(&c) } }
 // WithComm names the task (15 bytes at most are shown, as in Linux).
 func WithComm(name string) TaskOption { return func(t *Task) { t.SetComm(name) } }
 
+// WithPID gives the task a number, where it is free: that of the host's process for which it acts.
+func WithPID(pid int) TaskOption { return func(t *Task) { t.pid = pid } }
+
 // NewTask starts a task of root's, or as the options say. Exit ends it; Shutdown ends all.
 func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	t := &Task{k: k, wake: make(chan struct{}, 1), cwd: k.root, umask: 0o022}
@@ -87,8 +90,9 @@ func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	return t
 }
 
-// Clone starts a task that shares t's descriptors, credentials, directory and user memory, like a thread.
-func (t *Task) Clone() *Task {
+// Clone starts a task that shares t's descriptors, credentials, directory and user memory, like a thread; it is called as
+// t is, unless the options say otherwise.
+func (t *Task) Clone(opts ...TaskOption) *Task {
 	files := t.files
 	files.users.Add(1)
 	c := &Task{k: t.k, wake: make(chan struct{}, 1), cwd: t.cwd, umask: t.umask, user: t.user}
@@ -96,6 +100,9 @@ func (t *Task) Clone() *Task {
 	c.cred.Store(t.cred.Load())
 	c.files = files
 	c.comm.Store(t.comm.Load())
+	for _, o := range opts {
+		o(c)
+	}
 	t.k.tasks.add(c)
 	return c
 }
@@ -342,13 +349,17 @@ type taskList struct {
 	all  map[int]*Task // +checklocks:mu
 }
 
+// add gives t its number: the one it asks for if that is free, else the next.
 func (l *taskList) add(t *Task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.next++
-	t.pid = l.next
 	if l.all == nil {
 		l.all = make(map[int]*Task)
+	}
+	if t.pid <= 1 || l.all[t.pid] != nil {
+		for l.next++; l.all[l.next] != nil; l.next++ {
+		}
+		t.pid = l.next
 	}
 	l.all[t.pid] = t
 }

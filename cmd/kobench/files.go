@@ -252,7 +252,9 @@ func (s streams) mountCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "mount DIRECTORY", Short: "Show the simulated kernel's files at a directory of the host, until interrupted", Args: cobra.ExactArgs(1),
 		Long: `mount serves /dev, /proc, /sys and the rest of the running bench's name space by FUSE, so that any program of the host can use them:
-"dd if=DIRECTORY/dev/zero", "exec 3<DIRECTORY/dev/loop0". Device nodes appear as regular files there. It needs /dev/fuse (Linux).`,
+"dd if=DIRECTORY/dev/zero", "exec 3<DIRECTORY/dev/loop0". Device nodes appear as regular files there. A driver sees
+the program's name, number and user. poll(2) finds every file ready, and ioctls pass whose number says how much data they carry; terminals
+have their ptys. It needs /dev/fuse (Linux).`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir, err := abs(args[0])
 			if err != nil {

@@ -136,7 +136,13 @@ func start(o upOptions) (_ *bench, err error) {
 	}
 	b := &bench{sim: m, server: daemon.New(m), socket: o.socket, doorsDir: o.doorsDir(), done: make(chan error, 1), kerneld: kerneld{socket: o.socket, root: m.Root}}
 	b.server.NoHostFiles = o.noHostFiles
-	go func() { b.done <- b.server.Serve(l) }()
+	// Whoever finds that the bench answers finds it whole: what connects meanwhile waits.
+	serve := func() { go func() { b.done <- b.server.Serve(l) }() }
+	giveUp := func() {
+		b.server.Shutdown()
+		serve()
+		_ = b.wait()
+	}
 	if o.mount != "" {
 		var dir string
 		if dir, err = filepath.Abs(o.mount); err == nil {
@@ -144,8 +150,7 @@ func start(o upOptions) (_ *bench, err error) {
 		}
 		if err != nil {
 			m.Discard()
-			b.server.Shutdown()
-			_ = b.wait()
+			giveUp()
 			return nil, fmt.Errorf("mount at %s: %w", o.mount, err)
 		}
 	}
@@ -159,11 +164,11 @@ func start(o upOptions) (_ *bench, err error) {
 		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir(), o.brief)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			m.Discard()
-			b.server.Shutdown()
-			_ = b.wait()
+			giveUp()
 			return nil, fmt.Errorf("%w (--no-doors does without)", err)
 		}
 	}
+	serve()
 	if o.kerneld {
 		b.server.StartKerneld(b.kerneld.start)
 	}

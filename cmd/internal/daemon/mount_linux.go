@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -14,9 +16,13 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// mountFUSE serves the kernel's name space at dir. Device nodes appear as regular files, since a device node of the host's would lead to
-// the host's drivers; everything is read and written past the host's caches. One open there is one open here, by a task of the
-// caller's user.
+// mountFUSE serves the kernel's name space at dir. Device nodes appear as regular files, since a device node of the host's
+// would lead to the host's drivers; everything is read and written past the host's caches. One open there is one open here.
+// Each call is made by a task with the caller's user, name and number.
+//
+// What FUSE, or the library for it, cannot carry: poll(2), which finds every file ready; ioctls whose number does not say
+// how much data goes with them; SEEK_END of a device, which has no size there. A seek reaches the driver with the next read
+// or write.
 func mountFUSE(k *kernel.Kernel, dir string) (func() error, error) {
 	if _, err := os.Stat(dir); errors.Is(err, syscall.ENOTCONN) {
 		return nil, fmt.Errorf("what is mounted there has lost its server; umount -l %s", dir)
@@ -62,16 +68,22 @@ var (
 
 // as runs do in the name of who calls.
 func (n *node) as(ctx context.Context, do func(*kernel.Task) error) syscall.Errno {
-	t := n.k.NewTask(kernel.WithCred(caller(ctx)), kernel.WithComm("fuse"))
+	t := n.k.NewTask(caller(ctx)...)
 	defer t.Exit()
 	return errno(do(t))
 }
 
-func caller(ctx context.Context) kernel.Cred {
-	if c, ok := fuse.FromContext(ctx); ok {
-		return kernel.Cred{UID: c.Uid, GID: c.Gid}
+// caller makes a task look like the process that calls.
+func caller(ctx context.Context) []kernel.TaskOption {
+	c, ok := fuse.FromContext(ctx)
+	if !ok {
+		return nil
 	}
-	return kernel.Cred{}
+	opts := []kernel.TaskOption{kernel.WithCred(kernel.Cred{UID: c.Uid, GID: c.Gid}), kernel.WithPID(int(c.Pid)), kernel.WithComm("fuse")}
+	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Pid)); err == nil {
+		opts = append(opts, kernel.WithComm(strings.TrimSuffix(string(comm), "\n")))
+	}
+	return opts
 }
 
 func errno(err error) syscall.Errno {
@@ -173,15 +185,26 @@ func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 }
 
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	t := n.k.NewTask(kernel.WithCred(caller(ctx)), kernel.WithComm("fuse"))
-	stop := context.AfterFunc(ctx, func() { t.Kill(kernel.SIGINT) })
-	fd, err := t.Open(n.path, flags)
-	stop()
-	if err != nil {
-		t.Exit()
-		return nil, 0, errno(err)
+	h := &handle{t: n.k.NewTask(kernel.WithComm("fuse"))} // whose descriptors those of the callers are
+	opts := uint32(fuse.FOPEN_DIRECT_IO)
+	e := h.call(ctx, func(t *kernel.Task) (err error) {
+		if h.fd, err = t.Open(n.path, flags); err != nil {
+			return err
+		}
+		f, err := t.File(h.fd)
+		if err != nil {
+			return err
+		}
+		if f.Ops().Llseek == nil {
+			opts |= fuse.FOPEN_NONSEEKABLE
+		}
+		return f.Close()
+	})
+	if e != 0 {
+		h.t.Exit()
+		return nil, 0, e
 	}
-	return &handle{t: t, fd: fd}, fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NONSEEKABLE, 0
+	return h, opts, 0
 }
 
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (in *fs.Inode, h fs.FileHandle, opts uint32, e syscall.Errno) {
@@ -275,42 +298,64 @@ func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
 type handle struct {
 	t  *kernel.Task
 	fd int
+	// at is the position that the host knows, in bytes. The driver keeps one of its own: only a seek makes the host's differ.
+	at atomic.Int64
+}
+
+// seek brings the driver to where the host wants the next call to happen, after a seek there.
+func (h *handle) seek(t *kernel.Task, off int64) error {
+	if h.at.Swap(off) == off {
+		return nil
+	}
+	_, err := t.Lseek(h.fd, off, kernel.SEEK_SET)
+	if kernel.ErrnoOf(err) == kernel.ESPIPE { // the host counts what a stream has carried
+		return nil
+	}
+	return err
 }
 
 func (h *handle) call(ctx context.Context, do func(*kernel.Task) error) syscall.Errno {
-	t := h.t.Clone()
+	t := h.t.Clone(caller(ctx)...)
 	defer t.Exit()
 	stop := context.AfterFunc(ctx, func() { t.Kill(kernel.SIGINT) })
 	defer stop()
 	return errno(do(t))
 }
 
-func (h *handle) Read(ctx context.Context, p []byte, _ int64) (fuse.ReadResult, syscall.Errno) {
+func (h *handle) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	n := 0
+	clear(p) // it was another call's before: a driver that does not fill what it says it has must not give that away
 	e := h.call(ctx, func(t *kernel.Task) (err error) {
-		n, err = t.Read(h.fd, p)
+		if err = h.seek(t, off); err == nil {
+			n, err = t.Read(h.fd, p)
+			h.at.Add(int64(max(n, 0)))
+		}
 		return err
 	})
 	return fuse.ReadResultData(p[:max(n, 0)]), e
 }
 
-func (h *handle) Write(ctx context.Context, p []byte, _ int64) (n uint32, e syscall.Errno) {
+func (h *handle) Write(ctx context.Context, p []byte, off int64) (n uint32, e syscall.Errno) {
 	e = h.call(ctx, func(t *kernel.Task) error {
+		if err := h.seek(t, off); err != nil {
+			return err
+		}
 		k, err := t.Write(h.fd, p)
 		n = uint32(max(k, 0))
+		h.at.Add(int64(n))
 		return err
 	})
 	return n, e
 }
 
-// Ioctl passes on what FUSE can carry: the commands that say in their number how much data goes with them, or that have none. The terminals' TCGETS and the like do
-// not, and so a terminal is none here; it has its pty.
+// Ioctl passes on what FUSE can carry: the commands that say in their number how much data goes with them, or that have
+// none. The terminals' TCGETS and the like do not, and so a terminal is none here; it has its pty.
 func (h *handle) Ioctl(ctx context.Context, cmd uint32, arg uint64, in, out []byte) (result int32, e syscall.Errno) {
 	buf := out
 	if len(in) > len(out) {
 		buf = in
 	} else {
-		copy(out, in)
+		clear(out[copy(out, in):]) // as in Read
 	}
 	e = h.call(ctx, func(t *kernel.Task) error {
 		ret, err := t.Ioctl(h.fd, cmd, kernel.Arg{Val: arg, Buf: buf})
