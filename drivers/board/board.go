@@ -26,6 +26,8 @@ type Board struct {
 	Modules []Module
 	UARTs   []UART
 	USB     USB
+
+	kinds kinds // of its own, beside the built-in ones
 }
 
 // Module is one that is loaded at boot, with its parameters as on insmod's command line.
@@ -68,7 +70,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Li
 // Load reads a board: the path of a .yaml file, or the name of one that comes with the program.
 //
 // Errors: fs.ErrNotExist and the like; *Error.
-func Load(name string) (*Board, error) {
+func Load(name string, opts ...Option) (*Board, error) {
 	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.ContainsRune(name, os.PathSeparator) {
 		f, err := os.Open(name)
 		if err != nil {
@@ -79,13 +81,13 @@ func Load(name string) (*Board, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Parse(name, text)
+		return Parse(name, text, opts...)
 	}
 	text, err := fixtures.Board(name)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(name+".yaml", text)
+	return Parse(name+".yaml", text, opts...)
 }
 
 // file is the shape of the YAML, with positions where meaning is checked later.
@@ -128,7 +130,7 @@ func (a *at[T]) UnmarshalYAML(n ast.Node) error {
 // Parse reads and checks a board; name is for its errors.
 //
 // Errors: *Error.
-func Parse(name string, text []byte) (*Board, error) {
+func Parse(name string, text []byte, opts ...Option) (*Board, error) {
 	if err := CheckYAML(name, text); err != nil {
 		return nil, err
 	}
@@ -137,6 +139,9 @@ func Parse(name string, text []byte) (*Board, error) {
 		return nil, convert(name, err)
 	}
 	c := checker{file: name, b: &Board{Name: f.Name, Speed: serial.Paced}}
+	for _, o := range opts {
+		o(&c.b.kinds)
+	}
 	if c.b.Name == "" {
 		c.b.Name = strings.TrimSuffix(name, ".yaml")
 	}

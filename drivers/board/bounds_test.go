@@ -69,7 +69,7 @@ func FuzzParseUSB(f *testing.F) {
 			require.Positive(t, e.Col)
 			return
 		}
-		kind, ok := usbKindOf(d.Kind)
+		kind, ok := new(kinds).usbOf(d.Kind)
 		require.True(t, ok)
 		require.Equal(t, kind.has("line"), d.Line != nil)
 		require.NotEmpty(t, d.String())

@@ -64,4 +64,13 @@
 // The bus belongs to the module usbcore; drivers come by MODALIAS, through kerneld. Faults are [usbfault.Parse]'s.
 //
 // An error names the line and column of what is wrong.
+//
+// # Devices of your own
+//
+// In any language: line: {program: …} and device: described, above. In Go a device is a value with Run, and its options are fields with a yaml tag:
+//
+//	b, err := board.Load("desk.yaml", board.WithDevice("thermometer", func() board.Device { return &thermometer{} }))
+//	m := b.Power(kernel.Config{Catalog: catalog.All()})   // line: {thermometer: {celsius: 21}}
+//
+// A USB device is a [hw/usb.Function], given with [WithFunction]. The examples of both run.
 package board

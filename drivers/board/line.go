@@ -120,8 +120,6 @@ func kindList[K any](kinds []K, name func(K) string) string {
 	return b.String()
 }
 
-func lineNames() string { return kindList(lineKinds(), func(k lineKind) string { return k.name }) }
-
 // line reads a line: a word, or a mapping of one kind to its name or options.
 func (c *checker) line(tty string, n ast.Node) (Line, error) {
 	kind, rest := "", ast.Node(nil)
@@ -132,15 +130,15 @@ func (c *checker) line(tty string, n ast.Node) (Line, error) {
 		kind = v.Value
 	case *ast.MappingNode:
 		if len(v.Values) != 1 {
-			return nil, c.errorf(n, "%s: a line has one end: give one of %s", tty, lineNames())
+			return nil, c.errorf(n, "%s: a line has one end: give one of %s", tty, c.b.kinds.lineNames())
 		}
 		kind, rest = v.Values[0].Key.GetToken().Value, v.Values[0].Value
 	case *ast.MappingValueNode:
 		kind, rest = v.Key.GetToken().Value, v.Value
 	default:
-		return nil, c.errorf(n, "%s: line: want one of %s", tty, lineNames())
+		return nil, c.errorf(n, "%s: line: want one of %s", tty, c.b.kinds.lineNames())
 	}
-	for _, k := range lineKinds() {
+	for _, k := range c.b.kinds.lines() {
 		switch {
 		case k.name != kind:
 		case k.host && c.reach == NoHostFiles:
@@ -153,7 +151,7 @@ func (c *checker) line(tty string, n ast.Node) (Line, error) {
 			return c.optional(tty, k, n, rest)
 		}
 	}
-	return nil, c.errorf(n, "%s: line %q: want one of %s", tty, kind, lineNames())
+	return nil, c.errorf(n, "%s: line %q: want one of %s", tty, kind, c.b.kinds.lineNames())
 }
 
 // named reads a line that a name follows.

@@ -142,9 +142,9 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 
 // make makes the device itself.
 func (m *Machine) make(p *Plugged) (hw.Device, error) {
-	kind, ok := usbKindOf(p.Kind)
+	kind, ok := m.Board.kinds.usbOf(p.Kind)
 	if !ok {
-		return nil, fmt.Errorf("device %q: want one of %s", p.Kind, usbNames())
+		return nil, fmt.Errorf("device %q: want one of %s", p.Kind, m.Board.kinds.usbNames())
 	}
 	if kind.has("line") {
 		m.usbLine(p)

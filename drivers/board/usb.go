@@ -73,7 +73,7 @@ type usbDeviceNode struct {
 // ParseUSB reads one device as a board's list has it, in YAML; name is for its errors.
 //
 // Errors: *Error; also one that is out of reach.
-func ParseUSB(name string, text []byte, reach Reach) (USBDevice, error) {
+func ParseUSB(name string, text []byte, reach Reach, opts ...Option) (USBDevice, error) {
 	if err := CheckYAML(name, text); err != nil {
 		return USBDevice{}, err
 	}
@@ -82,6 +82,9 @@ func ParseUSB(name string, text []byte, reach Reach) (USBDevice, error) {
 		return USBDevice{}, convert(name, err)
 	}
 	c := checker{file: name, b: &Board{}, reach: reach}
+	for _, o := range opts {
+		o(&c.b.kinds)
+	}
 	return c.usbDevice(n)
 }
 
@@ -104,9 +107,9 @@ func (c *checker) usbDevice(n at[usbDeviceNode]) (USBDevice, error) {
 	v := n.V
 	u := USBDevice{Port: v.Port.V, Kind: v.Device.V, Serial: v.Serial.V, ID: v.ID.V, Ports: v.Ports.V, From: v.From.V, Seed: v.Seed.V}
 	where := "usb " + orNone(u.Port)
-	kind, ok := usbKindOf(u.Kind)
+	kind, ok := c.b.kinds.usbOf(u.Kind)
 	if !ok {
-		return u, c.errorf(orNode(v.Device.node, n.node), "%s: device %q: want one of %s", where, u.Kind, usbNames())
+		return u, c.errorf(orNode(v.Device.node, n.node), "%s: device %q: want one of %s", where, u.Kind, c.b.kinds.usbNames())
 	}
 	if kind.host && c.reach == NoHostFiles {
 		return u, c.outOfReach(n.node, where, u.Kind)

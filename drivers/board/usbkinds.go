@@ -59,18 +59,6 @@ func function(build func(p *Plugged) hw.Function) func(p *Plugged) (hw.Device, e
 	return func(p *Plugged) (hw.Device, error) { return hw.New(build(p), p.Speed) }
 }
 
-// usbKindOf finds a kind by its name.
-func usbKindOf(name string) (usbKind, bool) {
-	for _, k := range usbKinds() {
-		if k.name == name {
-			return k, true
-		}
-	}
-	return usbKind{}, false
-}
-
-func usbNames() string { return kindList(usbKinds(), func(k usbKind) string { return k.name }) }
-
 // USBKey is a key that some kinds of devices have, and what it means.
 type USBKey struct{ Name, About string }
 

@@ -22,7 +22,7 @@ func (c *Command) RunLine(ctx context.Context, p *serial.Port) error {
 		_ = p.SetSignals(serial.DCEOutputs, serial.CTS|serial.DSR)
 		l := &lineSession{p: p, changed: changed}
 		defer l.clean()
-		return c.session(ctx, proc, l.act, l.serve)
+		return c.session(ctx, proc, p.Clock(), l.act, l.serve)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/program"
 	"github.com/kobench/kobench/hw/program/device"
 	"github.com/kobench/kobench/hw/serial"
@@ -357,5 +358,39 @@ func TestSaysNothing(t *testing.T) {
 	_, err := b.host.Write(make([]byte, 4<<20))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	b.stop()
+	require.NoError(t, b.ended())
+}
+
+// On a virtual clock the program's hours pass at once, and its time is the machine's.
+func TestVirtualTime(t *testing.T) {
+	cmd := python(t, `
+from kobench_device import Line
+class Dev(Line):
+    def data(self, data): self.n = 0; self.after(3600)
+    def timer(self, name):
+        self.n += 1
+        self.write(b"%d at %d;" % (self.n, round(self.time)))
+        if self.n < 3: self.after(3600)
+Dev().run()
+`)
+	c := clock.Virtual(time.Unix(0, 0))
+	dte, dce := serial.On(c).Straight(serial.Paced)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- cmd.RunLine(ctx, dce) }()
+	b := &bench{t: t, host: dte, log: &log{}, done: done}
+	b.send("x")
+	require.Eventually(t, func() bool { s, _ := dte.Signals(); return s != 0 }, limit, time.Millisecond)
+	c.Want()
+	defer c.Unwant()
+	got, buf := "", make([]byte, 64)
+	for want := "1 at 3600;2 at 7200;3 at 10800;"; len(got) < len(want); {
+		n, err := dte.Read(buf)
+		require.NoError(t, err)
+		if got += string(buf[:n]); len(got) == len(want) {
+			require.Equal(t, want, got)
+		}
+	}
+	cancel()
 	require.NoError(t, b.ended())
 }

@@ -10,6 +10,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/kobench/kobench/hw/clock"
 )
 
 // The bounds of a session.
@@ -26,7 +28,8 @@ type Session struct {
 	c     *Command
 	proc  *process
 	act   func(Action) error // says what is wrong with an action; called by one goroutine
-	began time.Time
+	clock *clock.Clock       // the machine's
+	began time.Duration
 	ctx   context.Context
 	fail  context.CancelCauseFunc
 
@@ -34,7 +37,9 @@ type Session struct {
 	done chan struct{}
 
 	mu     sync.Mutex
-	timers map[string]*time.Timer // +checklocks:mu
+	timers map[string]*clock.Event // +checklocks:mu
+	// the clock is held: an event is on its way, and the program has not waited for long to say something
+	held bool // +checklocks:mu
 	// an event is on its way
 	open  bool           // +checklocks:mu
 	ended bool           // +checklocks:mu
@@ -52,7 +57,7 @@ func (c *Command) Run(ctx context.Context, act func(*Session, Action) error, ser
 	if err != nil {
 		return err
 	}
-	err = c.session(ctx, proc, act, serve)
+	err = c.session(ctx, proc, clock.New(), act, serve)
 	status := proc.stop()
 	switch {
 	case ctx.Err() != nil:
@@ -67,11 +72,11 @@ func (c *Command) Run(ctx context.Context, act func(*Session, Action) error, ser
 }
 
 // session reads what the program says and runs serve beside it, until either is over.
-func (c *Command) session(ctx context.Context, proc *process, act func(*Session, Action) error, serve func(context.Context, *Session) error) error {
+func (c *Command) session(ctx context.Context, proc *process, k *clock.Clock, act func(*Session, Action) error, serve func(context.Context, *Session) error) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	s := &Session{
-		c: c, proc: proc, began: time.Now(), ctx: ctx, fail: fail,
-		turn: make(chan struct{}, 1), done: make(chan struct{}, 1), timers: map[string]*time.Timer{},
+		c: c, proc: proc, clock: k, began: k.Now(), ctx: ctx, fail: fail,
+		turn: make(chan struct{}, 1), done: make(chan struct{}, 1), timers: map[string]*clock.Event{},
 	}
 	s.act = func(a Action) error { return act(s, a) }
 	s.turn <- struct{}{}
@@ -102,12 +107,17 @@ func (c *Command) session(ctx context.Context, proc *process, act func(*Session,
 var errOver = errors.New("the program has closed the protocol")
 
 // Now is the time since the program began.
-func (s *Session) Now() time.Duration { return time.Since(s.began) }
+func (s *Session) Now() time.Duration { return s.clock.Now() - s.began }
 
 // Tell gives the program an event and waits until it has said done. Several callers take turns.
 //
 // Errors: the session is over.
-func (s *Session) Tell(e Event) error {
+func (s *Session) Tell(e Event) error { return s.tell(e, func() {}) }
+
+// tell is Tell; begun is called once, when the program's turn has begun or will not.
+func (s *Session) tell(e Event, begun func()) error {
+	begun = sync.OnceFunc(begun)
+	defer begun()
 	select {
 	case <-s.turn:
 	case <-s.ctx.Done():
@@ -122,6 +132,9 @@ func (s *Session) Tell(e Event) error {
 	s.mu.Lock()
 	s.open = true
 	s.mu.Unlock()
+	s.hold(true)
+	defer s.hold(false)
+	begun()
 	silent := time.AfterFunc(longSilence, func() {
 		s.c.logf("%s has not answered the event %q for %v; the line waits", s.c.name(), e.Name, longSilence)
 	})
@@ -230,7 +243,35 @@ func (s *Session) message(line []byte) error {
 	case "timer":
 		return s.timer(a)
 	}
-	return s.act(a)
+	long := time.AfterFunc(patience, func() { s.hold(false) }) // the line has no room until time goes on
+	err := s.act(a)
+	if !long.Stop() {
+		s.hold(true)
+	}
+	return err
+}
+
+// patience is how long, of the host's time, an action may take before the machine's time goes on meanwhile.
+const patience = 20 * time.Millisecond
+
+// hold lets a virtual clock stand still while the program works on an event. A paced one goes on: a program takes the time that it takes.
+func (s *Session) hold(on bool) {
+	if !s.clock.IsVirtual() {
+		return
+	}
+	s.mu.Lock()
+	change := s.held != on && (!on || s.open)
+	if change {
+		s.held = on
+	}
+	s.mu.Unlock()
+	switch {
+	case !change:
+	case on:
+		s.clock.Hold()
+	default:
+		s.clock.Release()
+	}
 }
 
 // timer sets, moves or ends a timer of the device.
@@ -250,8 +291,8 @@ func (s *Session) timer(a Action) error {
 	case len(s.timers) == maxTimers:
 		return fmt.Errorf("timer: it has %d already", maxTimers)
 	}
-	var t *time.Timer
-	t = time.AfterFunc(time.Duration(a.Seconds*float64(time.Second)), func() {
+	var t *clock.Event
+	t = s.clock.NewEvent(func() {
 		s.mu.Lock()
 		mine := s.timers[a.ID] == t && !s.ended
 		if mine {
@@ -260,11 +301,15 @@ func (s *Session) timer(a Action) error {
 		}
 		s.mu.Unlock()
 		if mine {
-			defer s.work.Done()
-			_ = s.Tell(Event{Name: "timer", ID: a.ID})
+			s.clock.Hold() // until the program has had its turn
+			go func() {
+				defer s.work.Done()
+				_ = s.tell(Event{Name: "timer", ID: a.ID}, s.clock.Release)
+			}()
 		}
 	})
 	s.timers[a.ID] = t
+	t.After(time.Duration(a.Seconds * float64(time.Second)))
 	return nil
 }
 

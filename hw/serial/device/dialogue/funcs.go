@@ -7,11 +7,14 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/kobench/kobench/hw/clock"
 )
 
 // environment is what functions know of the device that asks.
 type environment struct {
-	began time.Time
+	clock *clock.Clock // the machine's
+	began time.Duration
 	rand  *rand.Rand
 }
 
@@ -92,9 +95,9 @@ func funcs() map[string]function {
 			l[int(i)] = a[2]
 			return l, nil
 		}},
-		"time": {0, func(e *environment, _ []value) (value, error) { return time.Since(e.began).Seconds(), nil }},
-		"clock": {1, func(_ *environment, a []value) (value, error) { // Go's layout, in UTC
-			return time.Now().UTC().Format(text(a[0])), nil
+		"time": {0, func(e *environment, _ []value) (value, error) { return (e.clock.Now() - e.began).Seconds(), nil }},
+		"clock": {1, func(e *environment, a []value) (value, error) { // Go's layout, in UTC
+			return e.clock.Wall().UTC().Format(text(a[0])), nil
 		}},
 		"rand": {2, func(e *environment, a []value) (value, error) {
 			low, err := num(a[0])

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 )
 
@@ -23,8 +24,8 @@ type Device struct {
 	log   func(string)
 	visa  *visaState
 
-	due     []time.Time // of the timers; zero: not running
-	entered bool        // the state has just been entered
+	due     []time.Duration // of the timers, on the machine's clock; negative: not running
+	entered bool            // the state has just been entered
 }
 
 // step is one thing that a device does.
@@ -38,8 +39,11 @@ type step struct {
 
 // New makes a device, with its variables as they begin.
 func (t *Table) New() *Device {
-	d := &Device{t: t, vars: maps.Clone(t.vars), state: t.state, due: make([]time.Time, len(t.timer))}
-	d.e = &environment{began: time.Now(), rand: rand.New(rand.NewPCG(t.seed, 0))}
+	d := &Device{t: t, vars: maps.Clone(t.vars), state: t.state, due: make([]time.Duration, len(t.timer))}
+	for i := range d.due {
+		d.due[i] = -1
+	}
+	d.e = &environment{clock: clock.New(), rand: rand.New(rand.NewPCG(t.seed, 0))}
 	if t.visa != nil {
 		d.visa = t.visa.begin()
 	}
@@ -244,27 +248,29 @@ func (d *Device) signal(changed, now serial.Signals) []step {
 	return nil
 }
 
-// timers sets those that begin now, and does those that are over. next is when to look again; zero: never.
-func (d *Device) timers(now time.Time, begin bool) (steps []step, next time.Time) {
+// timers sets those that begin now, and does those that are over. next is when to look again; negative: never.
+func (d *Device) timers(now time.Duration, begin bool) (steps []step, next time.Duration) {
+	next = -1
 	for i := range d.t.timer {
 		x := &d.t.timer[i]
 		here := len(x.states) == 0 || slices.Contains(x.states, d.state)
 		switch {
 		case !here:
-			d.due[i] = time.Time{}
+			d.due[i] = -1
 		case begin || len(x.states) > 0 && d.entered:
-			d.due[i] = now.Add(max(x.every, x.after))
+			d.due[i] = now + max(x.every, x.after)
 		}
 	}
 	d.entered = false
 	for i := range d.t.timer {
 		x := &d.t.timer[i]
-		if d.due[i].IsZero() || d.due[i].After(now) {
+		if d.due[i] < 0 || d.due[i] > now {
 			continue
 		}
-		d.due[i] = time.Time{}
+		was := d.due[i]
+		d.due[i] = -1
 		if x.every > 0 {
-			d.due[i] = now.Add(x.every)
+			d.due[i] = max(was+x.every, now)
 		}
 		if d.holds(x.states, x.cond, nil) {
 			steps = append(steps, d.act(&x.action, nil)...)
@@ -276,7 +282,7 @@ func (d *Device) timers(now time.Time, begin bool) (steps []step, next time.Time
 		}
 	}
 	for _, t := range d.due {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+		if t >= 0 && (next < 0 || t < next) {
 			next = t
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 )
 
@@ -119,29 +120,47 @@ func watch(ctx context.Context, l serial.ModemLines, wait func(context.Context) 
 	}
 }
 
-// loop is the device: one thing after another.
+// loop is the device: one thing after another, in the machine's time.
 func (d *Device) loop(ctx context.Context, p serial.Conn, events <-chan event) error {
+	if c, ok := p.(interface{ Clock() *clock.Clock }); ok {
+		d.e.clock = c.Clock()
+	}
+	c := d.e.clock
+	d.e.began = c.Now()
+	due := make(chan struct{}, 1)
+	alarm := c.NewEvent(func() { // time stands still until the device has had its turn
+		select {
+		case due <- struct{}{}:
+			c.Hold()
+		default:
+		}
+	})
+	defer func() {
+		alarm.Stop()
+		select {
+		case <-due:
+			c.Release()
+		default:
+		}
+	}()
 	var steps []step
 	if d.t.begin != nil {
 		steps = d.act(d.t.begin, nil)
 	}
-	more, next := d.timers(time.Now(), true)
+	more, next := d.timers(c.Now(), true)
 	steps = append(steps, more...)
-	var quiet time.Time // when the frame is over
+	quiet := time.Duration(-1) // when the frame is over
 	for {
 		if err := d.do(ctx, p, steps); err != nil {
 			return err
 		}
 		steps = nil
 		at := next
-		if !quiet.IsZero() && (at.IsZero() || quiet.Before(at)) {
+		if quiet >= 0 && (at < 0 || quiet < at) {
 			at = quiet
 		}
-		var due <-chan time.Time
-		var t *time.Timer
-		if !at.IsZero() {
-			t = time.NewTimer(time.Until(at))
-			due = t.C
+		if alarm.Stop(); at >= 0 {
+			alarm.At(at)
 		}
 		select {
 		case e := <-events:
@@ -150,23 +169,25 @@ func (d *Device) loop(ctx context.Context, p serial.Conn, events <-chan event) e
 				steps = d.signal(e.changed, e.lines)
 			default:
 				steps = d.hear(e.data, false)
-				quiet = time.Time{}
+				quiet = -1
 				if d.t.frame.gap > 0 && len(d.buf) > 0 {
-					quiet = time.Now().Add(d.t.frame.gap)
+					quiet = c.Now() + d.t.frame.gap
 				}
 			}
 		case <-due:
-			if now := time.Now(); !quiet.IsZero() && !quiet.After(now) {
-				quiet = time.Time{}
+			now := c.Now()
+			if quiet >= 0 && quiet <= now {
+				quiet = -1
 				steps = d.hear(nil, true)
 			}
+			more, next = d.timers(now, false)
+			c.Release()
+			steps = append(steps, more...)
+			continue
 		case <-ctx.Done():
 			return nil
 		}
-		if t != nil {
-			t.Stop()
-		}
-		more, next = d.timers(time.Now(), false)
+		more, next = d.timers(c.Now(), false)
 		steps = append(steps, more...)
 	}
 }
@@ -175,11 +196,7 @@ func (d *Device) loop(ctx context.Context, p serial.Conn, events <-chan event) e
 func (d *Device) do(ctx context.Context, p serial.Conn, steps []step) error {
 	for _, s := range steps {
 		if s.delay > 0 {
-			t := time.NewTimer(s.delay)
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				t.Stop()
+			if d.e.clock.Sleep(ctx, s.delay) != nil {
 				return nil
 			}
 		}
