@@ -58,6 +58,9 @@ func (p *PollTable) Wait(q *WaitQueue) {
 // outside of any task. fn must not block. Release takes the table off the queues again.
 func NewPollTable(fn func(Events)) *PollTable { return &PollTable{fn: fn} }
 
+// Queues is how many queues the table is registered with.
+func (p *PollTable) Queues() int { return len(p.waiters) }
+
 // Release takes the table off every queue that it was registered with.
 func (p *PollTable) Release() {
 	for _, w := range p.waiters {

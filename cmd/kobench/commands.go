@@ -62,6 +62,7 @@ func (s streams) rows() []row {
 		{usbGroup, linesTopic(), false},
 		{buildGroup, s.kdirCommand(), false},
 		{buildGroup, s.corpusCommand(), false},
+		{buildGroup, s.checkCommand(), false},
 		{buildGroup, s.linksCommand(), false},
 		{buildGroup, s.versionCommand(), false},
 		{"", s.modpostCommand(), false},

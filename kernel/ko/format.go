@@ -30,6 +30,9 @@ type Config struct {
 	Cache *Cache
 	// Machine sets limits: memory, stack, watchdog. Its Host, Cache and Builtin are ignored.
 	Machine machine.Config
+	// Fail is asked at each call from C that may fail, by the function's name, whether it does; nil: none
+	// fails without a reason. It must not block.
+	Fail func(name string) bool
 }
 
 // New gives what kernel.Config.Formats wants. The machine, which costs a millisecond, is made when the first module is linked.
@@ -81,7 +84,7 @@ func (f *format) system() (*capi.System, error) {
 	if f.sys == nil {
 		mc := f.cfg.Machine
 		mc.Cache = f.cfg.Cache
-		sys, err := capi.New(f.k, capi.Config{Machine: mc})
+		sys, err := capi.New(f.k, capi.Config{Machine: mc, Fail: f.cfg.Fail})
 		if err != nil {
 			return nil, err
 		}

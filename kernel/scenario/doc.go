@@ -27,4 +27,5 @@
 //
 // References:
 //   - [ioctl] Linux 6.1, include/uapi/asm-generic/ioctl.h
+//   - [ioctl-number] Linux 6.1, Documentation/userspace-api/ioctl/ioctl-number.rst
 package scenario

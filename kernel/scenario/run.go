@@ -17,8 +17,8 @@ type Config struct {
 	Module string // $M, and what rmmod removes
 	// Insmod loads the module with parameters; nil: the scenario has no insmod.
 	Insmod func(t *kernel.Task, params string) error
-	// Patience is how long a call may sleep before a signal ends it, and again before the run goes on
-	// without it. 0 is two seconds.
+	// Patience is how long a call may sleep before SIGINT ends it; ten times as long it then has until
+	// SIGKILL, and again until the run ends without it. 0 is two seconds.
 	Patience time.Duration
 	// InPlace passes what an ioctl points to as Arg.Buf too, as drivers in Go want it. Then their reach
 	// into it is not seen.
@@ -32,10 +32,27 @@ type Call struct {
 	Line   int    // of the scenario
 	Thread int    // 0 is the main one
 	Text   string // the line, without thread and number of times
-	Result int64  // what it returned, below 0 for an error
-	Errno  kernel.Errno
+	Result int64  // what it returned; -1 for an error
+	Err    error  // nil, a kernel.Errno, or why the task made no call
 	Detail string // what the transcript shows behind the result
 	Access []Access
+	// Signal is what ended a call that had slept for its patience; 0 if none was sent.
+	Signal kernel.Signal
+	Asked  Asked
+}
+
+// Asked is what a call asked for, as far as its answer is judged by it.
+type Asked struct {
+	Op        string        // open, read, …
+	Bytes     int           // of a read or write
+	Nonblock  bool          // the file is O_NONBLOCK
+	Command   uint32        // of an ioctl
+	Pointer   bool          // the ioctl passed a pointer
+	Untouched bool          // a read returned more than 0 and wrote nothing
+	Events    kernel.Events // that poll found
+	Queues    int           // that poll registered with
+	Offset    int64         // of an lseek
+	Whence    int
 }
 
 // String is the call's line in the transcript.
@@ -45,8 +62,12 @@ func (c Call) String() string {
 		who = fmt.Sprintf("%d: ", c.Thread)
 	}
 	result := fmt.Sprint(c.Result)
-	if c.Errno != 0 {
-		result = "-1 " + c.Errno.Name()
+	var errno kernel.Errno
+	switch {
+	case errors.As(c.Err, &errno):
+		result = "-1 " + errno.Name()
+	case c.Err != nil:
+		result = "-1 (" + c.Err.Error() + ")"
 	}
 	return strings.TrimRight(fmt.Sprintf("%s%s = %s %s", who, c.Text, result, c.Detail), " ")
 }
@@ -217,18 +238,17 @@ func (r *runner) call(t *thread, st step) (*Call, error) {
 	go func() { done <- st.op(r, t) }()
 	timer := time.NewTimer(r.Patience)
 	defer timer.Stop()
+	var sent kernel.Signal
 	for _, sig := range []kernel.Signal{kernel.SIGINT, kernel.SIGKILL, 0} {
 		select {
 		case a := <-done:
 			if a.quiet {
 				return nil, nil
 			}
-			c := &Call{Line: st.line, Thread: t.number, Text: st.text, Result: a.n, Detail: a.detail, Access: t.memory.seen()}
+			c := &Call{Line: st.line, Thread: t.number, Text: st.text, Result: a.n, Detail: a.detail, Access: t.memory.seen(), Signal: sent, Asked: a.asked}
+			c.Asked.Op, _, _ = strings.Cut(st.text, " ")
 			if a.err != nil {
-				c.Result = -1
-				if !errors.As(a.err, &c.Errno) {
-					c.Detail = a.err.Error()
-				}
+				c.Result, c.Err = -1, a.err
 			}
 			return c, nil
 		case <-timer.C:
@@ -236,7 +256,8 @@ func (r *runner) call(t *thread, st step) (*Call, error) {
 				continue
 			}
 			t.task.Kill(sig)
-			timer.Reset(r.Patience)
+			sent = sig
+			timer.Reset(10 * r.Patience) // on a busy machine a call that does not sleep needs time, too
 		}
 	}
 	r.mu.Lock()

@@ -3,6 +3,7 @@ package scenario
 import (
 	"encoding/hex"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ type answer struct {
 	n      int64
 	err    error
 	detail string
+	asked  Asked
 	quiet  bool // no line of the transcript
 }
 
@@ -77,23 +79,33 @@ func (t *thread) read(name string, n int) answer {
 	for i := range p {
 		p[i] = 0xaa // what a driver does not write stays recognisable
 	}
-	got, err := t.task.Read(t.files.fd(name), p)
-	return answer{n: int64(got), err: err, detail: shown(p[:min(max(got, 0), n)])}
+	fd := t.files.fd(name)
+	got, err := t.task.Read(fd, p)
+	p = p[:min(max(got, 0), n)]
+	untouched := len(p) > 0 && !slices.ContainsFunc(p, func(b byte) bool { return b != 0xaa })
+	return answer{n: int64(got), err: err, detail: shown(p), asked: Asked{Bytes: n, Nonblock: t.nonblock(fd), Untouched: untouched}}
 }
 
 func (t *thread) write(name string, p []byte) answer {
-	n, err := t.task.Write(t.files.fd(name), p)
-	return answer{n: int64(n), err: err}
+	fd := t.files.fd(name)
+	n, err := t.task.Write(fd, p)
+	return answer{n: int64(n), err: err, asked: Asked{Bytes: len(p), Nonblock: t.nonblock(fd)}}
+}
+
+// nonblock reports whether a descriptor is O_NONBLOCK.
+func (t *thread) nonblock(fd int) bool {
+	flags, err := t.task.Fcntl(fd, kernel.F_GETFL, 0)
+	return err == nil && uint32(flags)&kernel.O_NONBLOCK != 0
 }
 
 func (t *thread) lseek(name string, off int64, whence int) answer {
 	n, err := t.task.Lseek(t.files.fd(name), off, whence)
-	return answer{n: n, err: err}
+	return answer{n: n, err: err, asked: Asked{Offset: off, Whence: whence}}
 }
 
 func (t *thread) ioctl(name string, cmd uint32, value uint64) answer {
 	n, err := t.task.Ioctl(t.files.fd(name), cmd, kernel.Arg{Val: value})
-	return answer{n: int64(n), err: err}
+	return answer{n: int64(n), err: err, asked: Asked{Command: cmd}}
 }
 
 // ioctlPointer passes the address of p, and shows what is there afterwards.
@@ -104,13 +116,28 @@ func (t *thread) ioctlPointer(name string, cmd uint32, p []byte) answer {
 		arg.Buf = at
 	}
 	n, err := t.task.Ioctl(t.files.fd(name), cmd, arg)
-	return answer{n: int64(n), err: err, detail: "[" + hex.EncodeToString(at[:min(len(p), 64)]) + "]"}
+	return answer{n: int64(n), err: err, detail: "[" + hex.EncodeToString(at[:min(len(p), 64)]) + "]", asked: Asked{Command: cmd, Pointer: true}}
 }
 
 func (t *thread) poll(name string, events kernel.Events, d time.Duration) answer {
 	fds := []kernel.PollFD{{FD: t.files.fd(name), Events: events}}
+	queues := t.queues(fds[0].FD)
 	n, err := t.task.Poll(fds, d)
-	return answer{n: int64(n), err: err, detail: "revents 0x" + strconv.FormatUint(uint64(fds[0].Revents), 16)}
+	return answer{n: int64(n), err: err, detail: "revents 0x" + strconv.FormatUint(uint64(fds[0].Revents), 16),
+		asked: Asked{Events: fds[0].Revents, Queues: queues}}
+}
+
+// queues is how many queues a file's poll names.
+func (t *thread) queues(fd int) int {
+	h, err := t.task.File(fd)
+	if err != nil {
+		return 0
+	}
+	table := kernel.NewPollTable(func(kernel.Events) {})
+	h.Poll(table)
+	defer h.Close()
+	defer table.Release()
+	return table.Queues()
 }
 
 func (t *thread) cat(path string) answer {

@@ -9,7 +9,6 @@
 //
 // References:
 //   - [Kbuild] Linux 6.1, Documentation/kbuild/modules.rst
-//   - [ioctl-number] Linux 6.1, Documentation/userspace-api/ioctl/ioctl-number.rst
 package corpus
 
 import (

@@ -9,11 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/scenario"
 )
 
 // A Job is what a process of its own is asked to do: load a module, exercise it, unload it.
@@ -129,25 +129,15 @@ func (j Job) run(root string) (x Result, err error) {
 		}
 	}()
 	k := m.Kernel
-	before := look(k)
-	from := k.Log.Next()
+	before := scenario.Look(k)
 	begun := time.Now()
 	said := m.Modprobe(j.Name, "")
 	x.LoadTime = time.Since(begun)
 	x.Loaded = said == nil
 	if x.Loaded {
-		after := look(k)
-		x.Nodes, x.Files = after.nodesBeyond(before), after.filesBeyond(before)
-		var e exerciser
-		for _, node := range x.Nodes {
-			e.node(k, node)
-		}
-		for _, file := range x.Files {
-			e.file(k, file)
-		}
-		for _, what := range e.stuck() {
-			x.fail("%s sleeps, and no signal ends it", what)
-		}
+		after := scenario.Look(k)
+		x.Nodes, x.Files = after.NodesBeyond(before), after.FilesBeyond(before)
+		x.exercise(k)
 		if err := unload(k, j.Name); err != nil {
 			x.fail("rmmod: %v", err)
 		} else {
@@ -157,27 +147,36 @@ func (j Job) run(root string) (x Result, err error) {
 		x.Init = said.Error()
 		x.fail("%v", said)
 	}
-	x.readLog(&k.Log, from)
+	x.troubles(k)
 	return x, nil
 }
 
-// readLog sorts the lines of the kernel's log since a record.
-func (x *Result) readLog(log *kernel.Log, from uint64) {
-	for _, r := range log.All() {
-		if r.Seq < from {
-			continue
+// exercise makes the calls that any program could make.
+func (x *Result) exercise(k *kernel.Kernel) {
+	script, err := scenario.Parse(scenario.Exercise(x.Nodes, x.Files))
+	if err == nil {
+		_, err = script.Run(context.Background(), scenario.Config{Kernel: k, Module: x.Name, Patience: patience})
+	}
+	if err != nil {
+		x.fail("%v", err)
+	}
+}
+
+// patience is how long one call of a driver may sleep before a signal ends it.
+const patience = 300 * time.Millisecond
+
+// troubles sorts what the kernel's log has against the module.
+func (x *Result) troubles(k *kernel.Kernel) {
+	for _, t := range k.Troubles() {
+		switch t.Kind {
+		case kernel.TroubleOops:
+			x.Oops = append(x.Oops, t.Text)
+		case kernel.TroubleWarn:
+			x.Warnings = append(x.Warnings, t.Text)
+		case kernel.TroubleLeft:
+			x.Left = append(x.Left, t.Text)
 		}
-		switch line := strings.TrimSpace(r.Text); {
-		case strings.HasPrefix(line, "BUG: ") || strings.HasPrefix(line, "Oops: ") || strings.HasPrefix(line, "watchdog: BUG: "):
-			x.Oops = append(x.Oops, line)
-			x.fail("%s", line)
-		case strings.HasPrefix(line, "WARNING: "):
-			x.Warnings = append(x.Warnings, line)
-			x.fail("%s", line)
-		case strings.Contains(line, ": left behind: "):
-			x.Left = append(x.Left, line)
-			x.fail("%s", line)
-		}
+		x.fail("%s", t.Text)
 	}
 }
 
@@ -192,23 +191,4 @@ func (j Job) symlinkAll(updates string) error {
 		}
 	}
 	return nil
-}
-
-// A world is what a look at a machine's file systems and tables shows.
-type world struct {
-	nodes, files map[string]bool
-}
-
-func (w world) nodesBeyond(old world) []string { return beyond(w.nodes, old.nodes) }
-func (w world) filesBeyond(old world) []string { return beyond(w.files, old.files) }
-
-func beyond(now, before map[string]bool) []string {
-	var all []string
-	for name := range now {
-		if !before[name] {
-			all = append(all, name)
-		}
-	}
-	slices.Sort(all)
-	return all
 }

@@ -56,6 +56,7 @@ type hostSlots struct{ pollwait, pollwake, softirq uint32 }
 // Config is what a System is made of.
 type Config struct {
 	Machine machine.Config // Host is set by New
+	Fail    FailHook       // nil: nothing fails but what must
 }
 
 // New starts the C side of a kernel.
@@ -81,7 +82,7 @@ func New(k *kernel.Kernel, cfg Config) (*System, error) {
 		if !ok {
 			return machine.HostFunc{}, false
 		}
-		return funcs[i].HostFunc, true
+		return mayFail(funcs[i].HostFunc, cfg.Fail), true
 	}
 	mc.Imbalance = func(t *machine.Thread, preempt, irqs uint32) { ctxOf(t).imbalance(preempt, irqs) }
 	var err error
