@@ -14,8 +14,9 @@ PKG      ?= ./...
 
 # The systems that kobench must build for besides the one you sit at.
 PLATFORMS := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
-# The tools that bin/kobench also is, by name.
-TOOLS := insmod rmmod lsmod modprobe modinfo depmod ksyms kerneld dmesg mknod devtab
+# Where make install puts things, below DESTDIR.
+PREFIX  ?= /usr/local
+DESTDIR ?=
 
 # Real USB devices need cgo and libusb 1.0: where pkg-config and a C compiler find it, bin/kobench has it.
 TAGS := $(shell pkg-config --exists libusb-1.0 2>/dev/null && command -v cc >/dev/null && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -tags libusb)
@@ -32,7 +33,21 @@ run: build
 build:
 	$(call say,building bin/kobench)
 	@$(GO) build $(TAGS) -o bin/kobench ./cmd/kobench
-	@for t in $(TOOLS); do ln -sf kobench bin/$$t; done
+	@bin/kobench links --relative bin
+
+##  install      the program, manual pages, completions and (in lib/kobench/bin) the tools' names below PREFIX, /usr/local; DESTDIR is put before
+.PHONY: install
+install: build
+	$(call say,installing below $(DESTDIR)$(PREFIX))
+	@to=$(DESTDIR)$(PREFIX); \
+	  install -d $$to/bin $$to/lib/kobench/bin $$to/share/bash-completion/completions $$to/share/zsh/site-functions $$to/share/fish/vendor_completions.d; \
+	  install -m 755 bin/kobench $$to/bin/kobench; \
+	  $$to/bin/kobench links --relative $$to/lib/kobench/bin; \
+	  $$to/bin/kobench man $$to/share/man/man1; \
+	  $$to/bin/kobench completion bash >$$to/share/bash-completion/completions/kobench; \
+	  $$to/bin/kobench completion zsh >$$to/share/zsh/site-functions/_kobench; \
+	  $$to/bin/kobench completion fish >$$to/share/fish/vendor_completions.d/kobench.fish
+	@echo "insmod, rmmod, dmesg … by name: export PATH=$(PREFIX)/lib/kobench/bin:\$$PATH"
 
 ##  test         install what tests need where that is possible, then go test -race ./...
 .PHONY: test
@@ -43,10 +58,10 @@ test:
 	@$(GO) test -race ./...
 
 ##  check        everything CI asks of a change: style, rules, platforms, tests, benchmarks once, limits, fixtures
-.PHONY: check check-tree check-format check-vet check-rules check-locks check-platforms check-tests check-benchmarks check-limits check-fixtures
+.PHONY: check check-tree check-format check-vet check-rules check-locks check-platforms check-install check-tests check-benchmarks check-limits check-fixtures
 check:
 	@.ci/tree save
-	@$(MAKE) check-format check-vet check-rules check-locks check-platforms check-tests check-benchmarks check-limits check-fixtures
+	@$(MAKE) check-format check-vet check-rules check-locks check-platforms check-install check-tests check-benchmarks check-limits check-fixtures
 	$(call say,the tree is as it was)
 	@.ci/tree compare
 	$(call say,check: all well)
@@ -79,6 +94,15 @@ check-platforms:
 	done
 
 # The same command as `make test`, so that Go's cache answers when nothing changed in between.
+check-install:
+	@dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; \
+	  $(MAKE) install DESTDIR=$$dir PREFIX=/usr; \
+	  mv $$dir/usr $$dir/moved; \
+	  $$dir/moved/bin/kobench --version; \
+	  [[ $$($$dir/moved/lib/kobench/bin/insmod --version | head -1) == "kmod version 30" ]]; \
+	  for page in kobench kobench-up kobench-insmod; do [[ -s $$dir/moved/share/man/man1/$$page.1 ]]; done; \
+	  bash -n $$dir/moved/share/bash-completion/completions/kobench
+
 check-tests:
 	$(call say,go test -race)
 	@$(GO) test -race ./...

@@ -54,12 +54,15 @@ func (s streams) modpostCommand() *cobra.Command {
 func (s streams) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the program's and the simulated kernel's version", Args: cobra.NoArgs,
-		Run: func(*cobra.Command, []string) {
-			version := "devel"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				version = info.Main.Version
-			}
-			fmt.Fprintf(s.out, "kobench %s, kernel %s\n", version, kernel.Release)
-		},
+		Run: func(*cobra.Command, []string) { fmt.Fprintln(s.out, version()) },
 	}
+}
+
+// version names the program and the kernel in it.
+func version() string {
+	v := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("kobench %s, kernel %s", v, kernel.Release)
 }

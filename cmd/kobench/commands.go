@@ -66,6 +66,7 @@ func (s streams) rows() []row {
 		{buildGroup, s.linksCommand(), false},
 		{buildGroup, s.versionCommand(), false},
 		{"", s.modpostCommand(), false},
+		{"", s.manCommand(), false},
 	}
 }
 

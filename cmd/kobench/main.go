@@ -42,11 +42,18 @@ func run(args []string, in io.Reader, out, errw io.Writer) int {
 	}
 	err := root.Execute()
 	var status exitStatus
+	var usage *usageError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintln(errw, usage.told(name))
+		return 1
 	case errors.As(err, &status):
 		return int(status)
+	}
+	if strings.HasPrefix(err.Error(), "unknown command ") { // cobra has no type for it
+		err = fmt.Errorf("%w; kobench --help lists them", err)
 	}
 	fmt.Fprintf(errw, "%s: %v\n", name, err)
 	return 1
@@ -82,7 +89,7 @@ func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
 		fmt.Fprintf(s.err, "%s: %v\n", tool.Name, err)
 		return 1
 	} else if release := hostRelease(); release != "" { // no bench: the tools are about the host's own modules
-		env.Release = release
+		env.Release, env.HostCmdline = release, "/proc/cmdline"
 	}
 	env.Control = c.Control
 	requests := &requests{c: c.Another()}
@@ -105,12 +112,15 @@ emulated hardware. No root, no virtual machine.
 The module tools are sub-commands too, with the options of kmod 30; "kobench insmod --help" shows them. Called by the name of a tool,
 the program is that tool ("kobench links DIRECTORY" makes the names).`,
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version: version(),
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddGroup(groups()...)
+	root.SetHelpCommandGroupID(buildGroup)
+	root.SetCompletionCommandGroupID(buildGroup)
 	for _, r := range s.rows() {
 		r.cmd.GroupID = r.group
 		root.AddCommand(r.cmd)
@@ -119,5 +129,6 @@ the program is that tool ("kobench links DIRECTORY" makes the names).`,
 		root.AddCommand(&cobra.Command{Use: t.Name, Short: t.Short, GroupID: toolGroup, DisableFlagParsing: true,
 			RunE: func(*cobra.Command, []string) error { return nil }})
 	}
+	polish(root)
 	return root
 }

@@ -250,7 +250,11 @@ func (s streams) runBench(o upOptions, args []string) error {
 	}
 	defer clean()
 	bin := filepath.Join(dir, "bin")
-	if err := writeLinks(bin); err != nil {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := writeLinks(bin, self, self); err != nil {
 		return err
 	}
 	o.socket, o.Root = filepath.Join(dir, "sock"), filepath.Join(dir, "root")

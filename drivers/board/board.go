@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -21,6 +22,7 @@ import (
 // Board is a machine that has been described and checked.
 type Board struct {
 	Name    string
+	Cmdline string // what the kernel's command line says besides board=NAME
 	Speed   serial.Speed
 	Builtin []string
 	Modules []Module
@@ -93,6 +95,7 @@ func Load(name string, opts ...Option) (*Board, error) {
 // file is the shape of the YAML, with positions where meaning is checked later.
 type file struct {
 	Name    string         `yaml:"name"`
+	Cmdline at[string]     `yaml:"cmdline"`
 	Speed   at[string]     `yaml:"speed"`
 	Builtin []at[string]   `yaml:"builtin"`
 	Modules []at[string]   `yaml:"modules"`
@@ -145,6 +148,10 @@ func Parse(name string, text []byte, opts ...Option) (*Board, error) {
 	if c.b.Name == "" {
 		c.b.Name = strings.TrimSuffix(name, ".yaml")
 	}
+	c.b.Cmdline = strings.TrimSpace(f.Cmdline.V)
+	if strings.ContainsFunc(c.b.Cmdline, unicode.IsControl) || len(c.b.Cmdline) > maxCmdline {
+		return nil, c.errorf(f.Cmdline.node, "cmdline: want one line of at most %d bytes", maxCmdline)
+	}
 	switch f.Speed.V {
 	case "", "paced":
 	case "max":
@@ -178,6 +185,9 @@ func Parse(name string, text []byte, opts ...Option) (*Board, error) {
 	}
 	return c.b, nil
 }
+
+// maxCmdline is how long x86's command line may be (COMMAND_LINE_SIZE), with room for the board's name.
+const maxCmdline = 1900
 
 // convert takes position and message out of the YAML package's error.
 func convert(name string, err error) error {

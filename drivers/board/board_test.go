@@ -24,6 +24,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown key", "name: a\nuart: []\n", `2:1: unknown field "uart"`},
 		{"unknown key of a uart", uart("lines: loopback"), `2:25: unknown field "lines"`},
 		{"speed", "speed: fast\n", `1:8: speed "fast": want paced or max`},
+		{"cmdline", "cmdline: \"a\\nb\"\n", "1:10: cmdline: want one line"},
 		{"empty module", "modules: [mem, \"\"]\n", "1:16: a module needs a name"},
 		{"8250 built in", "builtin: [\"8250\"]\n", `1:11: driver "8250" cannot be built in`},
 		{"wrong tty", "uarts:\n  - {tty: ttyS1, io: 0x3f8, irq: 4}\n", `2:11: uart number 0 is ttyS0, not "ttyS1"`},

@@ -3,6 +3,7 @@
 //
 //	name: desk
 //	speed: paced                    # honest line time; max takes it out
+//	cmdline: "quiet loopback.size=64"   # the kernel's command line, after board=NAME; modprobe takes MODULE.PARAMETER=VALUE out of it
 //	builtin: [mem]                  # drivers of the kernel itself, which lsmod does not show
 //	modules: ["loopback size=64", "8250"]
 //	uarts:

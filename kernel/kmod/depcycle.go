@@ -27,28 +27,36 @@ func (d *Depmod) reportCycles(users []int) {
 	d.logf(PrioErr, "Found %d modules in dependency cycles!", len(inLoop))
 }
 
-// cyclesFrom looks for paths from root back to it and gives the roots that are left.
+// maxVertices bounds how many paths are looked at from one root: there can be exponentially many.
+const maxVertices = 10000
+
+// cyclesFrom looks for paths from root back to it and gives the roots that are left, in the order in which kmod 30 goes on: its list
+// begins behind what was taken out last ([kmod] kmod_list_remove_data). Where kmod would never end, since a path leads into a cycle without
+// the root, the path ends here.
 func (d *Depmod) cyclesFrom(root *depModule, roots []*depModule, inLoop map[string]bool) []*depModule {
 	drop := func(m *depModule) {
 		if i := slices.Index(roots, m); i >= 0 {
-			roots = slices.Delete(roots, i, i+1)
+			roots = slices.Concat(roots[i+1:], roots[:i])
 		}
 	}
-	expanded := map[*depModule]bool{}
 	stack := []*vertex{{module: root}}
-	for len(stack) > 0 {
+	for looked := 0; len(stack) > 0 && looked < maxVertices; looked++ {
 		v := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		m := v.module
 		if m.visited && m == root {
-			names := []string{m.name}
+			var path []*depModule
 			for p := v.parent; p != nil; p = p.parent {
-				names = append(names, p.module.name)
-				inLoop[p.module.name] = true
-				drop(p.module)
+				path = append(path, p.module)
 			}
-			slices.Reverse(names)
-			d.logf(PrioErr, "Cycle detected: %s", strings.Join(names, " -> "))
+			slices.Reverse(path)
+			var line strings.Builder
+			for _, p := range path {
+				line.WriteString(p.name + " -> ")
+				inLoop[p.name] = true
+				drop(p)
+			}
+			d.logf(PrioErr, "Cycle detected: %s%s", line.String(), m.name)
 			continue
 		}
 		m.visited = true
@@ -56,13 +64,21 @@ func (d *Depmod) cyclesFrom(root *depModule, roots []*depModule, inLoop map[stri
 			drop(m)
 			continue
 		}
-		if expanded[m] { // another path to it leads no further
-			continue
-		}
-		expanded[m] = true
 		for _, dep := range m.deps {
-			stack = append(stack, &vertex{dep, v})
+			if dep == root || !v.leadsFrom(dep) {
+				stack = append(stack, &vertex{dep, v})
+			}
 		}
 	}
 	return roots
+}
+
+// leadsFrom reports whether the path to v goes through m.
+func (v *vertex) leadsFrom(m *depModule) bool {
+	for p := v; p != nil; p = p.parent {
+		if p.module == m {
+			return true
+		}
+	}
+	return false
 }

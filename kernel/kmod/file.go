@@ -2,7 +2,6 @@ package kmod
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +20,7 @@ const maxModuleSize = 256 << 20
 // files are EINVAL ([kmod] kmod_file_open).
 const magicSize = 6
 
-// ReadModule reads a module file and unpacks it if its first bytes say gzip, xz or zstd.
+// ReadModule reads a module file and unpacks it if its first bytes say xz or zstd.
 //
 // Errors: the file's; ErrFormat for a file shorter than 6 bytes or damaged compressed data.
 func ReadModule(path string) ([]byte, error) {
@@ -44,8 +43,6 @@ func Decompress(data []byte) ([]byte, error) {
 	var r io.Reader
 	var err error
 	switch {
-	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
-		r, err = gzip.NewReader(bytes.NewReader(data))
 	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
 		if err = checkXZ(data); err != nil {
 			return nil, err

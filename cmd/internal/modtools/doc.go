@@ -13,7 +13,6 @@
 //   - "kmod help" calls the tool kmod in its usage line; kmod 30 calls it "help".
 //   - depmod replaces its files only when all are written; on a full disk kmod 30 puts truncated
 //     ones in their place.
-//   - .ko.gz is read; Debian's kmod is built without zlib (and so says -ZLIB, as we do).
 //   - modprobe -k and -l are ours, see Modprobe. Empty words in $MODPROBE_OPTIONS are no module names.
 //
 // References:

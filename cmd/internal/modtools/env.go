@@ -25,8 +25,10 @@ type Env struct {
 	// Root is the host directory that stands for "/": /lib/modules, /etc/modprobe.d and
 	// /etc/depmod.d are looked for below it. "" is the host's own.
 	Root    string
-	Release string   // the kernel's release, what uname -r prints
-	Environ []string // "KEY=value"; of it MODPROBE_OPTIONS is read, all goes to install commands
+	Release string // the kernel's release, what uname -r prints
+	// HostCmdline is the host's file that has its kernel's command line, for a System without one; "" is none.
+	HostCmdline string
+	Environ     []string // "KEY=value"; of it MODPROBE_OPTIONS is read, all goes to install commands
 
 	// Syslog takes the messages of a tool run with -s. nil: they go to Stderr.
 	Syslog func(p kmod.Priority, text string)

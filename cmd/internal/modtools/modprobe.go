@@ -154,6 +154,9 @@ func (m *modprobe) run(args []string) int {
 		configs = kmod.ConfigDirs(m.Root, "modprobe.d")
 	}
 	cmdline, err := m.System.ReadFile("/proc/cmdline")
+	if err != nil && m.HostCmdline != "" {
+		cmdline, err = os.ReadFile(m.HostCmdline)
+	}
 	if err != nil {
 		cmdline = nil
 	}

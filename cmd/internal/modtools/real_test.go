@@ -52,6 +52,7 @@ func tree() map[string]kmodtest.Module {
 		"extra/old.ko":         {Name: "old", Is32: true, BigEndian: true, Needs: []string{"core_b"}, Exports: []string{"old_sym"}, AbsoluteCRC: true},
 		"extra/stringsonly.ko": {Name: "stringsonly", NoSymtab: true, Exports: []string{"so_1", "so_2"}},
 		"extra/inst.ko":        {Name: "inst", Needs: []string{"core_a"}},
+		"extra/gz.ko.gz":       {Name: "gz"}, // -ZLIB: no module
 		"extra/soft.ko":        {Name: "soft"},
 		"extra/bl.ko":          {Name: "bl", Info: []string{"alias=bl-alias"}},
 	}
@@ -141,12 +142,12 @@ func TestLikeKmod(t *testing.T) {
 		i("core"), i("mid_dle"), i("top-alias"), i("two"), i("-F", "alias", "top"), i("-p", "core"), i("-n", "core", "top"), i("-0", "core"),
 		i("-F", "parm", "core"), i("-a", "-d", "core"), i("-l", "core"), i("-m", "core"), i("-m", "top-alias"), i("ext4"), i("-F", "name", "ext4"),
 		i("-n", "ext4"), i("fs-ext4"), i("nosuch"), i(dir + "/kernel/core.ko"), i(dir + "/kernel/zs.ko.zst"), i(dir + "/extra/notelf.ko"), i(dir + "/extra/tiny.ko"),
-		i(dir + "/extra/old.ko"), i("bad]alias"), i(), i("-F"), i("--zz"), i("pci:v00001d5"), i("-F", "nosuch", "core"), i("-0", "-F", "alias", "top"),
+		i(dir + "/extra/old.ko"), i("bad]alias"), i(dir + "/extra/gz.ko.gz"), i("gz"), p("-D", "gz"), p("--show-exports", dir+"/extra/gz.ko.gz"), i(), i("-F"), i("--zz"), i("pci:v00001d5"), i("-F", "nosuch", "core"), i("-0", "-F", "alias", "top"),
 		{"modinfo", "--help"}, {"modinfo", "-V"},
 		d(), d("-w"), d("-v"), d("-e"), d("-u"), d("--quiet"), d("-P", "xy"), d("-F", "/nonexistent"), d("-F", dir+"/modules.order"), d("--nosuch"), d("-A"),
 		{"depmod", "-b", root, "abc"}, {"depmod", "-b", root + "/none", "1.0"}, {"depmod", "--help"}, {"depmod", "-V"}, {"depmod", "-b", root, "6.1.0-t", "relative.ko"},
 		{"depmod", "-n", "-b", root, "6.1.0-t", dir + "/kernel/core.ko", dir + "/kernel/mid-dle.ko"}, {"depmod", "-n", "-b", root, "6.1.0-t", dir + "/nosuch.ko"},
-		{"insmod"}, {"insmod", "-"}, {"insmod", "--help"}, {"insmod", "-V"}, {"insmod", "-x"}, {"insmod", "--foo"}, {"insmod", "./nosuch.ko"}, {"insmod", "/tmp"}, {"insmod", dir + "/extra/tiny.ko"},
+		{"insmod"}, {"insmod", "-"}, {"insmod", "--help"}, {"insmod", "-V"}, {"insmod", "-x"}, {"insmod", "--foo"}, {"insmod", "./nosuch.ko"}, {"insmod", "/tmp"}, {"insmod", dir + "/extra/tiny.ko"}, {"insmod", dir + "/extra/gz.ko.gz"},
 		{"rmmod"}, {"rmmod", "-w", "x"}, {"rmmod", "--help"}, {"rmmod", "-V"}, {"rmmod", "nosuch", "no-such2.ko"}, {"rmmod", "--he"},
 		{"lsmod", "x"}, {"lsmod", "-V"},
 		{"kmod"}, {"kmod", "nosuch"}, {"kmod", "-V"}, {"kmod", "list", "x"}, {"kmod", "static-nodes", "-f", "x"}, {"kmod", "static-nodes", "--help"}, {"kmod", "static-nodes"}, {"kmod", "-x"},

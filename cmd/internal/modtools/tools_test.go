@@ -176,7 +176,7 @@ func TestModprobeList(t *testing.T) {
 	b := newBench(t, "")
 	b.want("modprobe -l mid-* top", "kernel/mid-dle.ko\nkernel/top.ko.xz\n")
 	_, all, _ := b.run("modprobe -l")
-	require.Len(t, strings.Fields(all), len(tree()))
+	require.Len(t, strings.Fields(all), len(tree())-1, "all but the .ko.gz")
 	b.wantError("modprobe -l -S none", "modprobe: ERROR: could not open /lib/modules/none/modules.dep: No such file or directory\n")
 }
 
@@ -279,4 +279,25 @@ func TestNoSystem(t *testing.T) {
 	env := &modtools.Env{Argv0: "lsmod", Stdout: &out, Stderr: &errs}
 	require.Equal(t, 1, modtools.Lsmod(env, nil))
 	require.Contains(t, errs.String(), "Error: could not get list of modules: No such file or directory\n")
+}
+
+// Without a kernel of ours the host's command line holds, if there is one to read.
+func TestHostCmdline(t *testing.T) {
+	b := newBench(t, "")
+	file := filepath.Join(t.TempDir(), "cmdline")
+	require.NoError(t, os.WriteFile(file, []byte("root=/dev/sda1 core.count=3 quiet modprobe.blacklist=soft\n"), 0o600))
+	for _, c := range []struct{ cmdline, want string }{{file, "options core count=3\n"}, {"", ""}, {file + ".missing", ""}} {
+		var out, errs bytes.Buffer
+		env := &modtools.Env{Argv0: "modprobe", Stdout: &out, Stderr: &errs, Root: b.root, Release: debian, HostCmdline: c.cmdline}
+		require.Zero(t, modtools.Modprobe(env, []string{"-c"}))
+		require.Empty(t, errs.String())
+		var options string
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "options ") {
+				options += line
+			}
+		}
+		require.Equal(t, c.want, options)
+		require.Equal(t, c.want != "", strings.Contains(out.String(), "blacklist soft\n"))
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/kobench/kobench/cmd/internal/modtools"
@@ -61,7 +62,7 @@ func Start(o Options) (*Sim, error) {
 	}
 	s.Machine = b.Power(kernel.Config{
 		Formats: []func(*kernel.Kernel) kernel.Format{ko.New(ko.Config{Cache: s.cache})},
-		Catalog: catalog.All(), Console: o.Console, Cmdline: "board=" + b.Name,
+		Catalog: catalog.All(), Console: o.Console, Cmdline: strings.TrimSpace("board=" + b.Name + " " + b.Cmdline),
 	})
 	s.AutoModprobe() // what the boot finds, as an initial RAM disk's udev does; from then on it is kerneld's matter
 	for _, m := range b.Modules {
