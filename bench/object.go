@@ -24,13 +24,14 @@ type module struct {
 // Numbers of [core] chapter 5 and [linking].
 const (
 	secCustom, secType, secImport, secFunction, secCode, secData = 0, 1, 2, 3, 10, 11
-	valI32, typeFunc, importFunc, importMemory                   = 0x7f, 0x60, 0, 2
+	valI32, valI64, typeFunc, importFunc, importMemory, memory64 = 0x7f, 0x7e, 0x60, 0, 2, 4
 	symFunc, symData, symLocal, symUndefined, symExported        = 0, 1, 2, 0x10, 0x20
 	subSegments, subSymbols, relocFunctionIndex                  = 5, 8, 0
 
 	opLoop, opEnd, opBrIf, opCall, opDrop                      = 0x03, 0x0b, 0x0d, 0x10, 0x1a
 	opLocalGet, opLocalSet, opLocalTee, opI32Load, opI32Store  = 0x20, 0x21, 0x22, 0x28, 0x36
 	opI32Const, opI32Add, opI32Sub, opI32Mul, opI32Xor, opRotl = 0x41, 0x6a, 0x6b, 0x6c, 0x73, 0x77
+	opI64Const                                                 = 0x42
 	emptyBlock                                                 = 0x40
 )
 
@@ -70,7 +71,7 @@ func sized(b []byte) []byte { return append(unsigned(len(b)), b...) }
 // References: [core] WebAssembly Core Specification 2.0, chapter 5; [linking] WebAssembly tool-conventions, Linking.md
 func (m module) file() []byte {
 	var imports, functions, code, data, segments, symbols, relocs vector
-	memory := append([]byte{importMemory, 0}, unsigned(m.data/65536+1)...)
+	memory := append([]byte{importMemory, memory64}, unsigned(m.data/65536+1)...)
 	imports.add(text("env"), text("__linear_memory"), memory)
 	imported, entry := 0, append([]byte{0, opI32Const}, signed(0)...) // of init: no locals, return 0
 	if m.uses != "" {
@@ -103,14 +104,14 @@ func (m module) file() []byte {
 
 	offset := 0
 	segment := func(name string, content []byte) {
-		i := data.add([]byte{0, opI32Const}, signed(offset), []byte{opEnd}, sized(content))
+		i := data.add([]byte{0, opI64Const}, signed(offset), []byte{opEnd}, sized(content))
 		segments.add(text(name), []byte{2, 0}) // aligned to 4 bytes
 		symbols.add([]byte{symData, symLocal}, text(name), unsigned(i), []byte{0}, unsigned(len(content)))
 		offset = (offset + len(content) + 3) &^ 3
 	}
 	segment(".modinfo", []byte("license=GPL\x00depends=\x00name="+m.name+"\x00vermagic="+kernel.Vermagic+"\x00"))
 	if m.exports != "" {
-		segment("___ksymtab+"+m.exports, make([]byte, 12))
+		segment("___ksymtab+"+m.exports, make([]byte, 24))
 	}
 	if m.data > 0 {
 		content := make([]byte, m.data)
@@ -122,7 +123,7 @@ func (m module) file() []byte {
 
 	out := []byte("\x00asm\x01\x00\x00\x00")
 	section := func(id byte, body []byte) { out = append(append(out, id), sized(body)...) }
-	section(secType, []byte{3, typeFunc, 0, 1, valI32, typeFunc, 0, 0, typeFunc, 2, valI32, valI32, 1, valI32})
+	section(secType, []byte{3, typeFunc, 0, 1, valI32, typeFunc, 0, 0, typeFunc, 2, valI64, valI32, 1, valI32})
 	section(secImport, imports.bytes())
 	section(secFunction, functions.bytes())
 	const codeIndex = 3 // of the next section
@@ -137,7 +138,7 @@ func (m module) file() []byte {
 	return out
 }
 
-// work is the body of a function (i32 p, i32 n) → i32 that is code of an ordinary kind: arithmetic, loads and stores at p, and a loop.
+// work is the body of a function (i64 p, i32 n) → i32 that is code of an ordinary kind: arithmetic, loads and stores at p, and a loop.
 func work(seed int) []byte {
 	b := []byte{1, 1, valI32} // a local, number 2
 	for part := range 8 {

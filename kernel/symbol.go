@@ -86,11 +86,11 @@ func (k *Kernel) ksymsText(*Task) (string, error) {
 	var b strings.Builder
 	for _, m := range k.Modules() {
 		for _, s := range m.Exports {
-			fmt.Fprintf(&b, "%08x %s\t[%s]\n", s.Addr, s.Name, m.Name)
+			fmt.Fprintf(&b, "%016x %s\t[%s]\n", s.Addr, s.Name, m.Name)
 		}
 	}
 	for _, s := range k.KernelSymbols() {
-		fmt.Fprintf(&b, "%08x %s\n", s.Addr, s.Name)
+		fmt.Fprintf(&b, "%016x %s\n", s.Addr, s.Name)
 	}
 	return b.String(), nil
 }

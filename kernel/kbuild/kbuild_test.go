@@ -272,7 +272,7 @@ func TestVerboseAndSilent(t *testing.T) {
 	require.NoError(t, err)
 	out, err = w.kbuild("V=1")
 	require.NoError(t, err, out)
-	require.Contains(t, out, "--target=wasm32-unknown-unknown")
+	require.Contains(t, out, "--target=wasm64-unknown-unknown")
 	require.NotContains(t, out, "CC [M]")
 }
 

@@ -95,7 +95,7 @@ func TestELFDamaged(t *testing.T) {
 }
 
 // TestWasm reads a module of ours; testdata/depw.ko is made of depw.c by
-// clang --target=wasm32-unknown-unknown -O2 -ffreestanding -c and wasm-ld -r.
+// clang --target=wasm64-unknown-unknown -O2 -ffreestanding -c and wasm-ld -r -mwasm64.
 func TestWasm(t *testing.T) {
 	image, err := kmod.ReadModule("testdata/depw.ko")
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestWasm(t *testing.T) {
 	info, err := o.Modinfo()
 	require.NoError(t, err)
 	require.Equal(t, kmod.Field{Key: "alias", Value: "char-major-42-*"}, info[1])
-	require.Equal(t, kmod.Field{Key: "vermagic", Value: "6.1.0-kobench SMP preempt mod_unload wasm32 "}, info[6])
+	require.Equal(t, kmod.Field{Key: "vermagic", Value: "6.1.0-kobench SMP preempt mod_unload wasm64 "}, info[6])
 	exports, err := o.Exports()
 	require.NoError(t, err)
 	require.Equal(t, []kmod.Symbol{{Name: "depw_twice"}, {Name: "depw_gpl"}}, exports)

@@ -88,6 +88,9 @@ func (g *image) Link(m *kernel.Module, found map[string]*kernel.Symbol) error {
 		return kernel.ENOEXEC
 	}
 	c := sys.Add(m, mod)
+	for _, a := range mod.Adapted() {
+		g.f.k.Log.Printf(kernel.LevelWarning, "%s: %s is %v, but is called as %v (wrong prototype?)", m.Name, a.Symbol, a.Is, a.Used)
+	}
 	g.describe(m, mod, c)
 	p := &params{sys: sys, mod: mod}
 	if err := g.fill(m, mod, c, sys, p); err != nil {
@@ -108,9 +111,9 @@ func (g *image) describe(m *kernel.Module, mod *machine.Module, c *capi.Module) 
 	core, init := mod.Size()
 	m.CoreSize, m.InitSize = pages(core), pages(init)
 	for _, s := range mod.Sections() {
-		m.Sections = append(m.Sections, kernel.Symbol{Name: s.Name, Addr: uint64(s.Addr)})
-		if !s.Init && (m.Addr == 0 || uint64(s.Addr) < m.Addr) {
-			m.Addr = uint64(s.Addr)
+		m.Sections = append(m.Sections, kernel.Symbol{Name: s.Name, Addr: s.Addr})
+		if !s.Init && (m.Addr == 0 || s.Addr < m.Addr) {
+			m.Addr = s.Addr
 		}
 	}
 	for _, fn := range mod.Funcs() {
@@ -118,13 +121,13 @@ func (g *image) describe(m *kernel.Module, mod *machine.Module, c *capi.Module) 
 			continue // init's names go with its code
 		}
 		if source := c.FuncName(fn.Name); source != fn.Name {
-			m.Symtab = append(m.Symtab, kernel.Symbol{Name: source, Type: 't', Addr: uint64(fn.Slot)})
+			m.Symtab = append(m.Symtab, kernel.Symbol{Name: source, Type: 't', Addr: object.FuncAddr(fn.Slot)})
 		}
-		m.Symtab = append(m.Symtab, kernel.Symbol{Name: fn.Name, Type: 't', Addr: uint64(fn.Slot)})
+		m.Symtab = append(m.Symtab, kernel.Symbol{Name: fn.Name, Type: 't', Addr: object.FuncAddr(fn.Slot)})
 	}
 	for _, s := range mod.Symbols() {
 		if !s.Func {
-			m.Symtab = append(m.Symtab, kernel.Symbol{Name: s.Name, Type: 'd', Addr: uint64(s.Addr)})
+			m.Symtab = append(m.Symtab, kernel.Symbol{Name: s.Name, Type: 'd', Addr: s.Addr})
 		}
 	}
 }
@@ -147,8 +150,8 @@ func (g *image) fill(m *kernel.Module, mod *machine.Module, own *capi.Module, sy
 	ctors := mod.Ctors()
 	m.Init = func(env *kernel.Env) error {
 		c := sys.Enter(env.Task)
-		for _, slot := range ctors {
-			if _, err := c.Call(slot); err != nil {
+		for _, fn := range ctors {
+			if _, err := c.Call(fn); err != nil {
 				return err
 			}
 		}
@@ -198,7 +201,7 @@ func exports(m *kernel.Module, mod *machine.Module, sys *capi.System) error {
 		if sym.Func {
 			typ = 'T'
 		}
-		m.Exports = append(m.Exports, kernel.Symbol{Name: name, GPL: onlyGPL, Type: typ, Addr: uint64(sym.Addr), Value: cExport{mod}})
+		m.Exports = append(m.Exports, kernel.Symbol{Name: name, GPL: onlyGPL, Type: typ, Addr: sym.Addr, Value: cExport{mod}})
 	}
 	return nil
 }

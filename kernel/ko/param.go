@@ -21,10 +21,10 @@ type params struct {
 // types are in kernel/lib.
 type param struct {
 	sys            *capi.System
-	addr           uint32 // struct kernel_param
+	addr           uint64 // struct kernel_param
 	typ            string
-	arg            uint32
-	set, get, drop uint32
+	arg            uint64
+	set, get, drop uint64
 	noArg          bool
 	arrayMax       int // 0: no array
 }
@@ -45,14 +45,14 @@ func (p *params) read(m *kernel.Module, g *image) (err error) {
 			typ[name] = text
 		}
 	}
-	arrayOps := uint32(0)
+	arrayOps := uint64(0)
 	if s, ok := p.sys.M.Builtin().Symbol("param_array_ops"); ok {
 		arrayOps = s.Addr
 	}
 	p.sys.M.Do(func() {
-		for at := sec.Addr; at+capi.SizeofKernelParam <= sec.Addr+sec.Size; at += capi.SizeofKernelParam {
+		for at := sec.Addr; at+capi.SizeofKernelParam <= sec.Addr+uint64(sec.Size); at += capi.SizeofKernelParam {
 			b, _ := p.sys.M.Bytes(at, capi.SizeofKernelParam)
-			word := func(off int) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+			word := func(off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
 			name, ok := p.sys.M.CString(word(capi.OffKernelParamName), 256)
 			ops, ok2 := p.sys.M.Bytes(word(capi.OffKernelParamOps), capi.SizeofKernelParamOps)
 			if !ok || !ok2 {
@@ -61,9 +61,9 @@ func (p *params) read(m *kernel.Module, g *image) (err error) {
 			}
 			v := &param{sys: p.sys, addr: at, typ: typ[name], arg: word(capi.OffKernelParamArg)}
 			v.noArg = ops[capi.OffKernelParamOpsFlags]&capi.KernelParamOpsFlNoarg != 0
-			v.set = binary.LittleEndian.Uint32(ops[capi.OffKernelParamOpsSet:])
-			v.get = binary.LittleEndian.Uint32(ops[capi.OffKernelParamOpsGet:])
-			v.drop = binary.LittleEndian.Uint32(ops[capi.OffKernelParamOpsFree:])
+			v.set = binary.LittleEndian.Uint64(ops[capi.OffKernelParamOpsSet:])
+			v.get = binary.LittleEndian.Uint64(ops[capi.OffKernelParamOpsGet:])
+			v.drop = binary.LittleEndian.Uint64(ops[capi.OffKernelParamOpsFree:])
 			if arrayOps != 0 && word(capi.OffKernelParamOps) == arrayOps {
 				n, _ := p.sys.M.U32(v.arg + capi.OffKparamArrayMax)
 				v.arrayMax = int(n)
@@ -110,13 +110,13 @@ func (v *param) Set(text string, given bool) error {
 }
 
 func (v *param) call(text string, given bool) (err error) {
-	var addr uint32
+	var addr uint64
 	if given {
 		v.sys.M.Do(func() {
-			if addr, err = v.sys.M.Alloc(uint32(len(text))+1, 0, nil); err != nil {
+			if addr, err = v.sys.M.Alloc(uint64(len(text))+1, 0, nil); err != nil {
 				return
 			}
-			b, _ := v.sys.M.Bytes(addr, uint32(len(text))+1)
+			b, _ := v.sys.M.Bytes(addr, uint64(len(text))+1)
 			copy(b, text)
 			b[len(text)] = 0
 		})
@@ -143,7 +143,7 @@ func (v *param) Get() string {
 		return ""
 	}
 	text := ""
-	_ = v.sys.Page(func(p uint32) error {
+	_ = v.sys.Page(func(p uint64) error {
 		return v.sys.Helper(func(c *capi.Ctx) error {
 			r, err := c.Call(v.get, uint64(p), uint64(v.addr))
 			if err != nil || int32(r) < 0 {

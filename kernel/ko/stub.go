@@ -54,7 +54,7 @@ func Stub(m *kernel.Module) []byte {
 		if e.GPL {
 			prefix = "___ksymtab_gpl+"
 		}
-		segs = append(segs, segment{prefix + e.Name, make([]byte, 12), e.Name})
+		segs = append(segs, segment{prefix + e.Name, make([]byte, 24), e.Name})
 	}
 	return relocatable(segs, m.Needs)
 }
@@ -83,12 +83,12 @@ func relocatable(segs []segment, undefined []string) []byte {
 		size += len(s.data)
 	}
 	imp := append([]byte{1}, str("env")...)
-	imp = append(append(append(imp, str("__linear_memory")...), 2, 0), uleb(size/65536+1)...)
+	imp = append(append(append(imp, str("__linear_memory")...), 2, 4), uleb(size/65536+1)...)
 	section(secImport, imp)
 
 	data, at := uleb(len(segs)), 0
 	for _, s := range segs {
-		data = append(append(append(data, 0, 0x41), sleb(at)...), 0x0b)
+		data = append(append(append(data, 0, 0x42), sleb(at)...), 0x0b) // i64.const
 		data = append(append(data, uleb(len(s.data))...), s.data...)
 		at += len(s.data)
 	}

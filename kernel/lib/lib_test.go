@@ -30,34 +30,34 @@ func toolchain(t *testing.T) cc.Toolchain {
 
 // host is what the library asks of Go, for one thread that never really sleeps: time runs out at once.
 func host(t *testing.T, m **machine.Machine) func(string) (machine.HostFunc, bool) {
-	var task uint32
-	alloc := func(n uint32) uint64 {
+	var task uint64
+	alloc := func(n uint64) uint64 {
 		a, err := (*m).Alloc(max(n, 1), 8, nil)
 		require.NoError(t, err)
 		b, _ := (*m).Bytes(a, n)
 		clear(b)
-		return uint64(a)
+		return a
 	}
 	free := func(_ *machine.Thread, s []uint64) {
-		if a := uint32(s[0]); a != 0 {
+		if a := s[0]; a != 0 {
 			require.NoError(t, (*m).Free(a))
 		}
 	}
 	p := func(v ...object.ValType) []object.ValType { return v }
 	fns := map[string]machine.HostFunc{
-		"__kmalloc":        {Params: p(i32, i32), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = alloc(uint32(s[0])) }},
-		"kvmalloc_node":    {Params: p(i32, i32, i32), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = alloc(uint32(s[0])) }},
-		"kfree":            {Params: p(i32), Fn: free},
-		"kvfree":           {Params: p(i32), Fn: free},
-		"_printk":          {Params: p(i32, i32), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = 0 }},
-		"__might_sleep":    {Params: p(i32, i32), Fn: func(*machine.Thread, []uint64) {}},
-		"signal_pending":   {Params: p(i32), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = 0 }},
-		"schedule_timeout": {Params: p(i32), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = 0 }},
-		"get_current": {Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) {
+		"__kmalloc":        {Params: p(i64, i32), Results: p(i64), Fn: func(_ *machine.Thread, s []uint64) { s[0] = alloc(s[0]) }},
+		"kvmalloc_node":    {Params: p(i64, i32, i32), Results: p(i64), Fn: func(_ *machine.Thread, s []uint64) { s[0] = alloc(s[0]) }},
+		"kfree":            {Params: p(i64), Fn: free},
+		"kvfree":           {Params: p(i64), Fn: free},
+		"_printk":          {Params: p(i64, i64), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = 0 }},
+		"__might_sleep":    {Params: p(i64, i32), Fn: func(*machine.Thread, []uint64) {}},
+		"signal_pending":   {Params: p(i64), Results: p(i32), Fn: func(_ *machine.Thread, s []uint64) { s[0] = 0 }},
+		"schedule_timeout": {Params: p(i64), Results: p(i64), Fn: func(_ *machine.Thread, s []uint64) { s[0] = 0 }},
+		"get_current": {Results: p(i64), Fn: func(_ *machine.Thread, s []uint64) {
 			if task == 0 {
-				task = uint32(alloc(512))
+				task = alloc(512)
 			}
-			s[0] = uint64(task)
+			s[0] = task
 		}},
 	}
 	return func(name string) (machine.HostFunc, bool) {
@@ -105,7 +105,7 @@ func TestLibrary(t *testing.T) {
 func link(t *testing.T, tc cc.Toolchain, objects ...[]byte) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	args := append(append([]string{}, tc.LD[1:]...), "-r", "-o", "out.ko")
+	args := append(append([]string{}, tc.LD[1:]...), "-r", "-mwasm64", "-o", "out.ko")
 	for i, o := range objects {
 		name := string(rune('a'+i)) + ".o"
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), o, 0o644))

@@ -6,6 +6,6 @@ const (
 	Nodename = "kobench"
 	Release  = "6.1.0-kobench"
 	Version  = "#1 SMP PREEMPT"
-	Machine  = "wasm32"
+	Machine  = "wasm64"
 	Vermagic = Release + " SMP preempt mod_unload " + Machine + " "
 )

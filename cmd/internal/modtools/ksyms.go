@@ -59,15 +59,15 @@ func Ksyms(env *Env, args []string) int {
 		if memory {
 			size, _ := strconv.ParseUint(fields[1], 10, 64)
 			addr, _ := strconv.ParseUint(strings.TrimPrefix(fields[5], "0x"), 16, 64)
-			fmt.Fprintf(w, "%08x --- (%dk) ---\t[%s]\n", addr, (size+1023)/1024, name)
+			fmt.Fprintf(w, "%016x --- (%dk) ---\t[%s]\n", addr, (size+1023)/1024, name)
 		}
 		for _, s := range exports[name] {
-			fmt.Fprintf(w, "%08x %s\t[%s]\n", s.addr, s.name, name)
+			fmt.Fprintf(w, "%016x %s\t[%s]\n", s.addr, s.name, name)
 		}
 	}
 	if all {
 		for _, s := range exports[""] {
-			fmt.Fprintf(w, "%08x %s\n", s.addr, s.name)
+			fmt.Fprintf(w, "%016x %s\n", s.addr, s.name)
 		}
 	}
 	return success

@@ -209,7 +209,7 @@ license:        GPL
 alias:          char-major-42-*
 name:           depw
 depends:        depa
-vermagic:       6.1.0-kobench SMP preempt mod_unload wasm32 
+vermagic:       6.1.0-kobench SMP preempt mod_unload wasm64 
 parm:           count:how many (int)
 `)
 }

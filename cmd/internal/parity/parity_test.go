@@ -85,7 +85,7 @@ func TestNormalLines(t *testing.T) {
 		{"ffffffffc0201000 T depa_add\t[depa]", "00010400 T depa_add\t[depa]"},
 		{"crw-------    1 root     root      246,   0 Nov 23 02:57 /dev/chrb", "crw-------    1 root     root      246,   0 Jan  1 12:00 /dev/chrb"},
 		{"modprobe: FATAL: Module nosuch not found in directory /lib/modules/6.1.0-56-amd64", "modprobe: FATAL: Module nosuch not found in directory /lib/modules/6.1.0-kobench"},
-		{"vermagic:       6.1.0-56-amd64 SMP preempt mod_unload modversions ", "vermagic:       6.1.0-kobench SMP preempt mod_unload wasm32 "},
+		{"vermagic:       6.1.0-56-amd64 SMP preempt mod_unload modversions ", "vermagic:       6.1.0-kobench SMP preempt mod_unload wasm64 "},
 		{"init_module(hello.ko, 5520, \"\") = 0 errno 0 ", "init_module(hello.ko, 733, \"\") = 0 errno 0 "},
 		{"coresize: 16384", "coresize: 733"},
 		{"srcversion:     75BE5F72E275DC764142C35", "srcversion:     0123456789ABCDEF0123456"},

@@ -2,8 +2,8 @@
 #ifndef _GENERATED_AUTOCONF_H
 #define _GENERATED_AUTOCONF_H
 
-/* What the simulated kernel has: 32 bit, little endian, one big lock. */
-#define CONFIG_32BIT 1
+/* What the simulated kernel has: 64 bit, little endian, one big lock. */
+#define CONFIG_64BIT 1
 #define CONFIG_MODULES 1
 #define CONFIG_MODULE_UNLOAD 1
 #define CONFIG_PRINTK 1
@@ -22,6 +22,8 @@
 #define CONFIG_USB 1
 #define CONFIG_TTY 1
 #define CONFIG_LOG_BUF_SHIFT 18
-#define CONFIG_WASM32 1
+#define CONFIG_WASM64 1
+#define CONFIG_PHYS_ADDR_T_64BIT 1
+#define CONFIG_ARCH_DMA_ADDR_T_64BIT 1
 
 #endif /* _GENERATED_AUTOCONF_H */

@@ -95,18 +95,18 @@ __ATOMIC_FAMILY(atomic, atomic_t, int)
 __ATOMIC_FAMILY(atomic64, atomic64_t, s64)
 #undef __ATOMIC_FAMILY
 
-typedef atomic_t atomic_long_t;
+typedef atomic64_t atomic_long_t;
 #define ATOMIC_LONG_INIT(i) ATOMIC_INIT(i)
-#define atomic_long_read(v) ((long)atomic_read(v))
-#define atomic_long_set(v, i) atomic_set(v, i)
-#define atomic_long_add(i, v) atomic_add(i, v)
-#define atomic_long_sub(i, v) atomic_sub(i, v)
-#define atomic_long_inc(v) atomic_inc(v)
-#define atomic_long_dec(v) atomic_dec(v)
-#define atomic_long_inc_return(v) atomic_inc_return(v)
-#define atomic_long_dec_return(v) atomic_dec_return(v)
-#define atomic_long_add_return(i, v) atomic_add_return(i, v)
-#define atomic_long_dec_and_test(v) atomic_dec_and_test(v)
+#define atomic_long_read(v) ((long)atomic64_read(v))
+#define atomic_long_set(v, i) atomic64_set(v, i)
+#define atomic_long_add(i, v) atomic64_add(i, v)
+#define atomic_long_sub(i, v) atomic64_sub(i, v)
+#define atomic_long_inc(v) atomic64_inc(v)
+#define atomic_long_dec(v) atomic64_dec(v)
+#define atomic_long_inc_return(v) atomic64_inc_return(v)
+#define atomic_long_dec_return(v) atomic64_dec_return(v)
+#define atomic_long_add_return(i, v) atomic64_add_return(i, v)
+#define atomic_long_dec_and_test(v) atomic64_dec_and_test(v)
 #define atomic_read_acquire atomic_read
 #define atomic_set_release atomic_set
 

@@ -57,13 +57,13 @@ static inline unsigned long __ffs64(u64 word) { return __builtin_ctzll(word); }
 static inline int ffs(int x) { return x ? __builtin_ctz(x) + 1 : 0; }
 static inline int fls(unsigned int x) { return x ? 32 - __builtin_clz(x) : 0; }
 static inline int fls64(u64 x) { return x ? 64 - __builtin_clzll(x) : 0; }
-static inline int fls_long(unsigned long l) { return fls(l); }
+static inline int fls_long(unsigned long l) { return fls64(l); }
 
 #define hweight8(w) ((unsigned int)__builtin_popcount((u8)(w)))
 #define hweight16(w) ((unsigned int)__builtin_popcount((u16)(w)))
 #define hweight32(w) ((unsigned int)__builtin_popcount((u32)(w)))
 #define hweight64(w) ((unsigned int)__builtin_popcountll((u64)(w)))
-#define hweight_long(w) hweight32(w)
+#define hweight_long(w) hweight64(w)
 
 static inline u64 rol64(u64 w, unsigned int s) { return (w << (s & 63)) | (w >> (-s & 63)); }
 static inline u64 ror64(u64 w, unsigned int s) { return (w >> (s & 63)) | (w << (-s & 63)); }

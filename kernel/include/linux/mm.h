@@ -17,11 +17,11 @@ extern void put_page(struct page *page);
 extern bool is_vmalloc_addr(const void *x);
 extern int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn,
 			   unsigned long size, pgprot_t prot);
-#define virt_to_phys(addr) ((phys_addr_t)(unsigned long)(addr))
-#define phys_to_virt(addr) ((void *)(unsigned long)(addr))
-#define __pa(x) ((unsigned long)(x))
-#define __va(x) ((void *)(unsigned long)(x))
-#define virt_addr_valid(kaddr) ((unsigned long)(kaddr) < USER_BASE)
+#define virt_to_phys(addr) ((phys_addr_t)((unsigned long)(addr) - PAGE_OFFSET))
+#define phys_to_virt(addr) ((void *)((unsigned long)(addr) + PAGE_OFFSET))
+#define __pa(x) ((unsigned long)(x) - PAGE_OFFSET)
+#define __va(x) ((void *)((unsigned long)(x) + PAGE_OFFSET))
+#define virt_addr_valid(kaddr) ((unsigned long)(kaddr) >= PAGE_OFFSET && (unsigned long)(kaddr) - PAGE_OFFSET < (1UL << 30))
 #define PHYS_PFN(x) ((unsigned long)((x) >> PAGE_SHIFT))
 #define PFN_PHYS(x) ((phys_addr_t)(x) << PAGE_SHIFT)
 #define VM_READ 0x1

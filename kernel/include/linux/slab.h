@@ -42,14 +42,14 @@ static inline void *kmalloc_array(size_t n, size_t size, gfp_t flags)
 {
 	size_t bytes;
 
-	return check_mul_overflow(n, size, &bytes) ? NULL : __kmalloc(bytes, flags);
+	return __size_mul_overflow(n, size, &bytes) ? NULL : __kmalloc(bytes, flags);
 }
 static inline void *kcalloc(size_t n, size_t size, gfp_t flags) { return kmalloc_array(n, size, flags | __GFP_ZERO); }
 static inline void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags)
 {
 	size_t bytes;
 
-	return check_mul_overflow(n, size, &bytes) ? NULL : krealloc(p, bytes, flags);
+	return __size_mul_overflow(n, size, &bytes) ? NULL : krealloc(p, bytes, flags);
 }
 static inline void *kmalloc_node(size_t size, gfp_t flags, int node) { return __kmalloc(size, flags); }
 static inline void *kzalloc_node(size_t size, gfp_t flags, int node) { return kzalloc(size, flags); }
@@ -59,7 +59,7 @@ static inline void *kvmalloc_array(size_t n, size_t size, gfp_t flags)
 {
 	size_t bytes;
 
-	return check_mul_overflow(n, size, &bytes) ? NULL : kvmalloc(bytes, flags);
+	return __size_mul_overflow(n, size, &bytes) ? NULL : kvmalloc(bytes, flags);
 }
 static inline void *kvcalloc(size_t n, size_t size, gfp_t flags) { return kvmalloc_array(n, size, flags | __GFP_ZERO); }
 static inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t flags)

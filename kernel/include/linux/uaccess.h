@@ -44,7 +44,7 @@ static inline bool __access_ok(const void __user *ptr, unsigned long size)
 {
 	unsigned long addr = (unsigned long)ptr;
 
-	return size == 0 || (addr >= USER_BASE && size <= TASK_SIZE - addr);
+	return size <= TASK_SIZE_MAX && addr <= TASK_SIZE_MAX - size;
 }
 #define VERIFY_READ 0
 #define VERIFY_WRITE 1

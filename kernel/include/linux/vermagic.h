@@ -4,6 +4,6 @@
 
 #include <generated/utsrelease.h>
 
-#define VERMAGIC_STRING UTS_RELEASE " SMP preempt mod_unload wasm32 "
+#define VERMAGIC_STRING UTS_RELEASE " SMP preempt mod_unload wasm64 "
 
 #endif /* _LINUX_VERMAGIC_H */

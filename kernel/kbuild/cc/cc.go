@@ -4,7 +4,7 @@
 // fixtures and the C part of the kernel itself, so that all of them agree on layouts.
 //
 // References:
-//   - [clang] Clang command line reference (--target=wasm32-unknown-unknown, -fsanitize=null)
+//   - [clang] Clang command line reference (--target=wasm64-unknown-unknown)
 //   - [Kbuild] Documentation/kbuild/kbuild.rst (CC, LD)
 package cc
 
@@ -22,13 +22,13 @@ import (
 // ErrMissing says that a tool of the C toolchain is not installed.
 var ErrMissing = errors.New("install clang and lld (Debian, Ubuntu: apt-get install clang lld), or set CC and LD")
 
-// Flags is the module ABI: target, language, sanitizer. They come before everything else on the command line.
+// Flags is the module ABI: target and language. They come before everything else on the command line.
 func Flags() []string {
 	return []string{
-		"--target=wasm32-unknown-unknown", "-std=gnu11", "-O2",
+		"--target=wasm64-unknown-unknown", "-std=gnu11", "-O2",
 		"-nostdinc", "-ffreestanding", "-fno-builtin", "-fno-common", "-fvisibility=hidden",
 		"-mmutable-globals", "-msign-ext", "-mbulk-memory",
-		"-fsanitize=null", "-fsanitize-trap=null", "-fno-delete-null-pointer-checks",
+		"-fno-delete-null-pointer-checks",
 		"-fno-strict-aliasing", "-fwrapv", "-fno-ident",
 	}
 }

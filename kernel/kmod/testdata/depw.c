@@ -6,7 +6,7 @@ INFO(pt, "parmtype=count:int")
 INFO(pm, "parm=count:how many")
 INFO(nm, "name=depw")
 INFO(dp, "depends=depa")
-INFO(vm, "vermagic=6.1.0-kobench SMP preempt mod_unload wasm32 ")
+INFO(vm, "vermagic=6.1.0-kobench SMP preempt mod_unload wasm64 ")
 int depa_add(int, int);
 int maybe(void) __attribute__((weak));
 int depw_twice(int x) { return depa_add(x, x) + (maybe ? maybe() : 0); }

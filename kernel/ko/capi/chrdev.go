@@ -24,11 +24,11 @@ type region struct {
 // Character device numbers. References: fs/char_dev.c.
 func chrdevFuncs() []Func {
 	return []Func{
-		F5("__register_chrdev", func(c *Ctx, major, base, count, name, fops uint32) int32 {
+		F5("__register_chrdev", func(c *Ctx, major, base, count uint32, name, fops ptr) int32 {
 			return c.registerChrdev(major, base, count, name, fops)
 		}),
-		V4("__unregister_chrdev", func(c *Ctx, major, base, count, name uint32) { c.unregisterChrdev(major, base, count, name) }),
-		F4("alloc_chrdev_region", func(c *Ctx, at, base, count, name uint32) int32 {
+		V4("__unregister_chrdev", func(c *Ctx, major, base, count uint32, name ptr) { c.unregisterChrdev(major, base, count, name) }),
+		F4("alloc_chrdev_region", func(c *Ctx, at ptr, base, count uint32, name ptr) int32 {
 			dev, err := c.s.K.AllocChrdevRegion(base, count, c.mem().str(name))
 			if err != nil {
 				return errno(err)
@@ -37,7 +37,7 @@ func chrdevFuncs() []Func {
 			c.mem().put(at, uint32(dev))
 			return 0
 		}),
-		F3("register_chrdev_region", func(c *Ctx, dev, count, name uint32) int32 {
+		F3("register_chrdev_region", func(c *Ctx, dev, count uint32, name ptr) int32 {
 			if err := c.s.K.RegisterChrdevRegion(kernel.Dev(dev), count, c.mem().str(name)); err != nil {
 				return errno(err)
 			}
@@ -48,14 +48,14 @@ func chrdevFuncs() []Func {
 			c.s.K.UnregisterChrdevRegion(kernel.Dev(dev), count)
 			c.s.dropRegion(kernel.Dev(dev), count)
 		}),
-		V2("cdev_init", func(c *Ctx, p, fops uint32) {
+		V2("cdev_init", func(c *Ctx, p, fops ptr) {
 			m := c.mem()
 			clear(m.bytes(p, SizeofCdev))
 			m.listInit(p + OffCdevList)
-			m.put(p+OffCdevOps, fops)
+			m.putPtr(p+OffCdevOps, fops)
 			m.put(p+OffCdevKobj+OffKobjectKref, 1)
 		}),
-		F0("cdev_alloc", func(c *Ctx) uint32 {
+		F0("cdev_alloc", func(c *Ctx) ptr {
 			p := c.alloc(SizeofCdev, 0, GfpZero, PageSize)
 			if p != 0 {
 				c.mem().listInit(p + OffCdevList)
@@ -64,11 +64,11 @@ func chrdevFuncs() []Func {
 			}
 			return p
 		}),
-		F3("cdev_add", func(c *Ctx, p, dev, count uint32) int32 { return c.cdevAdd(p, kernel.Dev(dev), count) }),
-		V1("cdev_del", func(c *Ctx, p uint32) { c.cdevDel(p) }),
-		V1("cdev_put", func(c *Ctx, p uint32) {}),
-		V2("cdev_set_parent", func(c *Ctx, p, kobj uint32) { c.mem().put(p+OffCdevKobj+OffKobjectParent, kobj) }),
-		F2("cdev_device_add", func(c *Ctx, p, dev uint32) int32 {
+		F3("cdev_add", func(c *Ctx, p ptr, dev, count uint32) int32 { return c.cdevAdd(p, kernel.Dev(dev), count) }),
+		V1("cdev_del", func(c *Ctx, p ptr) { c.cdevDel(p) }),
+		V1("cdev_put", func(c *Ctx, p ptr) {}),
+		V2("cdev_set_parent", func(c *Ctx, p, kobj ptr) { c.mem().putPtr(p+OffCdevKobj+OffKobjectParent, kobj) }),
+		F2("cdev_device_add", func(c *Ctx, p, dev ptr) int32 {
 			if devt := c.mem().u32(dev + OffDeviceDevt); devt != 0 {
 				if e := c.cdevAdd(p, kernel.Dev(devt), 1); e != 0 {
 					return e
@@ -80,11 +80,11 @@ func chrdevFuncs() []Func {
 			}
 			return e
 		}),
-		V2("cdev_device_del", func(c *Ctx, p, dev uint32) { c.deviceDel(dev); c.cdevDel(p) }),
+		V2("cdev_device_del", func(c *Ctx, p, dev ptr) { c.deviceDel(dev); c.cdevDel(p) }),
 	}
 }
 
-func (c *Ctx) registerChrdev(major, base, count, name, fops uint32) int32 {
+func (c *Ctx) registerChrdev(major, base, count uint32, name, fops ptr) int32 {
 	s, text := c.s, c.mem().str(name)
 	ops := c.fopsAt(fops)
 	if major >= kernel.MajorMax {
@@ -119,7 +119,7 @@ func (c *Ctx) registerChrdev(major, base, count, name, fops uint32) int32 {
 	return 0
 }
 
-func (c *Ctx) unregisterChrdev(major, base, count, name uint32) {
+func (c *Ctx) unregisterChrdev(major, base, count uint32, name ptr) {
 	dev := kernel.MkDev(major, base)
 	r := c.s.regions[dev]
 	if r == nil || r.k == nil || r.count != count {
@@ -147,9 +147,9 @@ func (s *System) dropRegion(dev kernel.Dev, count uint32) {
 	}
 }
 
-func (c *Ctx) cdevAdd(p uint32, dev kernel.Dev, count uint32) int32 {
+func (c *Ctx) cdevAdd(p ptr, dev kernel.Dev, count uint32) int32 {
 	m, s := c.mem(), c.s
-	fops := m.u32(p + OffCdevOps)
+	fops := m.ptr(p + OffCdevOps)
 	if fops == 0 {
 		return -int32(kernel.EINVAL)
 	}
@@ -162,7 +162,7 @@ func (c *Ctx) cdevAdd(p uint32, dev kernel.Dev, count uint32) int32 {
 		return -int32(kernel.EBUSY)
 	}
 	k := &kernel.Cdev{Ops: c.fopsAt(fops).k, Private: p}
-	if owner := s.modules[m.u32(p+OffCdevOwner)]; owner != nil {
+	if owner := s.modules[m.ptr(p+OffCdevOwner)]; owner != nil {
 		k.Owner = owner.K
 	}
 	if err := s.K.CdevAdd(k, dev, count); err != nil {
@@ -178,7 +178,7 @@ func (c *Ctx) cdevAdd(p uint32, dev kernel.Dev, count uint32) int32 {
 	return 0
 }
 
-func (c *Ctx) cdevDel(p uint32) {
+func (c *Ctx) cdevDel(p ptr) {
 	d := c.s.cdevs[p]
 	if d == nil {
 		return

@@ -16,7 +16,7 @@ type Ctx struct {
 	s      *System
 	T      *kernel.Task // nil for kernel threads, timers and other work of the kernel's own
 	th     *machine.Thread
-	task   uint32 // struct task_struct, 0 until somebody asks for it
+	task   ptr // struct task_struct, 0 until somebody asks for it
 	pid    int
 	comm   string
 	signal uint64 // allow_signal of kernel threads
@@ -26,7 +26,7 @@ type Ctx struct {
 	file    *openFile
 	// initcall is the init function that runs, for complaints about it.
 	initcall string
-	pollTab  uint32
+	pollTab  ptr
 
 	// The sleep of whoever has no kernel.Task.
 	state atomic.Uint32
@@ -47,6 +47,7 @@ func (s *System) Enter(t *kernel.Task) *Ctx {
 	}
 	c := &Ctx{s: s, T: t, th: th, pid: t.PID(), comm: t.Comm()}
 	th.Data = c
+	th.Program = func() machine.UserMemory { return t.UserMemory() }
 	t.SetPrivate(c)
 	return c
 }
@@ -120,7 +121,7 @@ const (
 )
 
 // current is the address of the task_struct. Needs the big lock.
-func (c *Ctx) current() uint32 {
+func (c *Ctx) current() ptr {
 	if c.task != 0 {
 		return c.task
 	}
@@ -132,38 +133,38 @@ func (c *Ctx) current() uint32 {
 	clear(m.bytes(addr, taskBlock))
 	m.put(addr+OffTaskStructPid, uint32(c.pid))
 	m.put(addr+OffTaskStructTgid, uint32(c.pid))
-	m.put(addr+OffTaskStructRealParent, addr)
-	m.put(addr+OffTaskStructParent, addr)
-	m.put(addr+OffTaskStructGroupLeader, addr)
+	m.putPtr(addr+OffTaskStructRealParent, addr)
+	m.putPtr(addr+OffTaskStructParent, addr)
+	m.putPtr(addr+OffTaskStructGroupLeader, addr)
 	m.put(addr+OffTaskStructUsage, 1)
 	m.put(addr+OffTaskStructPrio, 120)
 	m.put(addr+OffTaskStructStaticPrio, 120)
 	m.put(addr+OffTaskStructNormalPrio, 120)
 	m.put64(addr+OffTaskStructStartTime, uint64(c.s.K.Uptime()))
-	for _, off := range []uint32{OffTaskStructChildren, OffTaskStructSibling, OffTaskStructTasks} {
+	for _, off := range []ptr{OffTaskStructChildren, OffTaskStructSibling, OffTaskStructTasks} {
 		m.listInit(addr + off)
 	}
 	if c.T == nil {
 		m.put(addr+OffTaskStructFlags, PfKthread)
 	} else {
-		m.put(addr+OffTaskStructMm, addr) // not NULL: it has a user space
+		m.putPtr(addr+OffTaskStructMm, addr) // not NULL: it has a user space
 	}
 	copy(m.bytes(addr+OffTaskStructComm, TaskCommLen-1), c.Comm())
 	cred := addr + offCred
-	m.put(addr+OffTaskStructCred, cred)
-	m.put(addr+OffTaskStructRealCred, cred)
+	m.putPtr(addr+OffTaskStructCred, cred)
+	m.putPtr(addr+OffTaskStructRealCred, cred)
 	m.put(cred+OffCredUsage, 1)
 	if c.T != nil {
 		who := c.T.Cred()
-		for _, off := range []uint32{OffCredUid, OffCredSuid, OffCredEuid, OffCredFsuid} {
+		for _, off := range []ptr{OffCredUid, OffCredSuid, OffCredEuid, OffCredFsuid} {
 			m.put(cred+off, who.UID)
 		}
-		for _, off := range []uint32{OffCredGid, OffCredSgid, OffCredEgid, OffCredFsgid} {
+		for _, off := range []ptr{OffCredGid, OffCredSgid, OffCredEgid, OffCredFsgid} {
 			m.put(cred+off, who.GID)
 		}
 	}
 	c.task, c.pollTab = addr, addr+offPollTab
-	m.put(c.pollTab+OffPollTableQproc, c.s.slots.pollwait)
+	m.putPtr(c.pollTab+OffPollTableQproc, c.s.slots.pollwait)
 	m.put(c.pollTab+OffPollTableKey, 0xffffffff)
 	c.s.tasks[addr] = c
 	return addr
@@ -180,13 +181,13 @@ func (c *Ctx) Comm() string {
 // Thread is the C thread.
 func (c *Ctx) Thread() *machine.Thread { return c.th }
 
-// Call runs the C function in a slot. Errors: *kernel.Fault when it made an oops; inside of C the thread is unwound then.
-func (c *Ctx) Call(slot uint32, args ...uint64) (uint32, error) {
-	r, err := c.th.Call(slot, args...)
+// Call runs the C function at an address. Errors: *kernel.Fault when it made an oops; inside of C the thread is unwound then.
+func (c *Ctx) Call(fn ptr, args ...uint64) (uint64, error) {
+	r, err := c.th.Call(fn, args...)
 	if err != nil {
 		return 0, c.Fault(err)
 	}
-	return uint32(r), nil
+	return r, nil
 }
 
 // owner is the module that runs: the one whose code called, or for code of kernel/lib the one that called that.
@@ -305,7 +306,7 @@ func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) 
 }
 
 // wakeUp is try_to_wake_up: it makes the task run if it sleeps in one of the states of the mask. Needs the big lock.
-func (s *System) wakeUp(task, mask uint32) bool {
+func (s *System) wakeUp(task ptr, mask uint32) bool {
 	m := s.mem()
 	c := s.tasks[task]
 	state := m.u32(task + OffTaskStructState)
@@ -360,10 +361,10 @@ func (c *Ctx) imbalance(preempt, irqs uint32) {
 }
 
 // CallInit is Call of a module's init.
-func (c *Ctx) CallInit(m *Module, slot uint32) (uint32, error) {
+func (c *Ctx) CallInit(m *Module, fn ptr) (uint64, error) {
 	c.s.M.Do(func() { c.initcall = c.s.place(m.K.Name, "init_module", 0) })
 	defer func() { c.initcall = "" }()
-	return c.Call(slot)
+	return c.Call(fn)
 }
 
 // sleepFor sleeps for d in a state, to the end unless a signal may cut it short.

@@ -22,7 +22,7 @@ type debugEntry struct {
 // debugNumber is a kind of file that shows a number of the driver's [debugfs].
 type debugNumber struct {
 	kind   string
-	size   uint32 // bytes
+	size   uint64 // bytes
 	format string // of a uint64
 }
 
@@ -31,13 +31,13 @@ type debugNumber struct {
 //	[debugfs] fs/debugfs/inode.c and fs/debugfs/file.c
 func debugfsFuncs() []Func {
 	list := []Func{
-		F2("debugfs_create_dir", func(c *Ctx, name, parent uint32) uint32 {
+		F2("debugfs_create_dir", func(c *Ctx, name, parent ptr) ptr {
 			return c.debugEntry("Directory", name, parent, func(path string) (func(), error) {
 				c.s.K.SysDir(path)
 				return func() { c.s.K.SysRemove(path) }, nil
 			})
 		}),
-		F5("debugfs_create_file", func(c *Ctx, name, mode, parent, data, fops uint32) uint32 {
+		F5("debugfs_create_file", func(c *Ctx, name ptr, mode uint32, parent, data, fops ptr) ptr {
 			return c.debugEntry("File", name, parent, func(path string) (func(), error) {
 				o := c.procOps(fops, false)
 				o.proc = &procEntry{data: data}
@@ -48,7 +48,7 @@ func debugfsFuncs() []Func {
 				return c.s.K.SysFileOps(path, mode&0o7777, o.k, nil)
 			})
 		}),
-		F2("debugfs_lookup", func(c *Ctx, name, parent uint32) uint32 {
+		F2("debugfs_lookup", func(c *Ctx, name, parent ptr) ptr {
 			path := c.debugPath(name, parent)
 			for p, e := range c.s.debugs {
 				if e.path == path {
@@ -57,7 +57,7 @@ func debugfsFuncs() []Func {
 			}
 			return 0
 		}),
-		V1("debugfs_remove", func(c *Ctx, p uint32) {
+		V1("debugfs_remove", func(c *Ctx, p ptr) {
 			if e := c.s.debugs[p]; e != nil {
 				c.s.debugRemove(e.path)
 			}
@@ -65,9 +65,9 @@ func debugfsFuncs() []Func {
 	}
 	for _, n := range []debugNumber{
 		{"u8", 1, "%d"}, {"u16", 2, "%d"}, {"u32", 4, "%d"}, {"u64", 8, "%d"}, {"x8", 1, "0x%02x"}, {"x16", 2, "0x%04x"}, {"x32", 4, "0x%08x"},
-		{"x64", 8, "0x%016x"}, {"size_t", 4, "%d"}, {"ulong", 4, "%d"}, {"atomic_t", 4, ""}, {"bool", 1, ""},
+		{"x64", 8, "0x%016x"}, {"size_t", 8, "%d"}, {"ulong", 8, "%d"}, {"atomic_t", 4, ""}, {"bool", 1, ""},
 	} {
-		list = append(list, V4("debugfs_create_"+n.kind, func(c *Ctx, name, mode, parent, value uint32) {
+		list = append(list, V4("debugfs_create_"+n.kind, func(c *Ctx, name ptr, mode uint32, parent, value ptr) {
 			c.debugEntry("File", name, parent, func(path string) (func(), error) {
 				a := &kernel.Attr{Show: func(*kernel.Task) (text string, err error) {
 					c.s.M.Do(func() { text = n.show(c.s.mem(), value) })
@@ -88,7 +88,7 @@ func debugfsFuncs() []Func {
 	return gpl(list)
 }
 
-func (n debugNumber) show(m mem, at uint32) string {
+func (n debugNumber) show(m mem, at ptr) string {
 	switch n.kind {
 	case "bool":
 		if m.bytes(at, 1)[0] != 0 {
@@ -106,7 +106,7 @@ func (n debugNumber) show(m mem, at uint32) string {
 }
 
 // store takes what is written. A number that is too large for its place loses its upper bits, as in Linux.
-func (n debugNumber) store(m mem, at uint32, text string) error {
+func (n debugNumber) store(m mem, at ptr, text string) error {
 	text = strings.TrimSuffix(text, "\n")
 	var v uint64
 	switch n.kind {
@@ -156,7 +156,7 @@ func truth(text string) (on, ok bool) {
 	return false, false
 }
 
-func (c *Ctx) debugPath(name, parent uint32) string {
+func (c *Ctx) debugPath(name, parent ptr) string {
 	path := c.mem().str(name)
 	if e := c.s.debugs[parent]; e != nil {
 		path = e.path + "/" + path
@@ -165,8 +165,8 @@ func (c *Ctx) debugPath(name, parent uint32) string {
 }
 
 // debugEntry makes an entry with a struct dentry to name it. A parent that is an error is what comes back, so that a driver need not look.
-func (c *Ctx) debugEntry(what string, name, parent uint32, make func(path string) (func(), error)) uint32 {
-	if parent > 0xfffff000 {
+func (c *Ctx) debugEntry(what string, name, parent ptr, make func(path string) (func(), error)) ptr {
+	if isErr(parent) {
 		return parent
 	}
 	s, path := c.s, c.debugPath(name, parent)
@@ -208,13 +208,13 @@ func (c *Ctx) debugEntry(what string, name, parent uint32, make func(path string
 
 // debugRemove removes an entry and all below it, the deepest first.
 func (s *System) debugRemove(path string) {
-	var gone []uint32
+	var gone []ptr
 	for p, e := range s.debugs {
 		if e.path == path || strings.HasPrefix(e.path, path+"/") {
 			gone = append(gone, p)
 		}
 	}
-	slices.SortFunc(gone, func(a, b uint32) int { return strings.Compare(s.debugs[b].path, s.debugs[a].path) })
+	slices.SortFunc(gone, func(a, b ptr) int { return strings.Compare(s.debugs[b].path, s.debugs[a].path) })
 	for _, p := range gone {
 		e := s.debugs[p]
 		e.remove()

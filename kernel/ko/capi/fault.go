@@ -26,14 +26,15 @@ func (c *Ctx) Fault(err error) error {
 	f := &kernel.Fault{Module: tr.Module, Err: tr}
 	switch tr.Kind {
 	case machine.TrapNull:
-		f.What = fmt.Sprintf("kernel NULL pointer dereference, address: %08x", tr.Addr)
-		f.Detail = pageFault
+		f.What = fmt.Sprintf("kernel NULL pointer dereference, address: %016x", tr.Addr)
+		f.Detail = pageFault(tr)
 	case machine.TrapBounds:
-		f.What = "unable to handle page fault for address outside of kernel memory"
-		if tr.Addr != 0 {
-			f.What = fmt.Sprintf("unable to handle page fault for address: %08x", tr.Addr)
+		f.What = fmt.Sprintf("unable to handle page fault for address: %016x", tr.Addr)
+		f.Detail = pageFault(tr)
+		if high := int64(tr.Addr) >> 47; high != 0 && high != -1 {
+			f.What = fmt.Sprintf("!general protection fault, probably for non-canonical address 0x%x: 0000", tr.Addr)
+			f.Detail = nil
 		}
-		f.Detail = pageFault
 	case machine.TrapDivide:
 		f.What = "!divide error: 0000"
 	case machine.TrapStack:
@@ -43,7 +44,8 @@ func (c *Ctx) Fault(err error) error {
 		f.What = fmt.Sprintf("!watchdog: BUG: soft lockup - CPU#0 stuck for %ds! [%s:%d]", int(c.s.watchdog().Seconds()), c.Comm(), c.pid)
 		c.s.K.AddTaint(kernel.TaintSoftlockup)
 	case machine.TrapCall:
-		f.What = "unable to handle call of a bad function pointer: " + tr.Msg
+		f.What = fmt.Sprintf("unable to handle page fault for address: %016x", tr.Addr)
+		f.Detail = append(pageFault(tr), tr.Msg)
 	case machine.TrapUnreachable, machine.TrapConvert:
 		f.What = "!invalid opcode: 0000"
 		if tr.Msg != "" {
@@ -59,7 +61,21 @@ func (c *Ctx) Fault(err error) error {
 	return f
 }
 
-var pageFault = []string{"#PF: supervisor access in kernel mode", "#PF: error_code(0x0000) - not-present page"}
+// pageFault says what was tried and why it could not be, as [Linux] arch/x86/mm/fault.c show_fault_oops.
+func pageFault(tr *machine.Trap) []string {
+	code, what := 0, "read access"
+	switch {
+	case tr.Exec:
+		code, what = 0x10, "instruction fetch"
+	case tr.Write:
+		code, what = 2, "write access"
+	}
+	why := "not-present page"
+	if tr.Addr >= machine.NullLimit && tr.Addr < machine.UserEnd {
+		code, why = code|1, "permissions violation"
+	}
+	return []string{"#PF: supervisor " + what + " in kernel mode", fmt.Sprintf("#PF: error_code(0x%04x) - %s", code, why)}
+}
 
 func (c *Ctx) describe(f *kernel.Fault, tr *machine.Trap) {
 	var rest []machine.Frame
@@ -80,9 +96,9 @@ func (c *Ctx) describe(f *kernel.Fault, tr *machine.Trap) {
 			f.Trace = append(f.Trace, c.s.place(fr.Module, fr.Func, 0))
 		}
 	})
-	f.Regs = []string{fmt.Sprintf("RSP: 0018:%08x EFLAGS: 00000246", tr.SP)}
+	f.Regs = []string{fmt.Sprintf("RSP: 0018:%016x EFLAGS: 00000246", tr.SP)}
 	if tr.Addr != 0 || tr.Kind == machine.TrapNull || tr.Kind == machine.TrapBounds {
-		f.Regs = append(f.Regs, fmt.Sprintf("CR2: %08x", tr.Addr))
+		f.Regs = append(f.Regs, fmt.Sprintf("CR2: %016x", tr.Addr))
 	}
 	if tr.Msg != "" && tr.Kind != machine.TrapKilled {
 		f.Regs = append(f.Regs, "cause: "+tr.Kind.String()+": "+tr.Msg)

@@ -11,11 +11,11 @@ import (
 type fops struct {
 	s    *System
 	mod  *Module // whose table it is
-	addr uint32
+	addr ptr
 	raw  [SizeofFileOperations]byte
 	k    *kernel.FileOperations
 
-	open, release, read, write, llseek, ioctl, poll, fasync, flush, readIter, writeIter uint32
+	open, release, read, write, llseek, ioctl, poll, fasync, flush, readIter, writeIter ptr
 	proc                                                                                *procEntry
 	names                                                                               map[string]string // by operation, of the dispatch tables
 }
@@ -24,13 +24,13 @@ type fops struct {
 type openFile struct {
 	ops    *fops
 	k      *kernel.File
-	addr   uint32 // struct file
-	inode  uint32
+	addr   ptr // struct file
+	inode  ptr
 	flags  uint32 // as C knows them
-	pos    uint32 // where C's read and write find the position; 0: the file is a stream (FMODE_STREAM)
+	pos    ptr    // where C's read and write find the position; 0: the file is a stream (FMODE_STREAM)
 	astray bool   // a seek has left the position negative
 	polls  []*pollEntry
-	iter   uint32         // struct kiocb and iov_iter, 0 until needed
+	iter   ptr            // struct kiocb and iov_iter, 0 until needed
 	handle *kernel.Handle // of filp_open
 }
 
@@ -43,14 +43,14 @@ const (
 )
 
 // fopsAt makes the kernel's operations of the table at addr, or finds them where the table has not changed. Needs the big lock.
-func (c *Ctx) fopsAt(addr uint32) *fops {
+func (c *Ctx) fopsAt(addr ptr) *fops {
 	b := c.mem().bytes(addr, SizeofFileOperations)
 	if o := c.s.fops[addr]; o != nil && string(o.raw[:]) == string(b) {
 		return o
 	}
 	o := &fops{s: c.s, addr: addr, mod: c.owner()}
 	copy(o.raw[:], b)
-	at := func(off uint32) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+	at := func(off uint32) ptr { return binary.LittleEndian.Uint64(b[off:]) }
 	o.open, o.release = at(OffFileOperationsOpen), at(OffFileOperationsRelease)
 	o.read, o.write = at(OffFileOperationsRead), at(OffFileOperationsWrite)
 	o.readIter, o.writeIter = at(OffFileOperationsReadIter), at(OffFileOperationsWriteIter)
@@ -99,10 +99,10 @@ func (o *fops) symbol(op string) string { return o.names[op] }
 // name looks the names up. Needs the big lock.
 func (o *fops) name() {
 	o.names = map[string]string{}
-	for op, slot := range map[string]uint32{"open": o.open, "release": o.release, "read": max(o.read, o.readIter),
+	for op, slot := range map[string]ptr{"open": o.open, "release": o.release, "read": max(o.read, o.readIter),
 		"write": max(o.write, o.writeIter), "llseek": o.llseek, "ioctl": o.ioctl, "poll": o.poll} {
 		if slot != 0 {
-			_, o.names[op], _, _ = o.s.M.SlotInfo(slot)
+			_, o.names[op], _, _ = o.s.M.FuncAt(slot)
 		}
 	}
 }
@@ -133,31 +133,31 @@ func (o *fops) newFile(c *Ctx, f *kernel.File) (of *openFile, now *fops, err err
 			}
 		}
 		n := uint32(copy(m.bytes(of.addr+offName, nameLen-1), name))
-		m.put(dentry+OffDentryDParent, dentry)
+		m.putPtr(dentry+OffDentryDParent, dentry)
 		m.put(dentry+OffDentryDName+OffQstrLen, n)
-		m.put(dentry+OffDentryDName+OffQstrName, of.addr+offName)
-		m.put(dentry+OffDentryDInode, of.inode)
+		m.putPtr(dentry+OffDentryDName+OffQstrName, of.addr+offName)
+		m.putPtr(dentry+OffDentryDInode, of.inode)
 		m.put16(of.inode+OffInodeIMode, uint16(f.Inode().Mode()))
 		m.put(of.inode+OffInodeINlink, 1)
 		m.put(of.inode+OffInodeIRdev, uint32(f.Inode().Rdev()))
-		m.put(of.inode+OffInodeIFop, o.addr)
+		m.putPtr(of.inode+OffInodeIFop, o.addr)
 		m.listInit(of.inode + OffInodeIDevices)
 		m.listInit(of.inode + OffInodeIRwsem + OffRwSemaphoreWait + OffWaitQueueHeadHead)
 		if cd := f.Cdev(); cd != nil {
-			if p, ok := cd.Private.(uint32); ok {
-				m.put(of.inode+OffInodeICdev, p)
+			if p, ok := cd.Private.(ptr); ok {
+				m.putPtr(of.inode+OffInodeICdev, p)
 			}
 		}
-		m.put(of.addr+OffFileFPath+OffPathDentry, dentry)
-		m.put(of.addr+OffFileFInode, of.inode)
-		m.put(of.addr+OffFileFOp, o.addr)
-		m.put(of.addr+OffFileFCount, 1)
+		m.putPtr(of.addr+OffFileFPath+OffPathDentry, dentry)
+		m.putPtr(of.addr+OffFileFInode, of.inode)
+		m.putPtr(of.addr+OffFileFOp, o.addr)
+		m.putPtr(of.addr+OffFileFCount, 1)
 		m.put(of.addr+OffFileFFlags, of.flags)
 		m.put(of.addr+OffFileFMode, fmode(of.flags))
 		m.listInit(of.addr + OffFileFPosLock + OffMutexWait + OffWaitQueueHeadHead)
-		m.put(of.addr+OffFileFCred, c.current()+offCred)
+		m.putPtr(of.addr+OffFileFCred, c.current()+offCred)
 		if o.proc != nil {
-			m.put(of.inode+OffInodeIPrivate, o.proc.data)
+			m.putPtr(of.inode+OffInodeIPrivate, o.proc.data)
 		}
 		o.s.files[of.addr] = of
 	})
@@ -188,12 +188,12 @@ func (o *fops) doOpen(t *kernel.Task, f *kernel.File) error {
 		return now.doOpen(t, f)
 	}
 	f.Private = of
-	var r uint32
+	var r uint64
 	switch {
 	case o.proc != nil && o.proc.table != 0:
 		var v int32
 		v, err = c.procOpen(o.proc, of)
-		r = uint32(v)
+		r = uint64(uint32(v))
 	case o.open == 0:
 		return nil
 	default:
@@ -221,7 +221,7 @@ func (o *fops) replaced(c *Ctx, of *openFile) (err error) {
 		if m.u32(of.addr+OffFileFMode)&FmodeStream != 0 {
 			of.pos = 0
 		}
-		if addr := m.u32(of.addr + OffFileFOp); addr != o.addr && addr != 0 {
+		if addr := m.ptr(of.addr + OffFileFOp); addr != o.addr && addr != 0 {
 			now = c.fopsAt(addr)
 		}
 	})
@@ -296,11 +296,11 @@ func (e cErrno) Errno() int    { return int(e) }
 
 // count takes the result of a read or write of n bytes.
 func (of *openFile) count(r uint64, n int) (int, error) {
-	v := int32(r)
+	v := int64(r)
 	if v < 0 {
 		return 0, cErrno(-v)
 	}
-	if int(v) > n {
+	if v > int64(n) {
 		of.overclaims(v, n)
 		return n, nil
 	}
@@ -308,7 +308,7 @@ func (of *openFile) count(r uint64, n int) (int, error) {
 }
 
 // overclaims says that a driver has moved more than it was asked to. Linux tells the program so; here nobody gets more than fits.
-func (of *openFile) overclaims(v int32, n int) {
+func (of *openFile) overclaims(v int64, n int) {
 	k := of.ops.s.K
 	text := fmt.Sprintf("%s: the driver says that it has moved %d bytes of %d", of.k.Path(), v, n)
 	k.Log.Printf(kernel.LevelWarning, "%s", text)
@@ -322,7 +322,7 @@ func (o *fops) doRead(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	if of.astray {
 		return 0, kernel.EINVAL
 	}
-	r, err := c.th.Call(o.read, uint64(of.addr), uint64(c.th.SetUser(0, p)), uint64(len(p)), uint64(of.pos))
+	r, err := c.th.Call(o.read, of.addr, c.th.SetUser(0, p), uint64(len(p)), of.pos)
 	if err != nil {
 		return 0, c.Fault(err)
 	}
@@ -336,7 +336,7 @@ func (o *fops) doWrite(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	if of.astray {
 		return 0, kernel.EINVAL
 	}
-	r, err := c.th.Call(o.write, uint64(of.addr), uint64(c.th.SetUserRO(0, p)), uint64(len(p)), uint64(of.pos))
+	r, err := c.th.Call(o.write, of.addr, c.th.SetUserRO(0, p), uint64(len(p)), of.pos)
 	if err != nil {
 		return 0, c.Fault(err)
 	}
@@ -347,36 +347,36 @@ func (o *fops) doWrite(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 const iterBlock = SizeofKiocb + SizeofIovIter
 
 // prepare fills in the kiocb and the iterator for one read or write of n bytes at a user or kernel address.
-func (of *openFile) prepare(m mem, iter uint32, addr, n uint32, kind, source uint8, pos uint64) {
+func (of *openFile) prepare(m mem, iter, addr, n ptr, kind, source uint8, pos uint64) {
 	clear(m.bytes(iter, iterBlock))
-	m.put(iter+OffKiocbKiFilp, of.addr)
+	m.putPtr(iter+OffKiocbKiFilp, of.addr)
 	m.put64(iter+OffKiocbKiPos, pos)
 	i := iter + SizeofKiocb
 	m.put8(i+OffIovIterIterType, kind)
 	m.put8(i+OffIovIterDataSource, source)
-	m.put(i+OffIovIterCount, n)
-	m.put(i+OffIovIterUbuf, addr)
-	m.put(i+OffIovIterNrSegs, 1)
+	m.putPtr(i+OffIovIterCount, n)
+	m.putPtr(i+OffIovIterUbuf, addr)
+	m.putPtr(i+OffIovIterNrSegs, 1)
 }
 
-func (o *fops) doIter(t *kernel.Task, f *kernel.File, p []byte, slot uint32, source uint8) (n int, err error) {
+func (o *fops) doIter(t *kernel.Task, f *kernel.File, p []byte, slot ptr, source uint8) (n int, err error) {
 	of := f.Private.(*openFile)
 	c := o.s.Enter(t)
 	of.sync(f)
 	if of.astray {
 		return 0, kernel.EINVAL
 	}
-	var user uint32
+	var user ptr
 	if source == 0 {
 		user = c.th.SetUser(0, p)
 	} else {
 		user = c.th.SetUserRO(0, p)
 	}
-	iter := uint32(0)
+	iter := ptr(0)
 	o.s.M.Do(func() {
 		if iter, err = o.s.M.Alloc(iterBlock, 0, nil); err == nil {
 			m := o.s.mem()
-			of.prepare(m, iter, user, uint32(len(p)), IterUbuf, source, m.u64(of.addr+OffFileFPos))
+			of.prepare(m, iter, user, uint64(len(p)), IterUbuf, source, m.u64(of.addr+OffFileFPos))
 		}
 	})
 	if err != nil {
@@ -385,7 +385,7 @@ func (o *fops) doIter(t *kernel.Task, f *kernel.File, p []byte, slot uint32, sou
 	r, err := c.th.Call(slot, uint64(iter), uint64(iter+SizeofKiocb))
 	o.s.M.Do(func() {
 		m := o.s.mem()
-		if err == nil && int32(r) > 0 {
+		if err == nil && int64(r) > 0 {
 			m.put64(of.addr+OffFileFPos, m.u64(iter+OffKiocbKiPos))
 		}
 		_ = o.s.M.Free(iter)
@@ -428,15 +428,19 @@ func (o *fops) doIoctl(t *kernel.Task, f *kernel.File, cmd uint32, arg kernel.Ar
 	of := f.Private.(*openFile)
 	c := o.s.Enter(t)
 	of.sync(f)
-	val := uint64(uint32(arg.Val))
-	if arg.Buf != nil {
-		val = uint64(c.th.SetUser(0, arg.Buf))
+	val := arg.Val
+	switch {
+	case arg.Buf == nil:
+	case val != 0: // the program's own address of it
+		c.th.SetUserAt(0, val, arg.Buf)
+	default:
+		val = c.th.SetUser(0, arg.Buf)
 	}
 	r, err := c.th.Call(o.ioctl, uint64(of.addr), uint64(cmd), val)
 	if err != nil {
 		return 0, c.Fault(err)
 	}
-	v := int32(r)
+	v := int64(r)
 	if v < 0 && v >= -4095 {
 		return 0, cErrno(-v)
 	}
@@ -448,7 +452,7 @@ func (o *fops) doPoll(t *kernel.Task, f *kernel.File, w *kernel.PollTable) kerne
 	c := o.s.Enter(t)
 	of.sync(f)
 	c.polling, c.file = w, of
-	table := uint32(0)
+	table := ptr(0)
 	if w != nil {
 		if c.pollTab == 0 {
 			o.s.M.Do(func() { c.current() })
@@ -481,13 +485,13 @@ func (o *fops) doFasync(t *kernel.Task, f *kernel.File, fd int, on bool) error {
 
 // pollEntry stands in a wait queue of C's for one open file, and wakes those who poll it.
 type pollEntry struct {
-	addr uint32 // struct wait_queue_entry
-	head uint32
+	addr ptr // struct wait_queue_entry
+	head ptr
 	q    kernel.WaitQueue
 }
 
 // pollwait is what poll_wait calls: it puts the file into the queue, once, and the caller of poll behind it.
-func (c *Ctx) pollwait(head uint32) {
+func (c *Ctx) pollwait(head ptr) {
 	if c.polling == nil || c.file == nil {
 		return
 	}
@@ -504,7 +508,7 @@ func (c *Ctx) pollwait(head uint32) {
 	m := c.mem()
 	e := &pollEntry{addr: addr, head: head}
 	clear(m.bytes(addr, SizeofWaitQueueEntry))
-	m.put(addr+OffWaitQueueEntryFunc, c.s.slots.pollwake)
+	m.putPtr(addr+OffWaitQueueEntryFunc, c.s.slots.pollwake)
 	m.listAdd(addr+OffWaitQueueEntryEntry, head+OffWaitQueueHeadHead)
 	c.s.polls[addr] = e
 	c.file.polls = append(c.file.polls, e)
@@ -524,5 +528,5 @@ func (s *System) dropPolls(of *openFile) {
 // fasync is what a struct fasync_struct * leads to.
 type fasync struct {
 	list  kernel.FasyncList
-	files map[uint32]bool
+	files map[ptr]bool
 }

@@ -4,10 +4,11 @@ import (
 	"strconv"
 )
 
-// args walks the packed arguments of a C function with "...": 4 bytes each, 8 bytes aligned to 8 for long long.
+// args walks the packed arguments of a C function with "...": 4 bytes each, 8 bytes aligned to 8 for
+// longs and pointers.
 type args struct {
 	m  mem
-	at uint32
+	at ptr
 }
 
 func (a *args) u32() uint32 {
@@ -37,7 +38,7 @@ const maxField = 1 << 16
 
 // vformat is vsnprintf without a limit: what the format at address format makes of the arguments at address ap.
 // References: lib/vsprintf.c; Documentation/core-api/printk-formats.rst.
-func (c *Ctx) vformat(format, ap uint32) string {
+func (c *Ctx) vformat(format, ap ptr) string {
 	var f formatter
 	f.c, f.m = c, c.mem()
 	f.out = f.buf[:0]
@@ -47,8 +48,8 @@ func (c *Ctx) vformat(format, ap uint32) string {
 }
 
 // cstr is the text at addr, valid until the big lock is given up.
-func (m mem) cstr(addr uint32) []byte {
-	for n := uint32(128); ; n *= 4 {
+func (m mem) cstr(addr ptr) []byte {
+	for n := uint64(128); ; n *= 4 {
 		b, ok := m.m.Bytes(addr, n)
 		if !ok {
 			return []byte(m.str(addr)) // near the end of memory
@@ -174,7 +175,7 @@ func (f *formatter) convert(s spec, a *args) bool {
 	case 'c':
 		f.pad(s, string([]byte{byte(a.u32())}))
 	case 's':
-		f.str(s, a.u32())
+		f.str(s, a.u64())
 	case 'd', 'i':
 		v := s.signed(a)
 		neg, u := v < 0, uint64(v)
@@ -189,7 +190,7 @@ func (f *formatter) convert(s spec, a *args) bool {
 	case 'x', 'X':
 		f.number(s, s.unsigned(a), false, 16, false)
 	case 'n': // Linux ignores it, and warns
-		a.u32()
+		a.u64()
 	default:
 		return false
 	}
@@ -198,7 +199,7 @@ func (f *formatter) convert(s spec, a *args) bool {
 
 func (s *spec) signed(a *args) int64 {
 	switch s.size {
-	case 'q':
+	case 'q', 'l':
 		return int64(a.u64())
 	case 'h':
 		return int64(int16(a.u32()))
@@ -210,7 +211,7 @@ func (s *spec) signed(a *args) int64 {
 
 func (s *spec) unsigned(a *args) uint64 {
 	switch s.size {
-	case 'q':
+	case 'q', 'l':
 		return a.u64()
 	case 'h':
 		return uint64(uint16(a.u32()))
@@ -282,11 +283,11 @@ func (f *formatter) pad(s spec, text string) {
 }
 
 // str is %s. A precision bounds what is read.
-func (f *formatter) str(s spec, addr uint32) {
+func (f *formatter) str(s spec, addr ptr) {
 	f.pad(s, f.text(s, addr))
 }
 
-func (f *formatter) text(s spec, addr uint32) string {
+func (f *formatter) text(s spec, addr ptr) string {
 	switch {
 	case addr == 0:
 		return cut("(null)", s.prec)
@@ -312,8 +313,8 @@ func cut(s string, prec int) string {
 }
 
 // hash is what %p shows of an address: always the same for one address in one kernel, and nothing of the address itself.
-func (s *System) hash(addr uint32) uint32 {
-	h := addr ^ s.salt
+func (s *System) hash(addr ptr) uint32 {
+	h := uint32(addr) ^ uint32(addr>>32) ^ s.salt
 	h = (h ^ h>>16) * 0x7feb352d
 	h = (h ^ h>>15) * 0x846ca68b
 	return h ^ h>>16

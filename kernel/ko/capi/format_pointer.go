@@ -22,13 +22,13 @@ func (f *formatter) pointer(s spec, format []byte, i int, a *args) int {
 	if i+1 < len(format) {
 		second = format[i+1]
 	}
-	addr := a.u32()
+	addr := a.u64()
 	end := i + 1
 	switch letter {
 	case 'x':
 		s.verb, s.size = 'x', 0
 		if s.width == 0 {
-			s.width, s.zero = 8, true
+			s.width, s.zero = 16, true
 		}
 		f.number(s, uint64(addr), false, 16, false)
 	case 'S', 's', 'B', 'F', 'f':
@@ -39,10 +39,10 @@ func (f *formatter) pointer(s spec, format []byte, i int, a *args) int {
 	case 'h':
 		return f.hexBytes(s, format, end, addr)
 	case 'V':
-		if f.deep < 4 && f.valid(s, addr, 8) {
+		if f.deep < 4 && f.valid(s, addr, 16) {
 			f.deep++
-			sub := args{f.m, f.m.u32(f.m.u32(addr + 4))}
-			f.run(f.m.cstr(f.m.u32(addr)), &sub)
+			sub := args{f.m, f.m.ptr(f.m.ptr(addr + sizeofPtr))}
+			f.run(f.m.cstr(f.m.ptr(addr)), &sub)
 			f.deep--
 		}
 	case 'K':
@@ -55,10 +55,10 @@ func (f *formatter) pointer(s spec, format []byte, i int, a *args) int {
 		return f.uuid(s, format, end, addr)
 	case 'a':
 		end = skipLetters(format, end, "dp")
-		if f.valid(s, addr, 4) {
+		if f.valid(s, addr, 8) {
 			s.alt, s.zero, s.verb = true, true, 'x'
-			s.width = 10
-			f.number(s, uint64(f.m.u32(addr)), false, 16, false)
+			s.width = 18
+			f.number(s, f.m.u64(addr), false, 16, false)
 		}
 	case 'd', 'D':
 		return f.dentry(s, format, end, addr, letter)
@@ -69,8 +69,8 @@ func (f *formatter) pointer(s spec, format []byte, i int, a *args) int {
 		}
 		f.bitmap(s, addr, list)
 	case 'r', 'R':
-		if f.valid(s, addr, 16) { // struct resource: start, end, name, flags
-			f.pad(s, fmt.Sprintf("[mem 0x%08x-0x%08x]", f.m.u32(addr), f.m.u32(addr+4)))
+		if f.valid(s, addr, 32) { // struct resource: start, end, name, flags
+			f.pad(s, fmt.Sprintf("[mem 0x%08x-0x%08x]", f.m.u64(addr), f.m.u64(addr+8)))
 		}
 	case 't':
 		return f.clock(s, format, end, addr)
@@ -98,20 +98,20 @@ func skipLetters(format []byte, i int, set string) int {
 }
 
 // hashed is %p: NULL and error pointers are shown as they are, others by their hash.
-func (f *formatter) hashed(s spec, addr uint32) {
+func (f *formatter) hashed(s spec, addr ptr) {
 	v := addr
 	if addr != 0 && !isErr(addr) {
-		v = f.c.s.hash(addr)
+		v = uint64(f.c.s.hash(addr))
 	}
 	if s.width == 0 {
-		s.width = 8
+		s.width = 16
 	}
 	s.zero, s.verb = true, 'x'
 	f.number(s, uint64(v), false, 16, false)
 }
 
 // valid is check_pointer: where addr cannot be read, it prints what %s prints.
-func (f *formatter) valid(s spec, addr, n uint32) bool {
+func (f *formatter) valid(s spec, addr, n ptr) bool {
 	if _, ok := f.m.m.Bytes(addr, n); ok {
 		return true
 	}
@@ -119,11 +119,11 @@ func (f *formatter) valid(s spec, addr, n uint32) bool {
 	return false
 }
 
-func (f *formatter) errName(addr uint32) string {
+func (f *formatter) errName(addr ptr) string {
 	if !isErr(addr) {
-		return fmt.Sprintf("%08x", f.c.s.hash(addr))
+		return fmt.Sprintf("%016x", f.c.s.hash(addr))
 	}
-	e := kernel.Errno(-int32(addr))
+	e := kernel.Errno(-int64(addr))
 	if name := e.Name(); len(name) > 1 && name[0] == 'E' {
 		return "-" + name
 	}
@@ -131,7 +131,7 @@ func (f *formatter) errName(addr uint32) string {
 }
 
 // hexBytes is %*ph, %*phC, %*phD, %*phN: the field width is the number of bytes.
-func (f *formatter) hexBytes(s spec, format []byte, i int, addr uint32) int {
+func (f *formatter) hexBytes(s spec, format []byte, i int, addr ptr) int {
 	sep := " "
 	if i < len(format) {
 		switch format[i] {
@@ -144,10 +144,10 @@ func (f *formatter) hexBytes(s spec, format []byte, i int, addr uint32) int {
 		}
 	}
 	n := min(max(s.width, 1), 64)
-	if s.width == 0 && s.left || !f.valid(spec{prec: -1}, addr, uint32(n)) {
+	if s.width == 0 && s.left || !f.valid(spec{prec: -1}, addr, uint64(n)) {
 		return i
 	}
-	for j, b := range f.m.bytes(addr, uint32(n)) {
+	for j, b := range f.m.bytes(addr, uint64(n)) {
 		if j > 0 {
 			f.out = append(f.out, sep...)
 		}
@@ -156,8 +156,8 @@ func (f *formatter) hexBytes(s spec, format []byte, i int, addr uint32) int {
 	return i
 }
 
-func (f *formatter) ip(s spec, format []byte, i int, addr uint32, letter, second byte) int {
-	n := uint32(4)
+func (f *formatter) ip(s spec, format []byte, i int, addr ptr, letter, second byte) int {
+	n := uint64(4)
 	if second == '6' {
 		n = 16
 	}
@@ -219,7 +219,7 @@ func compress6(b []byte) string {
 	return text
 }
 
-func (f *formatter) mac(s spec, format []byte, i int, addr uint32, letter byte) int {
+func (f *formatter) mac(s spec, format []byte, i int, addr ptr, letter byte) int {
 	sep, reverse := ":", false
 	if letter == 'm' {
 		sep = ""
@@ -251,7 +251,7 @@ func (f *formatter) mac(s spec, format []byte, i int, addr uint32, letter byte) 
 	return i
 }
 
-func (f *formatter) uuid(s spec, format []byte, i int, addr uint32) int {
+func (f *formatter) uuid(s spec, format []byte, i int, addr ptr) int {
 	order := [16]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 	big := false
 	if i < len(format) {
@@ -282,7 +282,7 @@ func (f *formatter) uuid(s spec, format []byte, i int, addr uint32) int {
 }
 
 // dentry is %pd and %pD, with a digit for the number of path components.
-func (f *formatter) dentry(s spec, format []byte, i int, addr uint32, letter byte) int {
+func (f *formatter) dentry(s spec, format []byte, i int, addr ptr, letter byte) int {
 	depth := 1
 	if i < len(format) && format[i] >= '2' && format[i] <= '4' {
 		depth, i = int(format[i]-'0'), i+1
@@ -291,33 +291,33 @@ func (f *formatter) dentry(s spec, format []byte, i int, addr uint32, letter byt
 		return i
 	}
 	if letter == 'D' {
-		addr = f.m.u32(addr + OffFileFPath + OffPathDentry)
+		addr = f.m.ptr(addr + OffFileFPath + OffPathDentry)
 		if !f.valid(s, addr, SizeofDentry) {
 			return i
 		}
 	}
-	text := f.text(spec{prec: -1}, f.m.u32(addr+OffDentryDName+OffQstrName))
+	text := f.text(spec{prec: -1}, f.m.ptr(addr+OffDentryDName+OffQstrName))
 	for ; depth > 1; depth-- {
-		up := f.m.u32(addr + OffDentryDParent)
+		up := f.m.ptr(addr + OffDentryDParent)
 		if up == 0 || up == addr {
 			break
 		}
 		addr = up
-		text = f.text(spec{prec: -1}, f.m.u32(addr+OffDentryDName+OffQstrName)) + "/" + text
+		text = f.text(spec{prec: -1}, f.m.ptr(addr+OffDentryDName+OffQstrName)) + "/" + text
 	}
 	f.pad(s, cut(text, s.prec))
 	return i
 }
 
 // bitmap is %*pb and %*pbl: the field width is the number of bits.
-func (f *formatter) bitmap(s spec, addr uint32, list bool) {
+func (f *formatter) bitmap(s spec, addr ptr, list bool) {
 	n := uint32(max(s.width, 0))
 	words := (n + 31) / 32
-	if !f.valid(spec{prec: -1}, addr, words*4) {
+	if !f.valid(spec{prec: -1}, addr, uint64(words)*4) {
 		return
 	}
 	word := func(i uint32) uint32 {
-		w := f.m.u32(addr + 4*i)
+		w := f.m.u32(addr + 4*ptr(i))
 		if r := n - 32*i; r < 32 {
 			w &= 1<<r - 1
 		}
@@ -364,7 +364,7 @@ func (f *formatter) bitmap(s spec, addr uint32, list bool) {
 }
 
 // clock is %ptR (struct rtc_time) and %ptT (time64_t), whole or with d or t behind.
-func (f *formatter) clock(s spec, format []byte, i int, addr uint32) int {
+func (f *formatter) clock(s spec, format []byte, i int, addr ptr) int {
 	var t time.Time
 	which := byte(0)
 	if i < len(format) {
@@ -372,9 +372,9 @@ func (f *formatter) clock(s spec, format []byte, i int, addr uint32) int {
 	}
 	switch {
 	case which == 'R' && f.valid(s, addr, 24):
-		v := func(k uint32) int { return int(int32(f.m.u32(addr + 4*k))) }
+		v := func(k ptr) int { return int(int32(f.m.u32(addr + 4*k))) }
 		t = time.Date(v(5)+1900, time.Month(v(4)+1), v(3), v(2), v(1), v(0), 0, time.UTC)
-	case which == 'T' && f.valid(s, addr, 8):
+	case which == 'T' && f.valid(s, addr, 16):
 		t = time.Unix(int64(f.m.u64(addr)), 0).UTC()
 	default:
 		return i
@@ -390,8 +390,8 @@ func (f *formatter) clock(s spec, format []byte, i int, addr uint32) int {
 }
 
 // symbolAt names what is at an address or a function slot: %pS with the offset, %ps without.
-func (s *System) symbolAt(addr uint32, offset bool) string {
-	if mod, name, typ, ok := s.M.SlotInfo(addr); ok {
+func (s *System) symbolAt(addr ptr, offset bool) string {
+	if mod, name, typ, ok := s.M.FuncAt(addr); ok {
 		_ = typ
 		text := s.place(mod, name, 0)
 		if !offset {

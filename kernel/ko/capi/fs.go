@@ -9,32 +9,32 @@ import (
 // Files. References: fs/fcntl.c fasync_helper; fs/read_write.c; fs/open.c.
 func fsFuncs() []Func {
 	return []Func{
-		V3("__kb_pollwait", func(c *Ctx, filp, head, table uint32) { c.pollwait(head) }),
-		F4("__kb_pollwake", func(c *Ctx, entry, mode, flags, key uint32) int32 {
+		V3("__kb_pollwait", func(c *Ctx, filp, head, table ptr) { c.pollwait(head) }),
+		F4("__kb_pollwake", func(c *Ctx, entry ptr, mode uint32, flags int32, key ptr) int32 {
 			if e := c.s.polls[entry]; e != nil {
 				e.q.WakeAll(kernel.Events(key))
 			}
 			return 1
 		}),
-		F4("fasync_helper", func(c *Ctx, fd int32, filp uint32, on int32, at uint32) int32 {
+		F4("fasync_helper", func(c *Ctx, fd int32, filp ptr, on int32, at ptr) int32 {
 			return c.fasyncHelper(filp, on != 0, at)
 		}),
-		V3("kill_fasync", func(c *Ctx, at uint32, sig, band int32) {
-			if a := c.s.asyncs[c.mem().u32(at)]; a != nil {
+		V3("kill_fasync", func(c *Ctx, at ptr, sig, band int32) {
+			if a := c.s.asyncs[c.mem().ptr(at)]; a != nil {
 				a.list.Kill()
 			}
 		}),
-		F3("filp_open", func(c *Ctx, name uint32, flags int32, mode uint32) uint32 {
+		F3("filp_open", func(c *Ctx, name ptr, flags int32, mode uint32) ptr {
 			return c.filpOpen(c.mem().str(name), uint32(flags))
 		}),
-		F2("filp_close", func(c *Ctx, filp, id uint32) int32 { c.fput(filp); return 0 }),
-		V1("fput", func(c *Ctx, filp uint32) { c.fput(filp) }),
-		F1("fget", func(c *Ctx, fd uint32) uint32 { return 0 }),
-		F4("kernel_read", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.kernelIO(filp, buf, n, pos, false) }),
-		F4("kernel_write", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.kernelIO(filp, buf, n, pos, true) }),
-		F4("vfs_read", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.vfsIO(filp, buf, n, pos, false) }),
-		F4("vfs_write", func(c *Ctx, filp, buf, n, pos uint32) int32 { return c.vfsIO(filp, buf, n, pos, true) }),
-		F3("vfs_llseek", func(c *Ctx, filp uint32, off int64, whence int32) int64 {
+		F2("filp_close", func(c *Ctx, filp, id ptr) int32 { c.fput(filp); return 0 }),
+		V1("fput", func(c *Ctx, filp ptr) { c.fput(filp) }),
+		F1("fget", func(c *Ctx, fd uint32) ptr { return 0 }),
+		F4("kernel_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, false) }),
+		F4("kernel_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, true) }),
+		F4("vfs_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, false) }),
+		F4("vfs_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, true) }),
+		F3("vfs_llseek", func(c *Ctx, filp ptr, off int64, whence int32) int64 {
 			of := c.s.files[filp]
 			if of == nil || of.ops.llseek == 0 || c.mem().u32(filp+OffFileFMode)&FmodeLseek == 0 {
 				return -int64(kernel.ESPIPE)
@@ -42,34 +42,32 @@ func fsFuncs() []Func {
 			r, _ := c.th.Call(of.ops.llseek, uint64(filp), uint64(off), uint64(uint32(whence)))
 			return int64(r)
 		}),
-		F2("vfs_poll", func(c *Ctx, filp, table uint32) uint32 {
+		F2("vfs_poll", func(c *Ctx, filp, table ptr) uint32 {
 			of := c.s.files[filp]
 			if of == nil || of.ops.poll == 0 {
 				return uint32(kernel.PollDefault)
 			}
 			r, _ := c.Call(of.ops.poll, uint64(filp), uint64(table))
-			return r
+			return uint32(r)
 		}),
-		F3("d_path", func(c *Ctx, path, buf, n uint32) uint32 {
-			name := "/" + c.mem().name(c.mem().u32(c.mem().u32(path+OffPathDentry)+OffDentryDName+OffQstrName))
+		F3("d_path", func(c *Ctx, path, buf ptr, n uint32) ptr {
+			name := "/" + c.mem().name(c.mem().ptr(c.mem().ptr(path+OffPathDentry)+OffDentryDName+OffQstrName))
 			if uint32(len(name))+1 > n {
 				return errPtr(kernel.ENAMETOOLONG)
 			}
-			b := c.mem().bytes(buf, uint32(len(name))+1)
-			copy(b, name)
-			b[len(name)] = 0
+			c.mem().text(buf, name)
 			return buf
 		}),
 	}
 }
 
-func (c *Ctx) fasyncHelper(filp uint32, on bool, at uint32) int32 {
+func (c *Ctx) fasyncHelper(filp ptr, on bool, at ptr) int32 {
 	m := c.mem()
 	of := c.s.files[filp]
 	if of == nil {
 		return -int32(kernel.EBADF)
 	}
-	handle := m.u32(at)
+	handle := m.ptr(at)
 	a := c.s.asyncs[handle]
 	if a == nil {
 		if !on {
@@ -79,9 +77,9 @@ func (c *Ctx) fasyncHelper(filp uint32, on bool, at uint32) int32 {
 		if handle, err = c.s.M.Alloc(16, 0, nil); err != nil {
 			return -int32(kernel.ENOMEM)
 		}
-		a = &fasync{files: map[uint32]bool{}}
+		a = &fasync{files: map[ptr]bool{}}
 		c.s.asyncs[handle] = a
-		m.put(at, handle)
+		m.putPtr(at, handle)
 	}
 	t := c.T
 	if t == nil {
@@ -97,14 +95,14 @@ func (c *Ctx) fasyncHelper(filp uint32, on bool, at uint32) int32 {
 	if len(a.files) == 0 {
 		delete(c.s.asyncs, handle)
 		_ = c.s.M.Free(handle)
-		m.put(at, 0)
+		m.putPtr(at, 0)
 	}
 	return int32(flag(was))
 }
 
 // filpOpen opens a file for C: one whose operations are C's too, for others have no struct file. A task of its own makes the call, so
 // that a module can be loaded for it.
-func (c *Ctx) filpOpen(path string, flags uint32) uint32 {
+func (c *Ctx) filpOpen(path string, flags uint32) ptr {
 	var h *kernel.Handle
 	var err error
 	c.Release(func() {
@@ -129,13 +127,13 @@ func (c *Ctx) filpOpen(path string, flags uint32) uint32 {
 	return h.File.Private.(*openFile).addr
 }
 
-func (c *Ctx) fput(filp uint32) {
+func (c *Ctx) fput(filp ptr) {
 	of := c.s.files[filp]
 	if of == nil {
 		return
 	}
-	n := c.mem().u32(filp+OffFileFCount) - 1
-	c.mem().put(filp+OffFileFCount, n)
+	n := c.mem().ptr(filp+OffFileFCount) - 1
+	c.mem().putPtr(filp+OffFileFCount, n)
 	if h := of.handle; n == 0 && h != nil {
 		of.handle = nil
 		c.Release(func() { _ = h.Close() })
@@ -143,10 +141,10 @@ func (c *Ctx) fput(filp uint32) {
 }
 
 // kernelIO is kernel_read and kernel_write: kernel memory in both ends, which needs read_iter or write_iter, as in Linux.
-func (c *Ctx) kernelIO(filp, buf, n, pos uint32, write bool) int32 {
+func (c *Ctx) kernelIO(filp, buf, n, pos ptr, write bool) int64 {
 	of := c.s.files[filp]
 	if of == nil {
-		return -int32(kernel.EBADF)
+		return -int64(kernel.EBADF)
 	}
 	slot, source := of.ops.readIter, uint8(0)
 	if write {
@@ -155,13 +153,13 @@ func (c *Ctx) kernelIO(filp, buf, n, pos uint32, write bool) int32 {
 	if slot == 0 {
 		c.s.K.Log.Printf(kernel.LevelWarning, "kernel %s not supported for file %s (pid: %d comm: %s)",
 			map[bool]string{false: "read", true: "write"}[write], of.k.Path(), c.pid, c.Comm())
-		return -int32(kernel.EINVAL)
+		return -int64(kernel.EINVAL)
 	}
 	m := c.mem()
 	if of.iter == 0 {
 		var err error
 		if of.iter, err = c.s.M.Alloc(iterBlock+SizeofKvec, 0, nil); err != nil {
-			return -int32(kernel.ENOMEM)
+			return -int64(kernel.ENOMEM)
 		}
 	}
 	iter, vec := of.iter, of.iter+iterBlock
@@ -170,11 +168,11 @@ func (c *Ctx) kernelIO(filp, buf, n, pos uint32, write bool) int32 {
 	if pos != 0 {
 		at = m.u64(pos)
 	}
-	m.put(vec+OffKvecIovBase, buf)
-	m.put(vec+OffKvecIovLen, n)
+	m.putPtr(vec+OffKvecIovBase, buf)
+	m.putPtr(vec+OffKvecIovLen, n)
 	of.prepare(m, iter, vec, n, IterKvec, source, at)
 	r, err := c.th.Call(slot, uint64(iter), uint64(iter+SizeofKiocb))
-	if err == nil && int32(r) > 0 && pos != 0 {
+	if err == nil && int64(r) > 0 && pos != 0 {
 		m.put64(pos, m.u64(iter+OffKiocbKiPos))
 	}
 	if of.iter == 0 {
@@ -182,22 +180,22 @@ func (c *Ctx) kernelIO(filp, buf, n, pos uint32, write bool) int32 {
 	} else {
 		_ = c.s.M.Free(iter)
 	}
-	return int32(r)
+	return int64(r)
 }
 
 // vfsIO is vfs_read and vfs_write: C hands a user address on.
-func (c *Ctx) vfsIO(filp, buf, n, pos uint32, write bool) int32 {
+func (c *Ctx) vfsIO(filp, buf, n, pos ptr, write bool) int64 {
 	of := c.s.files[filp]
 	if of == nil {
-		return -int32(kernel.EBADF)
+		return -int64(kernel.EBADF)
 	}
 	slot := of.ops.read
 	if write {
 		slot = of.ops.write
 	}
 	if slot == 0 {
-		return -int32(kernel.EINVAL)
+		return -int64(kernel.EINVAL)
 	}
 	r, _ := c.Call(slot, uint64(filp), uint64(buf), uint64(n), uint64(pos))
-	return int32(r)
+	return int64(r)
 }

@@ -7,15 +7,18 @@ import (
 )
 
 // irqKey names a handler: the line and the device it is for.
-type irqKey struct{ irq, dev uint32 }
+type irqKey struct {
+	irq uint32
+	dev ptr
+}
 
 // Interrupts. References: kernel/irq/manage.c.
 func irqFuncs() []Func {
 	return []Func{
-		F6("request_threaded_irq", func(c *Ctx, irq, handler, thread, flags, name, dev uint32) int32 {
-			return c.requestIRQ(irq, handler, thread, flags, c.mem().name(name), dev)
+		F6("request_threaded_irq", func(c *Ctx, irq uint32, handler, thread, flags, name, dev ptr) int32 {
+			return c.requestIRQ(irq, handler, thread, uint32(flags), c.mem().name(name), dev)
 		}),
-		F2("free_irq", func(c *Ctx, irq, dev uint32) uint32 {
+		F2("free_irq", func(c *Ctx, irq uint32, dev ptr) ptr {
 			key := irqKey{irq, dev}
 			r := c.s.irqs[key]
 			if r == nil {
@@ -43,7 +46,7 @@ func irqFuncs() []Func {
 }
 
 // requestIRQ puts C functions on a line: the handler in interrupt context, then the thread function if the handler asks for it.
-func (c *Ctx) requestIRQ(irq, handler, thread, flags uint32, name string, dev uint32) int32 {
+func (c *Ctx) requestIRQ(irq uint32, handler, thread ptr, flags uint32, name string, dev ptr) int32 {
 	const shared = 0x80 // IRQF_SHARED
 	s, key := c.s, irqKey{irq, dev}
 	if handler == 0 && thread == 0 || flags&shared != 0 && dev == 0 || s.irqs[key] != nil && flags&shared != 0 {
@@ -55,7 +58,7 @@ func (c *Ctx) requestIRQ(irq, handler, thread, flags uint32, name string, dev ui
 	}
 	const handled, wake = 1, 2
 	run := func() bool {
-		r := uint32(wake)
+		r := uint64(wake)
 		if handler != 0 {
 			t.th.PreemptDisable()
 			v, err := t.Call(handler, uint64(irq), uint64(dev))

@@ -8,31 +8,31 @@ import (
 
 // kobj is a struct kobject with a folder below /sys.
 type kobj struct {
-	addr  uint32
+	addr  ptr
 	path  string // below /sys
 	shown bool
-	name  uint32 // its memory
-	made  bool   // by kobject_create_and_add
+	name  ptr  // its memory
+	made  bool // by kobject_create_and_add
 	res   *resource
 }
 
 // Kernel objects. References: lib/kobject.c; lib/kobject_uevent.c.
 func kobjectFuncs() []Func {
 	return gpl([]Func{
-		V2("kobject_init", func(c *Ctx, p, ktype uint32) { c.kobjInit(p, ktype) }),
-		F4("kobject_add", func(c *Ctx, p, parent, format, args uint32) int32 {
+		V2("kobject_init", func(c *Ctx, p, ktype ptr) { c.kobjInit(p, ktype) }),
+		F4("kobject_add", func(c *Ctx, p, parent, format, args ptr) int32 {
 			return c.kobjAdd(p, parent, c.vformat(format, args))
 		}),
-		F5("kobject_init_and_add", func(c *Ctx, p, ktype, parent, format, args uint32) int32 {
+		F5("kobject_init_and_add", func(c *Ctx, p, ktype, parent, format, args ptr) int32 {
 			c.kobjInit(p, ktype)
 			return c.kobjAdd(p, parent, c.vformat(format, args))
 		}),
-		F3("kobject_set_name", func(c *Ctx, p, format, args uint32) int32 {
+		F3("kobject_set_name", func(c *Ctx, p, format, args ptr) int32 {
 			q := c.strdup(c.vformat(format, args), 0)
-			c.mem().put(p+OffKobjectName, q)
+			c.mem().putPtr(p+OffKobjectName, q)
 			return 0
 		}),
-		F2("kobject_create_and_add", func(c *Ctx, name, parent uint32) uint32 {
+		F2("kobject_create_and_add", func(c *Ctx, name, parent ptr) ptr {
 			p, err := c.s.M.Alloc(SizeofKobject, 0, nil)
 			if err != nil {
 				return 0
@@ -45,30 +45,30 @@ func kobjectFuncs() []Func {
 			c.s.kobjs[p].made = true
 			return p
 		}),
-		V1("kobject_del", func(c *Ctx, p uint32) { c.kobjHide(p) }),
-		F1("kobject_get", func(c *Ctx, p uint32) uint32 {
+		V1("kobject_del", func(c *Ctx, p ptr) { c.kobjHide(p) }),
+		F1("kobject_get", func(c *Ctx, p ptr) ptr {
 			if p != 0 {
 				c.mem().put(p+OffKobjectKref, c.mem().u32(p+OffKobjectKref)+1)
 			}
 			return p
 		}),
-		V1("kobject_put", func(c *Ctx, p uint32) { c.kobjPut(p) }),
-		F2("kobject_uevent", func(c *Ctx, p, action uint32) int32 { return c.kobjEvent(p, action) }),
-		F3("kobject_uevent_env", func(c *Ctx, p, action, env uint32) int32 { return c.kobjEvent(p, action) }),
+		V1("kobject_put", func(c *Ctx, p ptr) { c.kobjPut(p) }),
+		F2("kobject_uevent", func(c *Ctx, p ptr, action uint32) int32 { return c.kobjEvent(p, action) }),
+		F3("kobject_uevent_env", func(c *Ctx, p ptr, action uint32, env ptr) int32 { return c.kobjEvent(p, action) }),
 	})
 }
 
-func (c *Ctx) kobjInit(p, ktype uint32) {
+func (c *Ctx) kobjInit(p, ktype ptr) {
 	m := c.mem()
 	clear(m.bytes(p, SizeofKobject))
 	m.listInit(p + OffKobjectEntry)
-	m.put(p+OffKobjectKtype, ktype)
+	m.putPtr(p+OffKobjectKtype, ktype)
 	m.put(p+OffKobjectKref, 1)
 	m.put(p+OffKobjectKref+4, 1) // state_initialized
 }
 
 // kobjPath is the folder of a kobject or of a device, whose kobject comes first in it.
-func (c *Ctx) kobjPath(p uint32) (string, bool) {
+func (c *Ctx) kobjPath(p ptr) (string, bool) {
 	if k := c.s.kobjs[p]; k != nil && k.shown {
 		return k.path, true
 	}
@@ -78,7 +78,7 @@ func (c *Ctx) kobjPath(p uint32) (string, bool) {
 	return "", false
 }
 
-func (c *Ctx) kobjAdd(p, parent uint32, name string) int32 {
+func (c *Ctx) kobjAdd(p, parent ptr, name string) int32 {
 	if name == "" || strings.Contains(name, "/") {
 		return -int32(kernel.EINVAL)
 	}
@@ -89,12 +89,12 @@ func (c *Ctx) kobjAdd(p, parent uint32, name string) int32 {
 	s, m := c.s, c.mem()
 	k := &kobj{addr: p, path: path, shown: true}
 	var err error
-	if k.name, err = s.M.Alloc(uint32(len(name))+1, 0, nil); err != nil {
+	if k.name, err = s.M.Alloc(uint64(len(name))+1, 0, nil); err != nil {
 		return -int32(kernel.ENOMEM)
 	}
-	copy(m.bytes(k.name, uint32(len(name))+1), name+"\x00")
-	m.put(p+OffKobjectName, k.name)
-	m.put(p+OffKobjectParent, parent)
+	copy(m.bytes(k.name, uint64(len(name))+1), name+"\x00")
+	m.putPtr(p+OffKobjectName, k.name)
+	m.putPtr(p+OffKobjectParent, parent)
 	m.put(p+OffKobjectKref+4, 3)
 	s.K.SysDir(path)
 	s.kobjs[p] = k
@@ -102,16 +102,16 @@ func (c *Ctx) kobjAdd(p, parent uint32, name string) int32 {
 		s.K.SysRemove(path)
 		s.M.Do(func() { s.dropKobj(k) })
 	})
-	if t := m.u32(p + OffKobjectKtype); t != 0 {
-		c.eachAttr(m.u32(t+OffKobjTypeDefaultGroups), func(attr uint32) { c.sysfsCreate(p, attr) })
-		for list := m.u32(t + OffKobjTypeDefaultAttrs); list != 0 && m.u32(list) != 0; list += 4 {
-			c.sysfsCreate(p, m.u32(list))
+	if t := m.ptr(p + OffKobjectKtype); t != 0 {
+		c.eachAttr(m.ptr(t+OffKobjTypeDefaultGroups), func(attr ptr) { c.sysfsCreate(p, attr) })
+		for list := m.ptr(t + OffKobjTypeDefaultAttrs); list != 0 && m.ptr(list) != 0; list += sizeofPtr {
+			c.sysfsCreate(p, m.ptr(list))
 		}
 	}
 	return 0
 }
 
-func (c *Ctx) kobjHide(p uint32) {
+func (c *Ctx) kobjHide(p ptr) {
 	if k := c.s.kobjs[p]; k != nil && k.shown && k.res != nil {
 		k.shown = false
 		k.res.done()
@@ -127,7 +127,7 @@ func (s *System) dropKobj(k *kobj) {
 	}
 }
 
-func (c *Ctx) kobjPut(p uint32) {
+func (c *Ctx) kobjPut(p ptr) {
 	k := c.s.kobjs[p]
 	if p == 0 || k == nil {
 		return
@@ -139,9 +139,9 @@ func (c *Ctx) kobjPut(p uint32) {
 		return
 	}
 	c.kobjHide(p)
-	release := uint32(0)
-	if t := m.u32(p + OffKobjectKtype); t != 0 {
-		release = m.u32(t + OffKobjTypeRelease)
+	release := ptr(0)
+	if t := m.ptr(p + OffKobjectKtype); t != 0 {
+		release = m.ptr(t + OffKobjTypeRelease)
 	}
 	c.s.dropKobj(k)
 	if release != 0 {
@@ -149,7 +149,7 @@ func (c *Ctx) kobjPut(p uint32) {
 	}
 }
 
-func (c *Ctx) kobjEvent(p, action uint32) int32 {
+func (c *Ctx) kobjEvent(p ptr, action uint32) int32 {
 	actions := []string{"add", "remove", "change", "move", "online", "offline", "bind", "unbind"}
 	if action >= uint32(len(actions)) {
 		return -int32(kernel.EINVAL)

@@ -10,8 +10,8 @@ import (
 // kthread is a kernel thread: a goroutine with a C thread of its own.
 type kthread struct {
 	c      *Ctx
-	fn     uint32
-	data   uint32
+	fn     ptr
+	data   ptr
 	stop   atomic.Bool
 	park   atomic.Bool
 	result int32
@@ -28,20 +28,20 @@ func (e exitThread) Error() string { return "kthread_exit" }
 // Kernel threads. References: kernel/kthread.c.
 func kthreadFuncs() []Func {
 	return []Func{
-		F5("kthread_create_on_node", func(c *Ctx, fn, data uint32, node int32, format, args uint32) uint32 {
+		F5("kthread_create_on_node", func(c *Ctx, fn, data ptr, node int32, format, args ptr) ptr {
 			return c.kthreadCreate(fn, data, c.vformat(format, args))
 		}),
 		F0("kthread_should_stop", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.stop.Load()) }),
 		F0("kthread_should_park", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.park.Load()) }),
-		F1("kthread_stop", func(c *Ctx, task uint32) int32 { return c.kthreadStop(task) }),
-		F1("kthread_park", func(c *Ctx, task uint32) int32 {
+		F1("kthread_stop", func(c *Ctx, task ptr) int32 { return c.kthreadStop(task) }),
+		F1("kthread_park", func(c *Ctx, task ptr) int32 {
 			if t := c.s.tasks[task]; t != nil && t.kt != nil {
 				t.kt.park.Store(true)
 				c.s.wakeUp(task, 0xffff)
 			}
 			return 0
 		}),
-		V1("kthread_unpark", func(c *Ctx, task uint32) {
+		V1("kthread_unpark", func(c *Ctx, task ptr) {
 			if t := c.s.tasks[task]; t != nil && t.kt != nil {
 				t.kt.park.Store(false)
 				c.s.wakeUp(task, 0xffff)
@@ -53,13 +53,13 @@ func kthreadFuncs() []Func {
 				c.block(forever)
 			}
 		}),
-		V2("kthread_bind", func(c *Ctx, task, cpu uint32) {}),
-		V1("kthread_exit", func(c *Ctx, code int32) { c.kthreadExit(code) }),
-		V2("kthread_complete_and_exit", func(c *Ctx, done uint32, code int32) {
+		V2("kthread_bind", func(c *Ctx, task ptr, cpu uint32) {}),
+		V1("kthread_exit", func(c *Ctx, code int64) { c.kthreadExit(int32(code)) }),
+		V2("kthread_complete_and_exit", func(c *Ctx, done ptr, code int64) {
 			if sym, ok := c.s.M.Builtin().Symbol("complete"); ok && done != 0 {
 				_, _ = c.Call(sym.Addr, uint64(done))
 			}
-			c.kthreadExit(code)
+			c.kthreadExit(int32(code))
 		}),
 	}
 }
@@ -68,7 +68,7 @@ func (c *Ctx) kthreadExit(code int32) {
 	panic(&machine.Trap{Kind: machine.TrapKilled, Err: exitThread{code}})
 }
 
-func (c *Ctx) kthreadCreate(fn, data uint32, name string) uint32 {
+func (c *Ctx) kthreadCreate(fn, data ptr, name string) ptr {
 	s := c.s
 	var owner *Module
 	who := []kernel.TaskOption{kernel.WithComm(name)}
@@ -88,7 +88,7 @@ func (c *Ctx) kthreadCreate(fn, data uint32, name string) uint32 {
 	t.kt = k
 	task := t.current()
 	m := c.mem()
-	m.put(task+OffTaskStructKthreadData, data)
+	m.putPtr(task+OffTaskStructKthreadData, data)
 	m.put(task+OffTaskStructState, TaskUninterruptible)
 	t.state.Store(TaskUninterruptible)
 	k.res = s.own(owner, func() string { return "kernel thread " + name }, func() { k.end() })
@@ -147,7 +147,7 @@ func (k *kthread) run() {
 }
 
 // kthreadStop asks the thread to end and waits for it.
-func (c *Ctx) kthreadStop(task uint32) int32 {
+func (c *Ctx) kthreadStop(task ptr) int32 {
 	t := c.s.tasks[task]
 	if t == nil || t.kt == nil {
 		return -int32(kernel.EINTR)

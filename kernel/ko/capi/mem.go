@@ -13,68 +13,80 @@ func (s *System) mem() mem { return mem{s.M} }
 
 func (c *Ctx) mem() mem { return mem{c.s.M} }
 
-func (m mem) bytes(addr, n uint32) []byte {
+// ptr is an address as C sees it: of kernel memory, of a function, of user memory, NULL or an error
+// pointer.
+type ptr = uint64
+
+func (m mem) bytes(addr ptr, n uint64) []byte {
 	b, ok := m.m.Bytes(addr, n)
 	if !ok {
-		panic(badAddress(addr, n))
+		panic(m.m.BadAddress(addr))
 	}
 	return b
 }
 
-func badAddress(addr, n uint32) *machine.Trap {
-	kind := machine.TrapBounds
-	if addr < machine.GuardSize {
-		kind = machine.TrapNull
-	}
-	return &machine.Trap{Kind: kind, Addr: addr}
-}
+func (m mem) u8(addr ptr) uint8   { return m.bytes(addr, 1)[0] }
+func (m mem) u16(addr ptr) uint16 { return binary.LittleEndian.Uint16(m.bytes(addr, 2)) }
+func (m mem) u32(addr ptr) uint32 { return binary.LittleEndian.Uint32(m.bytes(addr, 4)) }
+func (m mem) u64(addr ptr) uint64 { return binary.LittleEndian.Uint64(m.bytes(addr, 8)) }
 
-func (m mem) u8(addr uint32) uint8   { return m.bytes(addr, 1)[0] }
-func (m mem) u16(addr uint32) uint16 { return binary.LittleEndian.Uint16(m.bytes(addr, 2)) }
-func (m mem) u32(addr uint32) uint32 { return binary.LittleEndian.Uint32(m.bytes(addr, 4)) }
-func (m mem) u64(addr uint32) uint64 { return binary.LittleEndian.Uint64(m.bytes(addr, 8)) }
+// ptr reads a pointer, a long or a size_t.
+func (m mem) ptr(addr ptr) ptr { return m.u64(addr) }
 
-func (m mem) put8(addr uint32, v uint8)   { m.bytes(addr, 1)[0] = v }
-func (m mem) put16(addr uint32, v uint16) { binary.LittleEndian.PutUint16(m.bytes(addr, 2), v) }
-func (m mem) put(addr, v uint32)          { binary.LittleEndian.PutUint32(m.bytes(addr, 4), v) }
-func (m mem) put64(addr uint32, v uint64) { binary.LittleEndian.PutUint64(m.bytes(addr, 8), v) }
+func (m mem) put8(addr ptr, v uint8)   { m.bytes(addr, 1)[0] = v }
+func (m mem) put16(addr ptr, v uint16) { binary.LittleEndian.PutUint16(m.bytes(addr, 2), v) }
+func (m mem) put(addr ptr, v uint32)   { binary.LittleEndian.PutUint32(m.bytes(addr, 4), v) }
+func (m mem) put64(addr ptr, v uint64) { binary.LittleEndian.PutUint64(m.bytes(addr, 8), v) }
+
+// putPtr writes a pointer, a long or a size_t.
+func (m mem) putPtr(addr, v ptr) { m.put64(addr, v) }
+
+// sizeofPtr is what a pointer takes.
+const sizeofPtr = 8
 
 // maxString bounds the strings that the kernel takes from C.
 const maxString = 64 << 10
 
-func (m mem) str(addr uint32) string {
+func (m mem) str(addr ptr) string {
 	s, ok := m.m.CString(addr, maxString)
 	if !ok {
-		panic(badAddress(addr, 1))
+		panic(m.m.BadAddress(addr))
 	}
 	return s
 }
 
 // name is str for a pointer that may be NULL.
-func (m mem) name(addr uint32) string {
+func (m mem) name(addr ptr) string {
 	if addr == 0 {
 		return ""
 	}
 	return m.str(addr)
 }
 
+// text writes a string and its NUL.
+func (m mem) text(addr ptr, s string) {
+	b := m.bytes(addr, uint64(len(s))+1)
+	copy(b, s)
+	b[len(s)] = 0
+}
+
 // The doubly linked lists of include/linux/list.h.
-func (m mem) listInit(head uint32) {
-	m.put(head, head)
-	m.put(head+4, head)
+func (m mem) listInit(head ptr) {
+	m.putPtr(head+OffListHeadNext, head)
+	m.putPtr(head+OffListHeadPrev, head)
 }
 
-func (m mem) listAdd(entry, head uint32) {
-	next := m.u32(head)
-	m.put(next+4, entry)
-	m.put(entry, next)
-	m.put(entry+4, head)
-	m.put(head, entry)
+func (m mem) listAdd(entry, head ptr) {
+	next := m.ptr(head + OffListHeadNext)
+	m.putPtr(next+OffListHeadPrev, entry)
+	m.putPtr(entry+OffListHeadNext, next)
+	m.putPtr(entry+OffListHeadPrev, head)
+	m.putPtr(head+OffListHeadNext, entry)
 }
 
-func (m mem) listDel(entry uint32) {
-	next, prev := m.u32(entry), m.u32(entry+4)
-	m.put(next+4, prev)
-	m.put(prev, next)
+func (m mem) listDel(entry ptr) {
+	next, prev := m.ptr(entry+OffListHeadNext), m.ptr(entry+OffListHeadPrev)
+	m.putPtr(next+OffListHeadPrev, prev)
+	m.putPtr(prev+OffListHeadNext, next)
 	m.listInit(entry)
 }

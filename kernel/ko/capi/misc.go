@@ -9,15 +9,15 @@ import (
 // misc is a registered struct miscdevice.
 type misc struct {
 	k   *kernel.Miscdevice
-	dev uint32 // its struct device
+	dev ptr // its struct device
 	res *resource
 }
 
 // Misc devices. References: drivers/char/misc.c.
 func miscFuncs() []Func {
 	return []Func{
-		F1("misc_register", func(c *Ctx, p uint32) int32 { return c.miscRegister(p) }),
-		V1("misc_deregister", func(c *Ctx, p uint32) {
+		F1("misc_register", func(c *Ctx, p ptr) int32 { return c.miscRegister(p) }),
+		V1("misc_deregister", func(c *Ctx, p ptr) {
 			d := c.s.miscs[p]
 			if d == nil {
 				c.warn("drivers/char/misc.c", 260, 9, "")
@@ -32,14 +32,14 @@ func miscFuncs() []Func {
 	}
 }
 
-func (c *Ctx) miscRegister(p uint32) int32 {
+func (c *Ctx) miscRegister(p ptr) int32 {
 	m, s := c.mem(), c.s
-	fops := m.u32(p + OffMiscdeviceFops)
+	fops := m.ptr(p + OffMiscdeviceFops)
 	if fops == 0 {
 		return -int32(kernel.EINVAL)
 	}
 	d := &misc{k: &kernel.Miscdevice{
-		Minor: m.u32(p + OffMiscdeviceMinor), Name: m.name(m.u32(p + OffMiscdeviceName)), Node: m.name(m.u32(p + OffMiscdeviceNodename)),
+		Minor: m.u32(p + OffMiscdeviceMinor), Name: m.name(m.ptr(p + OffMiscdeviceName)), Node: m.name(m.ptr(p + OffMiscdeviceNodename)),
 		Mode: uint32(m.u16(p + OffMiscdeviceMode)), Ops: c.fopsAt(fops).k,
 	}}
 	if err := s.K.MiscRegister(d.k); err != nil {
@@ -47,10 +47,10 @@ func (c *Ctx) miscRegister(p uint32) int32 {
 	}
 	m.put(p+OffMiscdeviceMinor, d.k.Minor)
 	d.dev = c.bareDevice(d.k.Name, kernel.MkDev(kernel.MiscMajor, d.k.Minor), p)
-	m.put(p+OffMiscdeviceThisDevice, d.dev)
+	m.putPtr(p+OffMiscdeviceThisDevice, d.dev)
 	if own := s.devices[d.dev]; own != nil {
 		own.k = d.k.Device()
-		c.deviceGroups(d.dev, m.u32(p+OffMiscdeviceGroups))
+		c.deviceGroups(d.dev, m.ptr(p+OffMiscdeviceGroups))
 	}
 	s.miscs[p] = d
 	d.res = c.own(func() string { return fmt.Sprintf("misc device %d %s", d.k.Minor, d.k.Name) }, func() {

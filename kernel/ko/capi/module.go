@@ -13,7 +13,7 @@ import (
 type Module struct {
 	K    *kernel.Module
 	M    *machine.Module
-	This uint32 // address of its struct module, 0 if it has none
+	This ptr // address of its struct module, 0 if it has none
 
 	s     *System
 	names map[string]string // of init_module and cleanup_module in the source
@@ -76,7 +76,7 @@ func (mod *Module) Free() (left []string) {
 		delete(s.byMach, mod.M)
 		delete(s.modules, mod.This)
 		for _, l := range leaks {
-			left = append(left, fmt.Sprintf("%d bytes of memory at %08x", l.Size, l.Addr))
+			left = append(left, fmt.Sprintf("%d bytes of memory at %016x", l.Size, l.Addr))
 			_ = s.M.Free(l.Addr)
 		}
 		for addr, f := range s.fops {
@@ -151,35 +151,35 @@ func (r *resource) release() (line string) {
 
 func moduleFuncs() []Func {
 	return []Func{
-		F1("try_module_get", func(c *Ctx, mod uint32) uint32 {
+		F1("try_module_get", func(c *Ctx, mod ptr) uint32 {
 			if m := c.s.modules[mod]; m != nil {
 				return flag(m.K.Get())
 			}
 			return flag(mod == 0)
 		}),
-		V1("__module_get", func(c *Ctx, mod uint32) {
+		V1("__module_get", func(c *Ctx, mod ptr) {
 			if m := c.s.modules[mod]; m != nil {
 				m.K.Get()
 			}
 		}),
-		V1("module_put", func(c *Ctx, mod uint32) {
+		V1("module_put", func(c *Ctx, mod ptr) {
 			if m := c.s.modules[mod]; m != nil {
 				m.K.Put()
 			}
 		}),
-		F1("module_refcount", func(c *Ctx, mod uint32) int32 {
+		F1("module_refcount", func(c *Ctx, mod ptr) int32 {
 			if m := c.s.modules[mod]; m != nil {
 				return int32(m.K.Refcount())
 			}
 			return 0
 		}),
-		V2("__module_put_and_kthread_exit", func(c *Ctx, mod uint32, code int32) {
+		V2("__module_put_and_kthread_exit", func(c *Ctx, mod ptr, code int64) {
 			if m := c.s.modules[mod]; m != nil {
 				m.K.Put()
 			}
-			c.kthreadExit(code)
+			c.kthreadExit(int32(code))
 		}),
-		F3("__request_module", func(c *Ctx, wait, format, args uint32) int32 {
+		F3("__request_module", func(c *Ctx, wait uint32, format, args ptr) int32 {
 			name := c.vformat(format, args)
 			var err error
 			ask := func() { err = c.s.K.RequestModule(c.T, name) }
@@ -190,7 +190,7 @@ func moduleFuncs() []Func {
 			c.Release(ask)
 			return errno(err)
 		}),
-		F1("__symbol_get", func(c *Ctx, name uint32) uint32 {
+		F1("__symbol_get", func(c *Ctx, name ptr) ptr {
 			want := c.mem().str(name)
 			for _, m := range c.s.modules {
 				for _, e := range m.K.Exports {
@@ -207,7 +207,7 @@ func moduleFuncs() []Func {
 			}
 			return 0
 		}),
-		V1("__symbol_put", func(c *Ctx, name uint32) {
+		V1("__symbol_put", func(c *Ctx, name ptr) {
 			want := c.mem().str(name)
 			for _, m := range c.s.modules {
 				for _, e := range m.K.Exports {
@@ -237,7 +237,7 @@ func errno(err error) int32 {
 }
 
 // errPtr is ERR_PTR(err).
-func errPtr(err error) uint32 { return uint32(errno(err)) }
+func errPtr(err error) ptr { return ptr(int64(errno(err))) }
 
 // isErr is IS_ERR(p).
-func isErr(p uint32) bool { return p >= 0xfffff001 }
+func isErr(p ptr) bool { return p >= 1<<64-4095 }

@@ -10,29 +10,29 @@ import (
 // The log. References: kernel/printk/printk.c; drivers/base/core.c dev_vprintk_emit; kernel/panic.c.
 func printkFuncs() []Func {
 	list := []Func{
-		F2("_printk", func(c *Ctx, format, args uint32) int32 { return c.printk(format, args) }),
-		F2("_printk_deferred", func(c *Ctx, format, args uint32) int32 { return c.printk(format, args) }),
-		F2("vprintk", func(c *Ctx, format, args uint32) int32 { return c.printk(format, args) }),
+		F2("_printk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
+		F2("_printk_deferred", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
+		F2("vprintk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
 		V0("dump_stack", func(c *Ctx) { c.dumpStack(kernel.LevelWarning) }),
-		V1("dump_stack_lvl", func(c *Ctx, level uint32) { c.dumpStack(levelOf(c.mem().name(level))) }),
+		V1("dump_stack_lvl", func(c *Ctx, level ptr) { c.dumpStack(levelOf(c.mem().name(level))) }),
 		V2("add_taint", func(c *Ctx, flag, lockdep uint32) { c.s.K.AddTaint(kernel.Taint(1 << (flag & 31))) }),
-		V2("__bug", func(c *Ctx, file uint32, line int32) { c.bug("kernel BUG at %s:%d!", c.mem().name(file), line) }),
-		V5("warn_slowpath_fmt", func(c *Ctx, file uint32, line int32, taint, format, args uint32) {
+		V2("__bug", func(c *Ctx, file ptr, line int32) { c.bug("kernel BUG at %s:%d!", c.mem().name(file), line) }),
+		V5("warn_slowpath_fmt", func(c *Ctx, file ptr, line int32, taint uint32, format, args ptr) {
 			text := ""
 			if format != 0 {
 				text = c.vformat(format, args)
 			}
 			c.warn(c.mem().name(file), int(line), taint, text)
 		}),
-		V2("panic", func(c *Ctx, format, args uint32) {
+		V2("panic", func(c *Ctx, format, args ptr) {
 			text := c.vformat(format, args)
 			c.s.K.Log.Printf(kernel.LevelEmerg, "Kernel panic - not syncing: %s", strings.TrimSuffix(text, "\n"))
 			c.bug("Kernel panic - not syncing: %s", strings.TrimSuffix(text, "\n"))
 		}),
-		V4("_dev_printk", func(c *Ctx, level, dev, format, args uint32) {
+		V4("_dev_printk", func(c *Ctx, level, dev, format, args ptr) {
 			c.devPrintk(levelOf(c.mem().name(level)), dev, c.vformat(format, args))
 		}),
-		F4("dev_err_probe", func(c *Ctx, dev uint32, err int32, format, args uint32) int32 {
+		F4("dev_err_probe", func(c *Ctx, dev ptr, err int32, format, args ptr) int32 {
 			if kernel.Errno(-err) != kernel.EPROBE_DEFER {
 				c.devPrintk(kernel.LevelErr, dev, fmt.Sprintf("error %s: %s", errText(err), c.vformat(format, args)))
 			}
@@ -40,7 +40,7 @@ func printkFuncs() []Func {
 		}),
 	}
 	for i, name := range []string{"emerg", "alert", "crit", "err", "warn", "notice", "info"} {
-		list = append(list, V3("_dev_"+name, func(c *Ctx, dev, format, args uint32) {
+		list = append(list, V3("_dev_"+name, func(c *Ctx, dev, format, args ptr) {
 			c.devPrintk(kernel.Level(i), dev, c.vformat(format, args))
 		}))
 	}
@@ -49,7 +49,7 @@ func printkFuncs() []Func {
 
 func errText(err int32) string { return "-" + kernel.Errno(-err).Name() }
 
-func (c *Ctx) printk(format, args uint32) int32 {
+func (c *Ctx) printk(format, args ptr) int32 {
 	return int32(c.s.K.Log.Print(c.T, c.vformat(format, args)))
 }
 
@@ -62,7 +62,7 @@ func levelOf(s string) kernel.Level {
 }
 
 // devPrintk logs "driver device: text".
-func (c *Ctx) devPrintk(level kernel.Level, dev uint32, text string) {
+func (c *Ctx) devPrintk(level kernel.Level, dev ptr, text string) {
 	if dev == 0 {
 		c.s.K.Log.Print(c.T, fmt.Sprintf("\x01%d(NULL device *): %s", level, text))
 		return
@@ -71,25 +71,25 @@ func (c *Ctx) devPrintk(level kernel.Level, dev uint32, text string) {
 	c.s.K.Log.Print(c.T, fmt.Sprintf("\x01%d%s %s: %s", level, c.devDriver(dev), name, text))
 }
 
-func (c *Ctx) devName(dev uint32) string {
+func (c *Ctx) devName(dev ptr) string {
 	m := c.mem()
-	if p := m.u32(dev + OffDeviceInitName); p != 0 {
+	if p := m.ptr(dev + OffDeviceInitName); p != 0 {
 		return m.str(p)
 	}
-	return m.name(m.u32(dev + OffDeviceKobj + OffKobjectName))
+	return m.name(m.ptr(dev + OffDeviceKobj + OffKobjectName))
 }
 
 // devDriver is dev_driver_string.
-func (c *Ctx) devDriver(dev uint32) string {
+func (c *Ctx) devDriver(dev ptr) string {
 	m := c.mem()
-	if d := m.u32(dev + OffDeviceDriver); d != 0 {
-		return m.name(m.u32(d + OffDeviceDriverName))
+	if d := m.ptr(dev + OffDeviceDriver); d != 0 {
+		return m.name(m.ptr(d + OffDeviceDriverName))
 	}
-	if b := m.u32(dev + OffDeviceBus); b != 0 {
-		return m.name(m.u32(b + OffBusTypeName))
+	if b := m.ptr(dev + OffDeviceBus); b != 0 {
+		return m.name(m.ptr(b + OffBusTypeName))
 	}
-	if cl := m.u32(dev + OffDeviceClass); cl != 0 {
-		return m.name(m.u32(cl + OffClassName))
+	if cl := m.ptr(dev + OffDeviceClass); cl != 0 {
+		return m.name(m.ptr(cl + OffClassName))
 	}
 	return ""
 }

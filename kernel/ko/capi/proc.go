@@ -9,14 +9,14 @@ import (
 
 // procEntry is a struct proc_dir_entry: an address that names it, and the file or folder it stands for.
 type procEntry struct {
-	addr   uint32
+	addr   ptr
 	path   string // below /proc
-	data   uint32
+	data   ptr
 	dir    bool
 	ops    *fops
 	remove func()
 	res    *resource
-	table  uint32 // seq_operations, or the show function of a single file
+	table  ptr // seq_operations, or the show function of a single file
 	single bool
 	state  uint32 // size of the private part of proc_create_seq_private
 }
@@ -24,13 +24,13 @@ type procEntry struct {
 // Files of /proc. References: fs/proc/generic.c; fs/proc/inode.c.
 func procFuncs() []Func {
 	return []Func{
-		F5("proc_create_data", func(c *Ctx, name, mode, parent, ops, data uint32) uint32 {
+		F5("proc_create_data", func(c *Ctx, name ptr, mode uint32, parent, ops, data ptr) ptr {
 			return c.procFile(name, mode, parent, data, c.procOps(ops, true))
 		}),
-		F5("__proc_create_data_fops", func(c *Ctx, name, mode, parent, ops, data uint32) uint32 {
+		F5("__proc_create_data_fops", func(c *Ctx, name ptr, mode uint32, parent, ops, data ptr) ptr {
 			return c.procFile(name, mode, parent, data, c.procOps(ops, false))
 		}),
-		F5("proc_create_single_data", func(c *Ctx, name, mode, parent, show, data uint32) uint32 {
+		F5("proc_create_single_data", func(c *Ctx, name ptr, mode uint32, parent, show, data ptr) ptr {
 			o := c.libOps("seq_read", "seq_lseek", "single_release")
 			p := c.procFile(name, mode, parent, data, o)
 			if e := c.s.procs[p]; e != nil {
@@ -38,7 +38,7 @@ func procFuncs() []Func {
 			}
 			return p
 		}),
-		F6("proc_create_seq_private", func(c *Ctx, name, mode, parent, ops, state, data uint32) uint32 {
+		F6("proc_create_seq_private", func(c *Ctx, name ptr, mode uint32, parent, ops ptr, state uint32, data ptr) ptr {
 			release := "seq_release"
 			if state != 0 {
 				release = "seq_release_private"
@@ -49,31 +49,31 @@ func procFuncs() []Func {
 			}
 			return p
 		}),
-		F2("proc_mkdir", func(c *Ctx, name, parent uint32) uint32 { return c.procDir(name, parent, 0) }),
-		F4("proc_mkdir_data", func(c *Ctx, name, mode, parent, data uint32) uint32 { return c.procDir(name, parent, data) }),
-		V1("proc_remove", func(c *Ctx, p uint32) { c.procRemove(p) }),
-		V2("remove_proc_entry", func(c *Ctx, name, parent uint32) {
+		F2("proc_mkdir", func(c *Ctx, name, parent ptr) ptr { return c.procDir(name, parent, 0) }),
+		F4("proc_mkdir_data", func(c *Ctx, name ptr, mode uint32, parent, data ptr) ptr { return c.procDir(name, parent, data) }),
+		V1("proc_remove", func(c *Ctx, p ptr) { c.procRemove(p) }),
+		V2("remove_proc_entry", func(c *Ctx, name, parent ptr) {
 			if !c.procRemovePath(c.procPath(name, parent)) {
 				c.warn("fs/proc/generic.c", 713, 9, fmt.Sprintf("name '%s'\n", c.mem().str(name)))
 			}
 		}),
-		F2("remove_proc_subtree", func(c *Ctx, name, parent uint32) int32 {
+		F2("remove_proc_subtree", func(c *Ctx, name, parent ptr) int32 {
 			if !c.procRemovePath(c.procPath(name, parent)) {
 				return -int32(kernel.ENOENT)
 			}
 			return 0
 		}),
-		V2("proc_set_size", func(c *Ctx, p uint32, size int64) {}), // stat(2) alone would show it
-		V3("proc_set_user", func(c *Ctx, p, uid, gid uint32) {
+		V2("proc_set_size", func(c *Ctx, p ptr, size int64) {}), // stat(2) alone would show it
+		V3("proc_set_user", func(c *Ctx, p ptr, uid, gid uint32) {
 			if e := c.s.procs[p]; e != nil {
 				c.s.K.ProcChown(e.path, uid, gid)
 			}
 		}),
-		F1("pde_data", func(c *Ctx, inode uint32) uint32 { return c.mem().u32(inode + OffInodeIPrivate) }),
+		F1("pde_data", func(c *Ctx, inode ptr) ptr { return c.mem().ptr(inode + OffInodeIPrivate) }),
 	}
 }
 
-func (c *Ctx) procPath(name, parent uint32) string {
+func (c *Ctx) procPath(name, parent ptr) string {
 	path := c.mem().str(name)
 	if e := c.s.procs[parent]; e != nil {
 		path = e.path + "/" + path
@@ -82,11 +82,11 @@ func (c *Ctx) procPath(name, parent uint32) string {
 }
 
 // procOps makes operations of a struct proc_ops, or of a struct file_operations as before 5.6. They are not kept: each file has its own.
-func (c *Ctx) procOps(addr uint32, isProc bool) *fops {
+func (c *Ctx) procOps(addr ptr, isProc bool) *fops {
 	o := &fops{s: c.s, addr: addr, mod: c.owner()}
 	if isProc {
 		b := c.mem().bytes(addr, SizeofProcOps)
-		at := func(off uint32) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+		at := func(off uint32) ptr { return binary.LittleEndian.Uint64(b[off:]) }
 		o.open, o.release, o.read, o.write = at(OffProcOpsProcOpen), at(OffProcOpsProcRelease), at(OffProcOpsProcRead), at(OffProcOpsProcWrite)
 		o.readIter, o.llseek, o.poll, o.ioctl = at(OffProcOpsProcReadIter), at(OffProcOpsProcLseek), at(OffProcOpsProcPoll), at(OffProcOpsProcIoctl)
 	} else {
@@ -100,14 +100,14 @@ func (c *Ctx) procOps(addr uint32, isProc bool) *fops {
 
 // libOps are operations made of functions of kernel/lib; open is done by the entry.
 func (c *Ctx) libOps(read, llseek, release string) *fops {
-	slot := func(name string) uint32 {
+	slot := func(name string) ptr {
 		sym, _ := c.s.M.Builtin().Symbol(name)
 		return sym.Addr
 	}
 	return &fops{s: c.s, mod: c.owner(), read: slot(read), llseek: slot(llseek), release: slot(release)}
 }
 
-func (c *Ctx) procEntry(path string, data uint32) *procEntry {
+func (c *Ctx) procEntry(path string, data ptr) *procEntry {
 	s := c.s
 	p, err := s.M.Alloc(16, 0, nil)
 	if err != nil {
@@ -125,7 +125,7 @@ func (c *Ctx) procEntry(path string, data uint32) *procEntry {
 	return e
 }
 
-func (c *Ctx) procDir(name, parent, data uint32) uint32 {
+func (c *Ctx) procDir(name, parent, data ptr) ptr {
 	e := c.procEntry(c.procPath(name, parent), data)
 	if e == nil {
 		return 0
@@ -136,7 +136,7 @@ func (c *Ctx) procDir(name, parent, data uint32) uint32 {
 	return e.addr
 }
 
-func (c *Ctx) procFile(name, mode, parent, data uint32, o *fops) uint32 {
+func (c *Ctx) procFile(name ptr, mode uint32, parent, data ptr, o *fops) ptr {
 	e := c.procEntry(c.procPath(name, parent), data)
 	if e == nil {
 		return 0
@@ -166,7 +166,7 @@ func (c *Ctx) dropProc(e *procEntry) {
 	_ = c.s.M.Free(e.addr)
 }
 
-func (c *Ctx) procRemove(p uint32) {
+func (c *Ctx) procRemove(p ptr) {
 	if e := c.s.procs[p]; e != nil {
 		c.procRemovePath(e.path)
 	}

@@ -8,7 +8,7 @@ import (
 // Random numbers. References: drivers/char/random.c.
 func randomFuncs() []Func {
 	return []Func{
-		V2("get_random_bytes", func(c *Ctx, p, n uint32) { _, _ = rand.Read(c.mem().bytes(p, n)) }),
+		V2("get_random_bytes", func(c *Ctx, p, n ptr) { _, _ = rand.Read(c.mem().bytes(p, n)) }),
 		F0("get_random_u8", func(c *Ctx) uint32 { return mrand.Uint32() & 0xff }),
 		F0("get_random_u16", func(c *Ctx) uint32 { return mrand.Uint32() & 0xffff }),
 		F0("get_random_u32", func(c *Ctx) uint32 { return mrand.Uint32() }),

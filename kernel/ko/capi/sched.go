@@ -11,22 +11,22 @@ import (
 // References: kernel/sched/core.c; kernel/time/timer.c schedule_timeout.
 func schedFuncs() []Func {
 	return []Func{
-		F0("get_current", func(c *Ctx) uint32 { return c.current() }),
+		F0("get_current", func(c *Ctx) ptr { return c.current() }),
 		V0("schedule", func(c *Ctx) { c.block(forever) }),
-		F1("schedule_timeout", func(c *Ctx, jiffies int32) int32 {
+		F1("schedule_timeout", func(c *Ctx, jiffies int64) int64 {
 			if jiffies == maxTimeout {
 				c.block(forever)
 				return maxTimeout
 			}
 			if jiffies < 0 {
-				c.s.K.Log.Printf(kernel.LevelErr, "schedule_timeout: wrong timeout value %x", uint32(jiffies))
+				c.s.K.Log.Printf(kernel.LevelErr, "schedule_timeout: wrong timeout value %x", uint64(jiffies))
 				c.mem().put(c.current()+OffTaskStructState, TaskRunning)
 				return 0
 			}
-			return int32((c.block(time.Duration(jiffies)*tick) + tick - 1) / tick)
+			return int64((c.block(ticks(jiffies)) + tick - 1) / tick)
 		}),
-		F2("wake_up_state", func(c *Ctx, task, mask uint32) uint32 { return flag(c.s.wakeUp(task, mask)) }),
-		F1("wake_up_process", func(c *Ctx, task uint32) uint32 { return flag(c.s.wakeUp(task, TaskNormal)) }),
+		F2("wake_up_state", func(c *Ctx, task ptr, mask uint32) uint32 { return flag(c.s.wakeUp(task, mask)) }),
+		F1("wake_up_process", func(c *Ctx, task ptr) uint32 { return flag(c.s.wakeUp(task, TaskNormal)) }),
 		V0("yield", func(c *Ctx) { c.mayBlock(); c.Release(func() {}) }),
 		F0("__cond_resched", func(c *Ctx) uint32 {
 			if c.th.PreemptCount() != 0 {
@@ -35,7 +35,7 @@ func schedFuncs() []Func {
 			c.Release(func() {})
 			return 1
 		}),
-		V2("__might_sleep", func(c *Ctx, file uint32, line int32) {
+		V2("__might_sleep", func(c *Ctx, file ptr, line int32) {
 			if n := c.th.PreemptCount(); n != 0 {
 				text := fmt.Sprintf("BUG: sleeping function called from invalid context at %s:%d", c.mem().name(file), line)
 				c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
@@ -46,21 +46,21 @@ func schedFuncs() []Func {
 				c.s.K.Trouble(kernel.TroubleWarn, text)
 			}
 		}),
-		F1("signal_pending", func(c *Ctx, task uint32) uint32 {
+		F1("signal_pending", func(c *Ctx, task ptr) uint32 {
 			t := c.s.tasks[task]
 			return flag(t != nil && t.signalPending())
 		}),
-		F1("fatal_signal_pending", func(c *Ctx, task uint32) uint32 {
+		F1("fatal_signal_pending", func(c *Ctx, task ptr) uint32 {
 			t := c.s.tasks[task]
 			return flag(t != nil && t.T != nil && t.T.Killed())
 		}),
-		V1("__put_task_struct", func(c *Ctx, task uint32) {
+		V1("__put_task_struct", func(c *Ctx, task ptr) {
 			if t := c.s.tasks[task]; t != nil && t.task != task { // it has ended
 				delete(c.s.tasks, task)
 				_ = c.s.M.Free(task)
 			}
 		}),
-		F3("__get_task_comm", func(c *Ctx, to, n, task uint32) uint32 {
+		F3("__get_task_comm", func(c *Ctx, to, n, task ptr) ptr {
 			b := c.mem().bytes(to, n)
 			clear(b)
 			if n > 0 {
@@ -68,20 +68,20 @@ func schedFuncs() []Func {
 			}
 			return to
 		}),
-		V2("set_user_nice", func(c *Ctx, task uint32, nice int32) { c.mem().put(task+OffTaskStructStaticPrio, uint32(120+nice)) }),
-		V1("sched_set_fifo", func(c *Ctx, task uint32) { c.mem().put(task+OffTaskStructPolicy, 1) }),
-		V2("sched_set_normal", func(c *Ctx, task uint32, nice int32) { c.mem().put(task+OffTaskStructPolicy, 0) }),
-		F1("next_task", func(c *Ctx, task uint32) uint32 { return c.nextTask(task) }),
+		V2("set_user_nice", func(c *Ctx, task ptr, nice int64) { c.mem().put(task+OffTaskStructStaticPrio, uint32(120+nice)) }),
+		V1("sched_set_fifo", func(c *Ctx, task ptr) { c.mem().put(task+OffTaskStructPolicy, 1) }),
+		V2("sched_set_normal", func(c *Ctx, task ptr, nice int32) { c.mem().put(task+OffTaskStructPolicy, 0) }),
+		F1("next_task", func(c *Ctx, task ptr) ptr { return c.nextTask(task) }),
 		V1("allow_signal", func(c *Ctx, sig int32) { c.signal |= 1 << (uint32(sig-1) & 63) }),
 		V1("disallow_signal", func(c *Ctx, sig int32) { c.signal &^= 1 << (uint32(sig-1) & 63) }),
-		V1("flush_signals", func(c *Ctx, task uint32) {
+		V1("flush_signals", func(c *Ctx, task ptr) {
 			if t := c.s.tasks[task]; t != nil && t.T != nil {
 				for ok := true; ok; {
 					_, ok = t.T.TakeSignal()
 				}
 			}
 		}),
-		F3("send_sig", func(c *Ctx, sig int32, task uint32, priv int32) int32 {
+		F3("send_sig", func(c *Ctx, sig int32, task ptr, priv int32) int32 {
 			t := c.s.tasks[task]
 			if t == nil || t.T == nil {
 				return -int32(kernel.ESRCH)
@@ -94,13 +94,19 @@ func schedFuncs() []Func {
 }
 
 const (
-	maxTimeout = 1<<31 - 1
+	maxTimeout = 1<<63 - 1 // MAX_SCHEDULE_TIMEOUT
 	tick       = time.Second / Hz
 )
 
+// ticks is that many jiffies, at most a century.
+func ticks(n int64) time.Duration {
+	const most = int64(100 * 365 * 24 * time.Hour / tick)
+	return time.Duration(min(max(n, -most), most)) * tick
+}
+
 // nextTask walks the tasks that C has seen, init_task last.
-func (c *Ctx) nextTask(task uint32) uint32 {
-	next := uint32(0)
+func (c *Ctx) nextTask(task ptr) ptr {
+	next := ptr(0)
 	for addr := range c.s.tasks {
 		if addr > task && (next == 0 || addr < next) || task == c.s.data["init_task"] && (next == 0 || addr < next) {
 			next = addr

@@ -8,7 +8,7 @@ import (
 type kmemCache struct {
 	name        string
 	size, align uint32
-	ctor        uint32
+	ctor        ptr
 	live        int
 	res         *resource
 }
@@ -16,17 +16,17 @@ type kmemCache struct {
 // Memory. References: mm/slab_common.c; mm/page_alloc.c; mm/vmalloc.c.
 func slabFuncs() []Func {
 	list := []Func{
-		F2("__kmalloc", func(c *Ctx, size, flags uint32) uint32 { return c.alloc(size, 0, flags, 1<<22) }),
-		V1("kfree", func(c *Ctx, p uint32) { c.free(p) }),
-		V1("kvfree", func(c *Ctx, p uint32) { c.free(p) }),
-		V1("vfree", func(c *Ctx, p uint32) { c.free(p) }),
-		V1("kfree_sensitive", func(c *Ctx, p uint32) {
+		F2("__kmalloc", func(c *Ctx, size ptr, flags uint32) ptr { return c.alloc(size, 0, flags, 1<<22) }),
+		V1("kfree", func(c *Ctx, p ptr) { c.free(p) }),
+		V1("kvfree", func(c *Ctx, p ptr) { c.free(p) }),
+		V1("vfree", func(c *Ctx, p ptr) { c.free(p) }),
+		V1("kfree_sensitive", func(c *Ctx, p ptr) {
 			if n, _, ok := c.s.M.AllocSize(p); ok {
-				clear(c.mem().bytes(p, n))
+				clear(c.mem().bytes(p, uint64(n)))
 			}
 			c.free(p)
 		}),
-		F3("krealloc", func(c *Ctx, p, size, flags uint32) uint32 {
+		F3("krealloc", func(c *Ctx, p, size ptr, flags uint32) ptr {
 			if size == 0 {
 				c.free(p)
 				return ZeroSizePtr
@@ -36,34 +36,34 @@ func slabFuncs() []Func {
 			}
 			old, _, ok := c.s.M.AllocSize(p)
 			if !ok {
-				c.bug("kernel BUG at mm/slab: krealloc of %08x, which is no allocated object", p)
+				c.bug("kernel BUG at mm/slab: krealloc of %016x, which is no allocated object", p)
 			}
 			q := c.alloc(size, 0, flags, 1<<22)
 			if q != 0 {
-				n := min(old, size)
+				n := min(uint64(old), size)
 				copy(c.mem().bytes(q, n), c.mem().bytes(p, n))
 				c.free(p)
 			}
 			return q
 		}),
-		F1("ksize", func(c *Ctx, p uint32) uint32 {
+		F1("ksize", func(c *Ctx, p ptr) ptr {
 			n, _ := c.s.M.AllocRoom(p)
-			return n
+			return uint64(n)
 		}),
-		F3("kvmalloc_node", func(c *Ctx, size, flags uint32, node int32) uint32 { return c.alloc(size, 0, flags, 1<<30) }),
-		F1("vmalloc", func(c *Ctx, size uint32) uint32 { return c.alloc(size, PageSize, 0, 1<<30) }),
-		F1("vzalloc", func(c *Ctx, size uint32) uint32 { return c.alloc(size, PageSize, GfpZero, 1<<30) }),
-		F1("vmalloc_user", func(c *Ctx, size uint32) uint32 { return c.alloc(size, PageSize, GfpZero, 1<<30) }),
-		F1("is_vmalloc_addr", func(c *Ctx, p uint32) uint32 { return 0 }),
-		F2("__get_free_pages", func(c *Ctx, flags, order uint32) uint32 { return c.pages(order, flags) }),
-		F1("get_zeroed_page", func(c *Ctx, flags uint32) uint32 { return c.pages(0, flags|GfpZero) }),
-		V2("free_pages", func(c *Ctx, p, order uint32) { c.free(p) }),
-		F2("alloc_pages_exact", func(c *Ctx, size, flags uint32) uint32 { return c.alloc(size, PageSize, flags, 1<<22) }),
-		V2("free_pages_exact", func(c *Ctx, p, size uint32) { c.free(p) }),
-		F5("kmem_cache_create", func(c *Ctx, name, size, align, flags, ctor uint32) uint32 {
+		F3("kvmalloc_node", func(c *Ctx, size ptr, flags uint32, node int32) ptr { return c.alloc(size, 0, flags, 1<<30) }),
+		F1("vmalloc", func(c *Ctx, size ptr) ptr { return c.alloc(size, PageSize, 0, 1<<30) }),
+		F1("vzalloc", func(c *Ctx, size ptr) ptr { return c.alloc(size, PageSize, GfpZero, 1<<30) }),
+		F1("vmalloc_user", func(c *Ctx, size ptr) ptr { return c.alloc(size, PageSize, GfpZero, 1<<30) }),
+		F1("is_vmalloc_addr", func(c *Ctx, p ptr) uint32 { return 0 }),
+		F2("__get_free_pages", func(c *Ctx, flags, order uint32) ptr { return c.pages(order, flags) }),
+		F1("get_zeroed_page", func(c *Ctx, flags uint32) ptr { return c.pages(0, flags|GfpZero) }),
+		V2("free_pages", func(c *Ctx, p ptr, order uint32) { c.free(p) }),
+		F2("alloc_pages_exact", func(c *Ctx, size ptr, flags uint32) ptr { return c.alloc(size, PageSize, flags, 1<<22) }),
+		V2("free_pages_exact", func(c *Ctx, p, size ptr) { c.free(p) }),
+		F5("kmem_cache_create", func(c *Ctx, name ptr, size, align, flags uint32, ctor ptr) ptr {
 			return c.cacheCreate(name, size, align, ctor)
 		}),
-		V1("kmem_cache_destroy", func(c *Ctx, p uint32) {
+		V1("kmem_cache_destroy", func(c *Ctx, p ptr) {
 			k := c.s.caches[p]
 			if k == nil {
 				return
@@ -77,12 +77,12 @@ func slabFuncs() []Func {
 			k.res.done()
 			_ = c.s.M.Free(p)
 		}),
-		F2("kmem_cache_alloc", func(c *Ctx, p, flags uint32) uint32 {
+		F2("kmem_cache_alloc", func(c *Ctx, p ptr, flags uint32) ptr {
 			k := c.s.caches[p]
 			if k == nil {
-				c.bug("kernel BUG at mm/slab: kmem_cache_alloc of %08x, which is no cache", p)
+				c.bug("kernel BUG at mm/slab: kmem_cache_alloc of %016x, which is no cache", p)
 			}
-			q := c.alloc(k.size, k.align, flags, 1<<22)
+			q := c.alloc(uint64(k.size), k.align, flags, 1<<22)
 			if q == 0 {
 				return 0
 			}
@@ -92,21 +92,21 @@ func slabFuncs() []Func {
 			}
 			return q
 		}),
-		V2("kmem_cache_free", func(c *Ctx, p, q uint32) {
+		V2("kmem_cache_free", func(c *Ctx, p, q ptr) {
 			if k := c.s.caches[p]; k != nil && q != 0 {
 				k.live--
 			}
 			c.free(q)
 		}),
-		F1("kmem_cache_size", func(c *Ctx, p uint32) uint32 {
+		F1("kmem_cache_size", func(c *Ctx, p ptr) uint32 {
 			if k := c.s.caches[p]; k != nil {
 				return k.size
 			}
 			return 0
 		}),
-		F1("kmem_cache_shrink", func(c *Ctx, p uint32) uint32 { return 0 }),
+		F1("kmem_cache_shrink", func(c *Ctx, p ptr) uint32 { return 0 }),
 		// A struct page is the head of its own page's memory block here: page_address knows the way.
-		F2("alloc_pages", func(c *Ctx, flags, order uint32) uint32 {
+		F2("alloc_pages", func(c *Ctx, flags, order uint32) ptr {
 			mem := c.pages(order, flags)
 			if mem == 0 {
 				return 0
@@ -116,22 +116,22 @@ func slabFuncs() []Func {
 				c.free(mem)
 				return 0
 			}
-			c.mem().put(page+OffPageVirtual, mem)
+			c.mem().putPtr(page+OffPageVirtual, mem)
 			c.mem().put(page+OffPageRefcount, 1)
 			return page
 		}),
-		V2("__free_pages", func(c *Ctx, page, order uint32) { c.putPage(page) }),
-		V1("put_page", func(c *Ctx, page uint32) { c.putPage(page) }),
-		V1("get_page", func(c *Ctx, page uint32) {
+		V2("__free_pages", func(c *Ctx, page ptr, order uint32) { c.putPage(page) }),
+		V1("put_page", func(c *Ctx, page ptr) { c.putPage(page) }),
+		V1("get_page", func(c *Ctx, page ptr) {
 			c.mem().put(page+OffPageRefcount, c.mem().u32(page+OffPageRefcount)+1)
 		}),
-		F1("page_address", func(c *Ctx, page uint32) uint32 { return c.mem().u32(page + OffPageVirtual) }),
+		F1("page_address", func(c *Ctx, page ptr) ptr { return c.mem().ptr(page + OffPageVirtual) }),
 	}
 	return list
 }
 
 // alloc is kmalloc: NULL when there is no room.
-func (c *Ctx) alloc(size, align, flags, limit uint32) uint32 {
+func (c *Ctx) alloc(size uint64, align, flags uint32, limit uint64) ptr {
 	if size == 0 {
 		return ZeroSizePtr
 	}
@@ -154,34 +154,34 @@ func (c *Ctx) alloc(size, align, flags, limit uint32) uint32 {
 	return p
 }
 
-func (c *Ctx) pages(order, flags uint32) uint32 {
+func (c *Ctx) pages(order, flags uint32) ptr {
 	if order > 10 {
 		return 0
 	}
 	return c.alloc(PageSize<<order, PageSize, flags, PageSize<<10)
 }
 
-func (c *Ctx) putPage(page uint32) {
+func (c *Ctx) putPage(page ptr) {
 	m := c.mem()
 	n := m.u32(page+OffPageRefcount) - 1
 	m.put(page+OffPageRefcount, n)
 	if n == 0 {
-		c.free(m.u32(page + OffPageVirtual))
+		c.free(m.ptr(page + OffPageVirtual))
 		c.free(page)
 	}
 }
 
 // free is kfree: a wrong address is an oops.
-func (c *Ctx) free(p uint32) {
+func (c *Ctx) free(p ptr) {
 	if p <= ZeroSizePtr {
 		return
 	}
 	if err := c.s.M.Free(p); err != nil {
-		c.bug("kernel BUG at mm/slab: kfree of %08x: %v", p, err)
+		c.bug("kernel BUG at mm/slab: kfree of %016x: %v", p, err)
 	}
 }
 
-func (c *Ctx) cacheCreate(name, size, align, ctor uint32) uint32 {
+func (c *Ctx) cacheCreate(name ptr, size, align uint32, ctor ptr) ptr {
 	s := c.s
 	p, err := s.M.Alloc(16, 0, nil)
 	if err != nil {

@@ -9,41 +9,41 @@ import (
 // Text into memory. References: lib/vsprintf.c; lib/kasprintf.c; fs/sysfs/file.c sysfs_emit.
 func sprintfFuncs() []Func {
 	list := []Func{
-		F3("sprintf", func(c *Ctx, to, format, args uint32) int32 { return c.sprint(to, 1<<31-1, format, args) }),
-		F3("vsprintf", func(c *Ctx, to, format, args uint32) int32 { return c.sprint(to, 1<<31-1, format, args) }),
-		F4("snprintf", func(c *Ctx, to, n, format, args uint32) int32 { return c.sprint(to, n, format, args) }),
-		F4("vsnprintf", func(c *Ctx, to, n, format, args uint32) int32 { return c.sprint(to, n, format, args) }),
-		F4("scnprintf", func(c *Ctx, to, n, format, args uint32) int32 { return clip(c.sprint(to, n, format, args), n) }),
-		F4("vscnprintf", func(c *Ctx, to, n, format, args uint32) int32 { return clip(c.sprint(to, n, format, args), n) }),
-		F3("kasprintf", func(c *Ctx, flags, format, args uint32) uint32 { return c.strdup(c.vformat(format, args), flags) }),
-		F3("kvasprintf", func(c *Ctx, flags, format, args uint32) uint32 { return c.strdup(c.vformat(format, args), flags) }),
-		F3("sscanf", func(c *Ctx, from, format, args uint32) int32 { return c.scan(from, format, args) }),
-		F3("vsscanf", func(c *Ctx, from, format, args uint32) int32 { return c.scan(from, format, args) }),
-		F3("sysfs_emit", func(c *Ctx, to, format, args uint32) int32 {
+		F3("sprintf", func(c *Ctx, to, format, args ptr) int32 { return c.sprint(to, 1<<31-1, format, args) }),
+		F3("vsprintf", func(c *Ctx, to, format, args ptr) int32 { return c.sprint(to, 1<<31-1, format, args) }),
+		F4("snprintf", func(c *Ctx, to, n, format, args ptr) int32 { return c.sprint(to, n, format, args) }),
+		F4("vsnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return c.sprint(to, n, format, args) }),
+		F4("scnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return clip(c.sprint(to, n, format, args), n) }),
+		F4("vscnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return clip(c.sprint(to, n, format, args), n) }),
+		F3("kasprintf", func(c *Ctx, flags uint32, format, args ptr) ptr { return c.strdup(c.vformat(format, args), flags) }),
+		F3("kvasprintf", func(c *Ctx, flags uint32, format, args ptr) ptr { return c.strdup(c.vformat(format, args), flags) }),
+		F3("sscanf", func(c *Ctx, from, format, args ptr) int32 { return c.scan(from, format, args) }),
+		F3("vsscanf", func(c *Ctx, from, format, args ptr) int32 { return c.scan(from, format, args) }),
+		F3("sysfs_emit", func(c *Ctx, to, format, args ptr) int32 {
 			if to&(PageSize-1) != 0 {
 				c.warn("fs/sysfs/file.c", 735, 9, "invalid sysfs_emit: buf:"+strconv.FormatUint(uint64(to), 16)+"\n")
 				return 0
 			}
 			return clip(c.sprint(to, PageSize, format, args), PageSize)
 		}),
-		F4("sysfs_emit_at", func(c *Ctx, to uint32, at int32, format, args uint32) int32 {
+		F4("sysfs_emit_at", func(c *Ctx, to ptr, at int32, format, args ptr) int32 {
 			if to&(PageSize-1) != 0 || at < 0 || at >= PageSize {
 				c.warn("fs/sysfs/file.c", 765, 9, "invalid sysfs_emit_at\n")
 				return 0
 			}
-			return clip(c.sprint(to+uint32(at), PageSize-uint32(at), format, args), PageSize-uint32(at))
+			return clip(c.sprint(to+ptr(at), PageSize-uint64(at), format, args), PageSize-uint64(at))
 		}),
 	}
 	return list
 }
 
 // sprint writes at most n bytes with the NUL and gives the length that there would have been.
-func (c *Ctx) sprint(to, n, format, args uint32) int32 {
+func (c *Ctx) sprint(to, n, format, args ptr) int32 {
 	text := c.vformat(format, args)
 	if n == 0 {
 		return int32(len(text))
 	}
-	put := min(uint32(len(text)), n-1)
+	put := min(uint64(len(text)), n-1)
 	b := c.mem().bytes(to, put+1)
 	copy(b, text[:put])
 	b[put] = 0
@@ -51,27 +51,25 @@ func (c *Ctx) sprint(to, n, format, args uint32) int32 {
 }
 
 // clip makes of that the length that there is.
-func clip(length int32, n uint32) int32 {
+func clip(length int32, n ptr) int32 {
 	if n == 0 {
 		return 0
 	}
-	return min(length, int32(n)-1)
+	return int32(min(int64(length), int64(min(n, 1<<31))-1))
 }
 
 // strdup is kstrdup of a Go string; 0 when there is no room.
-func (c *Ctx) strdup(s string, flags uint32) uint32 {
-	p := c.alloc(uint32(len(s))+1, 0, flags, 1<<22)
+func (c *Ctx) strdup(s string, flags uint32) ptr {
+	p := c.alloc(uint64(len(s))+1, 0, flags, 1<<22)
 	if p == 0 {
 		return 0
 	}
-	b := c.mem().bytes(p, uint32(len(s))+1)
-	copy(b, s)
-	b[len(s)] = 0
+	c.mem().text(p, s)
 	return p
 }
 
 // scan is vsscanf.
-func (c *Ctx) scan(from, format, ap uint32) (count int32) {
+func (c *Ctx) scan(from, format, ap ptr) (count int32) {
 	m := c.mem()
 	in, f := m.cstr(from), m.cstr(format)
 	a := args{m, ap}
@@ -118,7 +116,7 @@ func (c *Ctx) scan(from, format, ap uint32) (count int32) {
 		switch verb {
 		case 'n':
 			if !ignore {
-				m.put(a.u32(), uint32(pos))
+				m.put(a.u64(), uint32(pos))
 			}
 			continue
 		case 'c':
@@ -127,7 +125,7 @@ func (c *Ctx) scan(from, format, ap uint32) (count int32) {
 				return count
 			}
 			if !ignore {
-				copy(m.bytes(a.u32(), uint32(n)), in[pos:pos+n])
+				copy(m.bytes(a.u64(), uint64(n)), in[pos:pos+n])
 				count++
 			}
 			pos += n
@@ -148,10 +146,7 @@ func (c *Ctx) scan(from, format, ap uint32) (count int32) {
 				return count
 			}
 			if !ignore {
-				to := a.u32()
-				b := m.bytes(to, uint32(pos-start)+1)
-				copy(b, in[start:pos])
-				b[pos-start] = 0
+				m.text(a.u64(), string(in[start:pos]))
 				count++
 			}
 			continue
@@ -169,9 +164,9 @@ func (c *Ctx) scan(from, format, ap uint32) (count int32) {
 		if ignore {
 			continue
 		}
-		to := a.u32()
+		to := a.u64()
 		switch s.size {
-		case 'q':
+		case 'q', 'l':
 			m.put64(to, v)
 		case 'h':
 			m.put16(to, uint16(v))

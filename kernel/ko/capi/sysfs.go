@@ -3,15 +3,15 @@ package capi
 import "github.com/kobench/kobench/kernel"
 
 // eachAttr walks the attributes of a NULL-terminated list of struct attribute_group.
-func (c *Ctx) eachAttr(groups uint32, fn func(attr uint32)) {
+func (c *Ctx) eachAttr(groups ptr, fn func(attr ptr)) {
 	m := c.mem()
-	for ; groups != 0; groups += 4 {
-		g := m.u32(groups)
+	for ; groups != 0; groups += sizeofPtr {
+		g := m.ptr(groups)
 		if g == 0 {
 			return
 		}
-		for list := m.u32(g + OffAttributeGroupAttrs); list != 0; list += 4 {
-			attr := m.u32(list)
+		for list := m.ptr(g + OffAttributeGroupAttrs); list != 0; list += sizeofPtr {
+			attr := m.ptr(list)
 			if attr == 0 {
 				break
 			}
@@ -20,13 +20,13 @@ func (c *Ctx) eachAttr(groups uint32, fn func(attr uint32)) {
 	}
 }
 
-func (c *Ctx) attrName(attr uint32) string { return c.mem().str(c.mem().u32(attr + OffAttributeName)) }
+func (c *Ctx) attrName(attr ptr) string { return c.mem().str(c.mem().ptr(attr + OffAttributeName)) }
 
 // attrFile makes a file of an attribute that knows its show and store functions: those of devices, classes, drivers and plain
 // kobjects look alike.
-func (c *Ctx) attrFile(dir string, obj, attr uint32) int32 {
+func (c *Ctx) attrFile(dir string, obj, attr ptr) int32 {
 	m, s := c.mem(), c.s
-	show, store := m.u32(attr+OffDeviceAttributeShow), m.u32(attr+OffDeviceAttributeStore)
+	show, store := m.ptr(attr+OffDeviceAttributeShow), m.ptr(attr+OffDeviceAttributeStore)
 	a := &kernel.Attr{}
 	if show != 0 {
 		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, obj, attr) }
@@ -38,8 +38,8 @@ func (c *Ctx) attrFile(dir string, obj, attr uint32) int32 {
 }
 
 // Page gives fn a page of kernel memory, and a byte of zero behind it.
-func (s *System) Page(fn func(p uint32) error) error {
-	var p uint32
+func (s *System) Page(fn func(p ptr) error) error {
+	var p ptr
 	var err error
 	s.M.Do(func() {
 		if p, err = s.M.Alloc(PageSize+1, PageSize, nil); err == nil {
@@ -54,14 +54,14 @@ func (s *System) Page(fn func(p uint32) error) error {
 }
 
 // Show runs a function (object, attribute, page) that writes text and gives its length.
-func (s *System) show(t *kernel.Task, slot, obj, attr uint32) (text string, err error) {
-	err = s.Page(func(p uint32) error {
+func (s *System) show(t *kernel.Task, slot, obj, attr ptr) (text string, err error) {
+	err = s.Page(func(p ptr) error {
 		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p))
 		if err != nil {
 			return err
 		}
-		if int32(r) < 0 {
-			return kernel.Errno(-int32(r))
+		if int64(r) < 0 {
+			return kernel.Errno(-int64(r))
 		}
 		s.M.Do(func() {
 			if r >= PageSize {
@@ -75,25 +75,25 @@ func (s *System) show(t *kernel.Task, slot, obj, attr uint32) (text string, err 
 }
 
 // badCount says that a show function wrote a page or more ([Linux] dev_attr_show, sysfs_kf_seq_show). Needs the big lock.
-func (s *System) badCount(slot uint32) {
-	mod, name, _, _ := s.M.SlotInfo(slot)
+func (s *System) badCount(fn ptr) {
+	mod, name, _, _ := s.M.FuncAt(fn)
 	s.K.Log.Printf(kernel.LevelDefault, "dev_attr_show: %s returned bad count", s.place(mod, name, 0))
 	s.K.Log.Printf(kernel.LevelDefault, "fill_read_buffer: dev_attr_show+0x0/0x40 returned bad count")
 }
 
 // store runs a function (object, attribute, text, length); what it returns is what write(2) does.
-func (s *System) store(t *kernel.Task, slot, obj, attr uint32, text string) (taken int, err error) {
-	err = s.Page(func(p uint32) error {
+func (s *System) store(t *kernel.Task, slot, obj, attr ptr, text string) (taken int, err error) {
+	err = s.Page(func(p ptr) error {
 		n := 0
 		s.M.Do(func() { n = copy(s.mem().bytes(p, PageSize), text) })
 		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p), uint64(n))
 		if err != nil {
 			return err
 		}
-		if int32(r) < 0 {
-			return kernel.Errno(-int32(r))
+		if int64(r) < 0 {
+			return kernel.Errno(-int64(r))
 		}
-		taken = int(int32(r))
+		taken = int(int64(r))
 		return nil
 	})
 	return taken, err

@@ -5,37 +5,37 @@ import "github.com/kobench/kobench/kernel"
 // Attributes of kernel objects. References: fs/sysfs/file.c; fs/sysfs/group.c.
 func sysfsFuncs() []Func {
 	return gpl([]Func{
-		F3("sysfs_create_file_ns", func(c *Ctx, p, attr, ns uint32) int32 { return c.sysfsCreate(p, attr) }),
-		V3("sysfs_remove_file_ns", func(c *Ctx, p, attr, ns uint32) { c.sysfsRemove(p, attr) }),
-		F2("sysfs_create_files", func(c *Ctx, p, list uint32) int32 {
-			for ; c.mem().u32(list) != 0; list += 4 {
-				if e := c.sysfsCreate(p, c.mem().u32(list)); e != 0 {
+		F3("sysfs_create_file_ns", func(c *Ctx, p, attr, ns ptr) int32 { return c.sysfsCreate(p, attr) }),
+		V3("sysfs_remove_file_ns", func(c *Ctx, p, attr, ns ptr) { c.sysfsRemove(p, attr) }),
+		F2("sysfs_create_files", func(c *Ctx, p, list ptr) int32 {
+			for ; c.mem().ptr(list) != 0; list += sizeofPtr {
+				if e := c.sysfsCreate(p, c.mem().ptr(list)); e != 0 {
 					return e
 				}
 			}
 			return 0
 		}),
-		V2("sysfs_remove_files", func(c *Ctx, p, list uint32) {
-			for ; c.mem().u32(list) != 0; list += 4 {
-				c.sysfsRemove(p, c.mem().u32(list))
+		V2("sysfs_remove_files", func(c *Ctx, p, list ptr) {
+			for ; c.mem().ptr(list) != 0; list += sizeofPtr {
+				c.sysfsRemove(p, c.mem().ptr(list))
 			}
 		}),
-		F2("sysfs_create_group", func(c *Ctx, p, group uint32) int32 { return c.sysfsGroup(p, group) }),
-		F2("sysfs_create_groups", func(c *Ctx, p, groups uint32) int32 {
-			for ; groups != 0 && c.mem().u32(groups) != 0; groups += 4 {
-				if e := c.sysfsGroup(p, c.mem().u32(groups)); e != 0 {
+		F2("sysfs_create_group", func(c *Ctx, p, group ptr) int32 { return c.sysfsGroup(p, group) }),
+		F2("sysfs_create_groups", func(c *Ctx, p, groups ptr) int32 {
+			for ; groups != 0 && c.mem().ptr(groups) != 0; groups += sizeofPtr {
+				if e := c.sysfsGroup(p, c.mem().ptr(groups)); e != 0 {
 					return e
 				}
 			}
 			return 0
 		}),
-		V2("sysfs_remove_group", func(c *Ctx, p, group uint32) { c.sysfsGroupGone(p, group) }),
-		V2("sysfs_remove_groups", func(c *Ctx, p, groups uint32) {
-			for ; groups != 0 && c.mem().u32(groups) != 0; groups += 4 {
-				c.sysfsGroupGone(p, c.mem().u32(groups))
+		V2("sysfs_remove_group", func(c *Ctx, p, group ptr) { c.sysfsGroupGone(p, group) }),
+		V2("sysfs_remove_groups", func(c *Ctx, p, groups ptr) {
+			for ; groups != 0 && c.mem().ptr(groups) != 0; groups += sizeofPtr {
+				c.sysfsGroupGone(p, c.mem().ptr(groups))
 			}
 		}),
-		F3("sysfs_create_link", func(c *Ctx, p, target, name uint32) int32 {
+		F3("sysfs_create_link", func(c *Ctx, p, target, name ptr) int32 {
 			from, ok := c.kobjPath(p)
 			to, ok2 := c.kobjPath(target)
 			if !ok || !ok2 {
@@ -43,18 +43,18 @@ func sysfsFuncs() []Func {
 			}
 			return errno(c.s.K.SysLink(c.s.K.SysDir(from), c.mem().str(name), "/sys/"+to))
 		}),
-		V2("sysfs_remove_link", func(c *Ctx, p, name uint32) {
+		V2("sysfs_remove_link", func(c *Ctx, p, name ptr) {
 			if from, ok := c.kobjPath(p); ok {
 				c.s.K.SysRemove(from + "/" + c.mem().str(name))
 			}
 		}),
-		V3("sysfs_notify", func(c *Ctx, p, dir, attr uint32) {}),
+		V3("sysfs_notify", func(c *Ctx, p, dir, attr ptr) {}),
 	})
 }
 
 // sysfsCreate makes the file of an attribute. The functions of the kobject's type serve it; a kobject without a type has attributes that
 // know theirs (struct kobj_attribute), as a device's do.
-func (c *Ctx) sysfsCreate(p, attr uint32) int32 {
+func (c *Ctx) sysfsCreate(p, attr ptr) int32 {
 	path, ok := c.kobjPath(p)
 	if !ok {
 		return -int32(kernel.EINVAL)
@@ -62,49 +62,49 @@ func (c *Ctx) sysfsCreate(p, attr uint32) int32 {
 	return c.sysfsFile(path, p, attr)
 }
 
-func (c *Ctx) sysfsFile(path string, p, attr uint32) int32 {
+func (c *Ctx) sysfsFile(path string, p, attr ptr) int32 {
 	m, s := c.mem(), c.s
-	ops := uint32(0)
-	if t := m.u32(p + OffKobjectKtype); t != 0 && s.devices[p] == nil {
-		ops = m.u32(t + OffKobjTypeSysfsOps)
+	ops := ptr(0)
+	if t := m.ptr(p + OffKobjectKtype); t != 0 && s.devices[p] == nil {
+		ops = m.ptr(t + OffKobjTypeSysfsOps)
 	}
 	if ops == 0 || ops == s.data["kobj_sysfs_ops"] {
 		return c.attrFile(path, p, attr)
 	}
 	a := &kernel.Attr{}
-	if show := m.u32(ops + OffSysfsOpsShow); show != 0 {
+	if show := m.ptr(ops + OffSysfsOpsShow); show != 0 {
 		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, p, attr) }
 	}
-	if store := m.u32(ops + OffSysfsOpsStore); store != 0 {
+	if store := m.ptr(ops + OffSysfsOpsStore); store != 0 {
 		a.Write = func(t *kernel.Task, text string) (int, error) { return s.store(t, store, p, attr, text) }
 	}
 	return errno(s.K.SysAttr(s.K.SysDir(path), c.attrName(attr), uint32(m.u16(attr+OffAttributeMode)), a))
 }
 
-func (c *Ctx) sysfsRemove(p, attr uint32) {
+func (c *Ctx) sysfsRemove(p, attr ptr) {
 	if path, ok := c.kobjPath(p); ok {
 		c.s.K.SysRemove(path + "/" + c.attrName(attr))
 	}
 }
 
-func (c *Ctx) groupPath(p, group uint32) (string, bool) {
+func (c *Ctx) groupPath(p, group ptr) (string, bool) {
 	path, ok := c.kobjPath(p)
-	if name := c.mem().name(c.mem().u32(group + OffAttributeGroupName)); name != "" {
+	if name := c.mem().name(c.mem().ptr(group + OffAttributeGroupName)); name != "" {
 		path += "/" + name
 	}
 	return path, ok
 }
 
-func (c *Ctx) sysfsGroup(p, group uint32) int32 {
+func (c *Ctx) sysfsGroup(p, group ptr) int32 {
 	path, ok := c.groupPath(p, group)
 	if !ok {
 		return -int32(kernel.EINVAL)
 	}
 	m := c.mem()
-	visible := m.u32(group + OffAttributeGroupIsVisible)
+	visible := m.ptr(group + OffAttributeGroupIsVisible)
 	n := uint64(0)
-	for list := m.u32(group + OffAttributeGroupAttrs); list != 0 && m.u32(list) != 0; list += 4 {
-		attr := m.u32(list)
+	for list := m.ptr(group + OffAttributeGroupAttrs); list != 0 && m.ptr(list) != 0; list += sizeofPtr {
+		attr := m.ptr(list)
 		if visible != 0 {
 			if mode, err := c.Call(visible, uint64(p), uint64(attr), n); err != nil || mode == 0 {
 				n++
@@ -119,10 +119,10 @@ func (c *Ctx) sysfsGroup(p, group uint32) int32 {
 	return 0
 }
 
-func (c *Ctx) sysfsGroupGone(p, group uint32) {
+func (c *Ctx) sysfsGroupGone(p, group ptr) {
 	path, ok := c.groupPath(p, group)
 	m := c.mem()
-	for list := m.u32(group + OffAttributeGroupAttrs); ok && list != 0 && m.u32(list) != 0; list += 4 {
-		c.s.K.SysRemove(path + "/" + c.attrName(m.u32(list)))
+	for list := m.ptr(group + OffAttributeGroupAttrs); ok && list != 0 && m.ptr(list) != 0; list += sizeofPtr {
+		c.s.K.SysRemove(path + "/" + c.attrName(m.ptr(list)))
 	}
 }

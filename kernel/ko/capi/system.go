@@ -19,23 +19,23 @@ type System struct {
 	K *kernel.Kernel
 	M *machine.Machine
 
-	modules map[uint32]*Module // by address of struct module
+	modules map[ptr]*Module // by address of struct module
 	byMach  map[*machine.Module]*Module
-	tasks   map[uint32]*Ctx // by address of struct task_struct
-	data    map[string]uint32
-	fops    map[uint32]*fops // by address of struct file_operations
-	files   map[uint32]*openFile
-	polls   map[uint32]*pollEntry
-	cdevs   map[uint32]*cdev
+	tasks   map[ptr]*Ctx // by address of struct task_struct
+	data    map[string]ptr
+	fops    map[ptr]*fops // by address of struct file_operations
+	files   map[ptr]*openFile
+	polls   map[ptr]*pollEntry
+	cdevs   map[ptr]*cdev
 	regions map[kernel.Dev]*region
-	miscs   map[uint32]*misc
-	classes map[uint32]*class
-	devices map[uint32]*device
-	procs   map[uint32]*procEntry
-	kobjs   map[uint32]*kobj
-	caches  map[uint32]*kmemCache
-	asyncs  map[uint32]*fasync
-	debugs  map[uint32]*debugEntry
+	miscs   map[ptr]*misc
+	classes map[ptr]*class
+	devices map[ptr]*device
+	procs   map[ptr]*procEntry
+	kobjs   map[ptr]*kobj
+	caches  map[ptr]*kmemCache
+	asyncs  map[ptr]*fasync
+	debugs  map[ptr]*debugEntry
 	irqs    map[irqKey]*resource
 	soft    softirq
 	anyone  map[*resource]bool // resources of no module
@@ -51,7 +51,7 @@ type System struct {
 }
 
 // hostSlots are kernel functions that C calls through pointers.
-type hostSlots struct{ pollwait, pollwake, softirq uint32 }
+type hostSlots struct{ pollwait, pollwake, softirq ptr }
 
 // Config is what a System is made of.
 type Config struct {
@@ -62,10 +62,10 @@ type Config struct {
 // New starts the C side of a kernel.
 func New(k *kernel.Kernel, cfg Config) (*System, error) {
 	s := &System{
-		K: k, modules: map[uint32]*Module{}, byMach: map[*machine.Module]*Module{}, tasks: map[uint32]*Ctx{}, data: map[string]uint32{},
-		fops: map[uint32]*fops{}, files: map[uint32]*openFile{}, polls: map[uint32]*pollEntry{}, cdevs: map[uint32]*cdev{},
-		miscs: map[uint32]*misc{}, classes: map[uint32]*class{}, devices: map[uint32]*device{}, procs: map[uint32]*procEntry{},
-		kobjs: map[uint32]*kobj{}, caches: map[uint32]*kmemCache{}, asyncs: map[uint32]*fasync{}, debugs: map[uint32]*debugEntry{},
+		K: k, modules: map[ptr]*Module{}, byMach: map[*machine.Module]*Module{}, tasks: map[ptr]*Ctx{}, data: map[string]ptr{},
+		fops: map[ptr]*fops{}, files: map[ptr]*openFile{}, polls: map[ptr]*pollEntry{}, cdevs: map[ptr]*cdev{},
+		miscs: map[ptr]*misc{}, classes: map[ptr]*class{}, devices: map[ptr]*device{}, procs: map[ptr]*procEntry{},
+		kobjs: map[ptr]*kobj{}, caches: map[ptr]*kmemCache{}, asyncs: map[ptr]*fasync{}, debugs: map[ptr]*debugEntry{},
 		irqs: map[irqKey]*resource{}, regions: map[kernel.Dev]*region{}, anyone: map[*resource]bool{},
 	}
 	funcs := Funcs()
@@ -90,8 +90,8 @@ func New(k *kernel.Kernel, cfg Config) (*System, error) {
 		return nil, err
 	}
 	s.soft.init(s)
-	for name, at := range map[string]*uint32{"__kb_pollwait": &s.slots.pollwait, "__kb_pollwake": &s.slots.pollwake, "__kb_softirq": &s.slots.softirq} {
-		if *at, err = s.M.HostSlot(name); err != nil {
+	for name, at := range map[string]*ptr{"__kb_pollwait": &s.slots.pollwait, "__kb_pollwake": &s.slots.pollwake, "__kb_softirq": &s.slots.softirq} {
+		if *at, err = s.M.HostFunc(name); err != nil {
 			_ = s.M.Close()
 			return nil, err
 		}
@@ -156,14 +156,14 @@ func (s *System) Resolve(sym *object.Symbol) (machine.Target, error) {
 }
 
 // dataSymbols are variables of the kernel that live in Go's part, with their sizes.
-func dataSymbols() map[string]uint32 {
-	return map[string]uint32{
-		"init_task": SizeofTaskStruct, "init_user_ns": 4, "init_uts_ns": SizeofNewUtsname, "kernel_kobj": 4 + SizeofKobject,
+func dataSymbols() map[string]uint64 {
+	return map[string]uint64{
+		"init_task": SizeofTaskStruct, "init_user_ns": 4, "init_uts_ns": SizeofNewUtsname, "kernel_kobj": sizeofPtr + SizeofKobject,
 		"kobj_sysfs_ops": SizeofSysfsOps, "sys_tz": 8, "console_loglevel": 4,
 	}
 }
 
-func (s *System) dataSymbol(name string) (addr uint32, err error) {
+func (s *System) dataSymbol(name string) (addr ptr, err error) {
 	size, ok := dataSymbols()[name]
 	if !ok {
 		return 0, fmt.Errorf("the kernel has no data of this name")
@@ -180,11 +180,11 @@ func (s *System) dataSymbol(name string) (addr uint32, err error) {
 		s.data[name] = addr
 		switch name {
 		case "init_task":
-			m.put(addr+OffTaskStructRealParent, addr)
+			m.putPtr(addr+OffTaskStructRealParent, addr)
 			m.put(addr+OffTaskStructUsage, 2)
 			copy(m.bytes(addr+OffTaskStructComm, TaskCommLen), "swapper/0")
 		case "init_uts_ns":
-			for off, text := range map[uint32]string{OffNewUtsnameSysname: uapi.Sysname, OffNewUtsnameNodename: uapi.Nodename,
+			for off, text := range map[ptr]string{OffNewUtsnameSysname: uapi.Sysname, OffNewUtsnameNodename: uapi.Nodename,
 				OffNewUtsnameRelease: uapi.Release, OffNewUtsnameVersion: uapi.Version, OffNewUtsnameMachine: uapi.Machine,
 				OffNewUtsnameDomainname: "(none)"} {
 				copy(m.bytes(addr+off, 64), text)
@@ -192,9 +192,10 @@ func (s *System) dataSymbol(name string) (addr uint32, err error) {
 		case "console_loglevel":
 			m.put(addr, uint32(s.K.Log.ConsoleLevel()))
 		case "kernel_kobj":
-			m.put(addr, addr+4)
-			m.put(addr+4+OffKobjectKref, 1)
-			s.kobjs[addr+4] = &kobj{addr: addr + 4, path: "kernel", shown: true}
+			obj := addr + sizeofPtr
+			m.putPtr(addr, obj)
+			m.put(obj+OffKobjectKref, 1)
+			s.kobjs[obj] = &kobj{addr: obj, path: "kernel", shown: true}
 		}
 	})
 	return addr, err
@@ -203,7 +204,7 @@ func (s *System) dataSymbol(name string) (addr uint32, err error) {
 // Symbols are the names that the kernel exports to C modules.
 func Symbols(lib *object.Object) []kernel.Symbol {
 	var list []kernel.Symbol
-	addr := uint64(0xc0000000)
+	addr := uint64(0xffffffff82000000)
 	seen := map[string]bool{}
 	add := func(name string, gpl bool, typ byte) {
 		if !seen[name] {

@@ -15,9 +15,9 @@ type softirq struct {
 	s       *System
 	mu      sync.Mutex // held while something runs
 	c       *Ctx       // +checklocks:mu
-	timers  map[uint32]*timer
-	rcu     int    // calls of call_rcu to come
-	running uint32 // the timer or tasklet whose function runs
+	timers  map[ptr]*timer
+	rcu     int // calls of call_rcu to come
+	running ptr // the timer or tasklet whose function runs
 	closed  bool
 }
 
@@ -29,14 +29,14 @@ func (q *softirq) quiet() {
 
 // timer is a pending struct timer_list or struct hrtimer.
 type timer struct {
-	addr uint32
+	addr ptr
 	high bool
 	t    *time.Timer
 	res  *resource
 }
 
 func (q *softirq) init(s *System) {
-	q.s, q.timers = s, map[uint32]*timer{}
+	q.s, q.timers = s, map[ptr]*timer{}
 }
 
 // close lets what runs come to its end.
@@ -53,7 +53,7 @@ func (q *softirq) close() {
 }
 
 // run calls fn(arg) in interrupt context; kind says of what.
-func (q *softirq) run(addr uint32, kind softKind) {
+func (q *softirq) run(addr ptr, kind softKind) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.c == nil {
@@ -74,6 +74,9 @@ func (q *softirq) run(addr uint32, kind softKind) {
 
 type softKind uint32
 
+// offPending is not NULL in a timer that is pending: entry.pprev.
+const offPending = OffTimerListEntry + OffHlistNodePprev
+
 const (
 	softTimer softKind = iota
 	softHrtimer
@@ -82,14 +85,14 @@ const (
 )
 
 // dispatch is the inside of run, with the big lock held.
-func (c *Ctx) dispatch(addr uint32, kind softKind) {
+func (c *Ctx) dispatch(addr ptr, kind softKind) {
 	q, m := &c.s.soft, c.mem()
 	if q.closed {
 		return
 	}
 	c.th.PreemptDisable()
 	defer c.th.PreemptEnable()
-	count := uint32(0)
+	count := ptr(0)
 	if sym, ok := c.s.M.Builtin().Symbol("__preempt_count"); ok {
 		count = sym.Addr
 		m.put(count, m.u32(count)+SoftirqOffset)
@@ -104,7 +107,7 @@ func (c *Ctx) dispatch(addr uint32, kind softKind) {
 		c.fireTasklet(addr)
 	case softRCU: // struct callback_head: next, func
 		q.rcu--
-		_, _ = c.Call(m.u32(addr+4), uint64(addr))
+		_, _ = c.Call(m.ptr(addr+sizeofPtr), uint64(addr))
 	}
 	q.running = 0
 	if count != 0 {
@@ -112,31 +115,31 @@ func (c *Ctx) dispatch(addr uint32, kind softKind) {
 	}
 }
 
-func (c *Ctx) fireTimer(addr uint32) {
+func (c *Ctx) fireTimer(addr ptr) {
 	t, m := c.s.soft.timers[addr], c.mem()
 	if t == nil || t.high {
 		return
 	}
-	if left := int32(m.u32(addr+OffTimerListExpires) - uint32(c.s.jiffies())); left > 0 && m.u32(addr+OffTimerListEntry+4) != 0 {
-		t.t.Reset(time.Duration(left) * tick)
+	if left := int64(m.ptr(addr+OffTimerListExpires) - c.s.jiffies()); left > 0 && m.ptr(addr+offPending) != 0 {
+		t.t.Reset(ticks(left))
 		return
 	}
 	c.s.forget(t)
 	arg := addr
 	if m.u32(addr+OffTimerListFlags)&TimerOldstyle != 0 {
-		arg = m.u32(addr + OffTimerListData)
+		arg = m.ptr(addr + OffTimerListData)
 	}
-	_, _ = c.Call(m.u32(addr+OffTimerListFunction), uint64(arg))
+	_, _ = c.Call(m.ptr(addr+OffTimerListFunction), uint64(arg))
 }
 
-func (c *Ctx) fireHrtimer(addr uint32) {
+func (c *Ctx) fireHrtimer(addr ptr) {
 	t, m := c.s.soft.timers[addr], c.mem()
 	if t == nil || !t.high {
 		return
 	}
 	c.s.forget(t)
 	m.put(addr+OffHrtimerState, 2)
-	again, err := c.Call(m.u32(addr+OffHrtimerFunction), uint64(addr))
+	again, err := c.Call(m.ptr(addr+OffHrtimerFunction), uint64(addr))
 	if err != nil {
 		return
 	}
@@ -147,9 +150,9 @@ func (c *Ctx) fireHrtimer(addr uint32) {
 	}
 }
 
-func (c *Ctx) fireTasklet(addr uint32) {
+func (c *Ctx) fireTasklet(addr ptr) {
 	m := c.mem()
-	state := m.u32(addr + OffTaskletStructState)
+	state := m.ptr(addr + OffTaskletStructState)
 	if state&1 == 0 {
 		return // killed
 	}
@@ -157,15 +160,15 @@ func (c *Ctx) fireTasklet(addr uint32) {
 		c.s.after(time.Millisecond, addr, softTasklet)
 		return
 	}
-	m.put(addr+OffTaskletStructState, state&^1)
+	m.putPtr(addr+OffTaskletStructState, state&^1)
 	arg := addr
 	if m.u8(addr+OffTaskletStructUseCallback) == 0 {
-		arg = m.u32(addr + OffTaskletStructData)
+		arg = m.ptr(addr + OffTaskletStructData)
 	}
-	_, _ = c.Call(m.u32(addr+OffTaskletStructFunc), uint64(arg))
+	_, _ = c.Call(m.ptr(addr+OffTaskletStructFunc), uint64(arg))
 }
 
-func (s *System) after(d time.Duration, addr uint32, kind softKind) *time.Timer {
+func (s *System) after(d time.Duration, addr ptr, kind softKind) *time.Timer {
 	return time.AfterFunc(max(d, 0), func() { s.soft.run(addr, kind) })
 }
 
@@ -179,10 +182,11 @@ func (s *System) forget(t *timer) {
 		m.put(t.addr+OffHrtimerState, m.u32(t.addr+OffHrtimerState)&^1)
 		return
 	}
-	m.put64(t.addr+OffTimerListEntry, 0)
+	m.putPtr(t.addr+OffTimerListEntry, 0)
+	m.putPtr(t.addr+offPending, 0)
 }
 
-func (c *Ctx) start(addr uint32, d time.Duration, high bool) {
+func (c *Ctx) start(addr ptr, d time.Duration, high bool) {
 	s := c.s
 	if s.soft.closed {
 		return
@@ -196,7 +200,7 @@ func (c *Ctx) start(addr uint32, d time.Duration, high bool) {
 	if mod := c.heapOwner(); mod != nil {
 		owner = s.byMach[mod]
 	}
-	t.res = s.own(owner, func() string { return fmt.Sprintf("%s at %08x, still pending", what, addr) }, func() {
+	t.res = s.own(owner, func() string { return fmt.Sprintf("%s at %016x, still pending", what, addr) }, func() {
 		t.t.Stop()
 		s.M.Do(func() { delete(s.soft.timers, addr) })
 		s.soft.quiet() // one that fires now comes to its end first
@@ -206,7 +210,7 @@ func (c *Ctx) start(addr uint32, d time.Duration, high bool) {
 }
 
 // delTimer is del_timer and, with wait, del_timer_sync.
-func (c *Ctx) delTimer(addr uint32, wait bool) uint32 {
+func (c *Ctx) delTimer(addr ptr, wait bool) uint32 {
 	t := c.s.soft.timers[addr]
 	if t != nil {
 		c.s.forget(t)
@@ -221,7 +225,7 @@ func (c *Ctx) delTimer(addr uint32, wait bool) uint32 {
 }
 
 // waitSoft waits until the function of addr does not run.
-func (c *Ctx) waitSoft(addr uint32) {
+func (c *Ctx) waitSoft(addr ptr) {
 	q := &c.s.soft
 	for q.running == addr && q.c != c { // +checklocksignore
 		c.mayBlock()
@@ -229,33 +233,33 @@ func (c *Ctx) waitSoft(addr uint32) {
 	}
 }
 
-func (c *Ctx) modTimer(addr, expires uint32, only bool) uint32 {
+func (c *Ctx) modTimer(addr, expires ptr, only bool) uint32 {
 	m := c.mem()
 	t := c.s.soft.timers[addr]
 	if t == nil && only {
 		return 0
 	}
-	if m.u32(addr+OffTimerListFunction) == 0 {
+	if m.ptr(addr+OffTimerListFunction) == 0 {
 		c.warn("kernel/time/timer.c", 1130, 9, "")
 		return 0
 	}
 	if t != nil {
 		c.s.forget(t)
 	}
-	m.put(addr+OffTimerListExpires, expires)
-	m.put(addr+OffTimerListEntry+4, addr) // pending: pprev is not NULL
-	c.start(addr, time.Duration(int32(expires-uint32(c.s.jiffies())))*tick, false)
+	m.putPtr(addr+OffTimerListExpires, expires)
+	m.putPtr(addr+offPending, addr)
+	c.start(addr, ticks(int64(expires-c.s.jiffies())), false)
 	return flag(t != nil)
 }
 
-func (c *Ctx) startHrtimer(addr uint32) {
+func (c *Ctx) startHrtimer(addr ptr) {
 	m := c.mem()
 	m.put(addr+OffHrtimerState, m.u32(addr+OffHrtimerState)|1)
 	c.start(addr, time.Duration(int64(m.u64(addr+OffHrtimerExpires))-c.clock(addr)), true)
 }
 
 // clock is what an hrtimer's time is measured by.
-func (c *Ctx) clock(addr uint32) int64 {
+func (c *Ctx) clock(addr ptr) int64 {
 	if c.mem().u32(addr+OffHrtimerClock) == ClockRealtime {
 		return time.Now().UnixNano()
 	}
@@ -265,28 +269,28 @@ func (c *Ctx) clock(addr uint32) int64 {
 // Timers and tasklets. References: kernel/time/timer.c; kernel/time/hrtimer.c; kernel/softirq.c.
 func timerFuncs() []Func {
 	return []Func{
-		V2("__kb_softirq", func(c *Ctx, addr, kind uint32) { c.dispatch(addr, softKind(kind)) }),
-		V5("init_timer_key", func(c *Ctx, addr, fn, flags, name, key uint32) {
+		V2("__kb_softirq", func(c *Ctx, addr ptr, kind uint32) { c.dispatch(addr, softKind(kind)) }),
+		V5("init_timer_key", func(c *Ctx, addr, fn ptr, flags uint32, name, key ptr) {
 			m := c.mem()
 			clear(m.bytes(addr, SizeofTimerList))
-			m.put(addr+OffTimerListFunction, fn)
+			m.putPtr(addr+OffTimerListFunction, fn)
 			m.put(addr+OffTimerListFlags, flags)
 		}),
-		V1("add_timer", func(c *Ctx, addr uint32) {
+		V1("add_timer", func(c *Ctx, addr ptr) {
 			if c.s.soft.timers[addr] != nil {
 				c.bug("kernel BUG at kernel/time/timer.c:1152!")
 			}
-			c.modTimer(addr, c.mem().u32(addr+OffTimerListExpires), false)
+			c.modTimer(addr, c.mem().ptr(addr+OffTimerListExpires), false)
 		}),
-		F2("mod_timer", func(c *Ctx, addr, expires uint32) uint32 { return c.modTimer(addr, expires, false) }),
-		F2("mod_timer_pending", func(c *Ctx, addr, expires uint32) uint32 { return c.modTimer(addr, expires, true) }),
-		F1("del_timer", func(c *Ctx, addr uint32) uint32 { return c.delTimer(addr, false) }),
-		F1("del_timer_sync", func(c *Ctx, addr uint32) uint32 { return c.delTimer(addr, true) }),
-		V3("hrtimer_init", func(c *Ctx, addr, clock, mode uint32) {
+		F2("mod_timer", func(c *Ctx, addr, expires ptr) uint32 { return c.modTimer(addr, expires, false) }),
+		F2("mod_timer_pending", func(c *Ctx, addr, expires ptr) uint32 { return c.modTimer(addr, expires, true) }),
+		F1("del_timer", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, false) }),
+		F1("del_timer_sync", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, true) }),
+		V3("hrtimer_init", func(c *Ctx, addr ptr, clock, mode uint32) {
 			clear(c.mem().bytes(addr, SizeofHrtimer))
 			c.mem().put(addr+OffHrtimerClock, clock)
 		}),
-		V4("hrtimer_start_range_ns", func(c *Ctx, addr uint32, at, slack uint64, mode uint32) {
+		V4("hrtimer_start_range_ns", func(c *Ctx, addr ptr, at, slack uint64, mode uint32) {
 			if t := c.s.soft.timers[addr]; t != nil {
 				c.s.forget(t)
 			}
@@ -296,17 +300,17 @@ func timerFuncs() []Func {
 			c.mem().put64(addr+OffHrtimerExpires, at)
 			c.startHrtimer(addr)
 		}),
-		F1("hrtimer_cancel", func(c *Ctx, addr uint32) uint32 { return c.delTimer(addr, true) }),
-		F1("hrtimer_try_to_cancel", func(c *Ctx, addr uint32) int32 {
+		F1("hrtimer_cancel", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, true) }),
+		F1("hrtimer_try_to_cancel", func(c *Ctx, addr ptr) int32 {
 			if c.s.soft.running == addr {
 				return -1
 			}
 			return int32(c.delTimer(addr, false))
 		}),
-		F1("hrtimer_active", func(c *Ctx, addr uint32) uint32 {
+		F1("hrtimer_active", func(c *Ctx, addr ptr) uint32 {
 			return flag(c.s.soft.timers[addr] != nil || c.s.soft.running == addr)
 		}),
-		F3("hrtimer_forward", func(c *Ctx, addr uint32, now, interval int64) int64 {
+		F3("hrtimer_forward", func(c *Ctx, addr ptr, now, interval int64) int64 {
 			m := c.mem()
 			at := int64(m.u64(addr + OffHrtimerExpires))
 			if interval <= 0 || now < at {
@@ -316,22 +320,22 @@ func timerFuncs() []Func {
 			m.put64(addr+OffHrtimerExpires, uint64(at+n*interval))
 			return n
 		}),
-		F2("__hrtimer_get_remaining", func(c *Ctx, addr, adjust uint32) int64 {
+		F2("__hrtimer_get_remaining", func(c *Ctx, addr ptr, adjust uint32) int64 {
 			return int64(c.mem().u64(addr+OffHrtimerExpires)) - c.clock(addr)
 		}),
-		V1("__tasklet_schedule", func(c *Ctx, addr uint32) { c.s.after(0, addr, softTasklet) }),
-		V1("__tasklet_hi_schedule", func(c *Ctx, addr uint32) { c.s.after(0, addr, softTasklet) }),
-		V3("tasklet_init", func(c *Ctx, addr, fn, data uint32) {
+		V1("__tasklet_schedule", func(c *Ctx, addr ptr) { c.s.after(0, addr, softTasklet) }),
+		V1("__tasklet_hi_schedule", func(c *Ctx, addr ptr) { c.s.after(0, addr, softTasklet) }),
+		V3("tasklet_init", func(c *Ctx, addr, fn, data ptr) {
 			m := c.mem()
 			clear(m.bytes(addr, SizeofTaskletStruct))
-			m.put(addr+OffTaskletStructFunc, fn)
-			m.put(addr+OffTaskletStructData, data)
+			m.putPtr(addr+OffTaskletStructFunc, fn)
+			m.putPtr(addr+OffTaskletStructData, data)
 		}),
-		V2("tasklet_setup", func(c *Ctx, addr, fn uint32) {
+		V2("tasklet_setup", func(c *Ctx, addr, fn ptr) {
 			m := c.mem()
 			clear(m.bytes(addr, SizeofTaskletStruct))
 			m.put8(addr+OffTaskletStructUseCallback, 1)
-			m.put(addr+OffTaskletStructFunc, fn)
+			m.putPtr(addr+OffTaskletStructFunc, fn)
 		}),
 		// Nobody reads without the big lock: a grace period is over as soon as everybody else had a turn.
 		V0("synchronize_rcu", func(c *Ctx) { c.mayBlock(); c.Release(func() {}) }),
@@ -340,14 +344,14 @@ func timerFuncs() []Func {
 				c.Release(runtime.Gosched)
 			}
 		}),
-		V2("call_rcu", func(c *Ctx, head, fn uint32) {
-			c.mem().put(head+4, fn)
+		V2("call_rcu", func(c *Ctx, head, fn ptr) {
+			c.mem().putPtr(head+sizeofPtr, fn)
 			c.s.soft.rcu++
 			c.s.after(0, head, softRCU)
 		}),
-		V1("tasklet_kill", func(c *Ctx, addr uint32) {
+		V1("tasklet_kill", func(c *Ctx, addr ptr) {
 			c.waitSoft(addr)
-			c.mem().put(addr+OffTaskletStructState, 0)
+			c.mem().putPtr(addr+OffTaskletStructState, 0)
 		}),
 	}
 }

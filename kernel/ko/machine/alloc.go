@@ -13,7 +13,7 @@ var ErrNoMemory = errors.New("machine: out of kernel memory")
 
 // HeapError is a misuse of the kernel heap.
 type HeapError struct {
-	Addr uint32
+	Addr uint64
 	Msg  string
 }
 
@@ -132,7 +132,7 @@ func (h *heap) alloc(size, align uint32, owner *Module) (uint32, error) {
 		align = 8
 	}
 	if align&(align-1) != 0 || align > 1<<16 {
-		return 0, &HeapError{size, fmt.Sprintf("alignment %d is no power of two up to 64 KiB", align)}
+		return 0, &HeapError{uint64(size), fmt.Sprintf("alignment %d is no power of two up to 64 KiB", align)}
 	}
 	if size > h.m.cfg.MemoryLimit {
 		return 0, ErrNoMemory
@@ -210,22 +210,22 @@ func (h *heap) small(c int, size uint32, owner *Module) (uint32, error) {
 func (h *heap) find(addr uint32) (*span, int, error) {
 	p := addr / pageSize
 	if int(p) >= len(h.spans) || h.spans[p] == nil {
-		return nil, 0, &HeapError{addr, "not allocated (freed twice, or never from the heap)"}
+		return nil, 0, &HeapError{KernelBase + uint64(addr), "not allocated (freed twice, or never from the heap)"}
 	}
 	s := h.spans[p]
 	off := addr - s.page*pageSize
 	if s.class < 0 {
 		if off != 0 {
-			return nil, 0, &HeapError{addr, fmt.Sprintf("%d bytes inside an allocation of %d bytes", off, s.size[0])}
+			return nil, 0, &HeapError{KernelBase + uint64(addr), fmt.Sprintf("%d bytes inside an allocation of %d bytes", off, s.size[0])}
 		}
 		return s, 0, nil
 	}
 	i := int(off / classes[s.class])
 	if i >= len(s.size) || s.busy[i/64]>>(i%64)&1 == 0 {
-		return nil, 0, &HeapError{addr, "not allocated (freed twice?)"}
+		return nil, 0, &HeapError{KernelBase + uint64(addr), "not allocated (freed twice?)"}
 	}
 	if off%classes[s.class] != 0 {
-		return nil, 0, &HeapError{addr, fmt.Sprintf("%d bytes inside an allocation of %d bytes", off%classes[s.class], s.size[i])}
+		return nil, 0, &HeapError{KernelBase + uint64(addr), fmt.Sprintf("%d bytes inside an allocation of %d bytes", off%classes[s.class], s.size[i])}
 	}
 	return s, i, nil
 }
@@ -248,7 +248,7 @@ func (h *heap) release(addr uint32) error {
 		b := h.m.mem[addr : addr+s.room()]
 		for j, c := range b[s.size[i]:] {
 			if c != poisonRed {
-				err = &HeapError{addr, fmt.Sprintf("byte %d behind an allocation of %d bytes was overwritten with %#02x", j, s.size[i], c)}
+				err = &HeapError{KernelBase + uint64(addr), fmt.Sprintf("byte %d behind an allocation of %d bytes was overwritten with %#02x", j, s.size[i], c)}
 				break
 			}
 		}

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -10,9 +11,9 @@ import (
 
 func TestAllocIsDeterministic(t *testing.T) {
 	k := newKern(t, Config{})
-	run := func(seed uint64) (addrs []uint32) {
+	run := func(seed uint64) (addrs []uint64) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		type block struct{ addr, size uint32 }
+		type block struct{ addr, size uint64 }
 		var live []block
 		for range 3000 {
 			if len(live) > 0 && rnd.IntN(2) == 0 {
@@ -28,14 +29,14 @@ func TestAllocIsDeterministic(t *testing.T) {
 				live = live[:len(live)-1]
 				continue
 			}
-			size, align := uint32(rnd.IntN(300)), uint32(1)<<rnd.IntN(8)
+			size, align := uint64(rnd.IntN(300)), uint32(1)<<rnd.IntN(8)
 			if rnd.IntN(20) == 0 {
-				size = uint32(rnd.IntN(20000))
+				size = uint64(rnd.IntN(20000))
 			}
 			a, err := k.m.Alloc(size, align, nil)
 			require.NoError(t, err)
-			require.Zero(t, a%align)
-			require.GreaterOrEqual(t, a, uint32(GuardSize))
+			require.Zero(t, a%uint64(align))
+			require.GreaterOrEqual(t, a, uint64(KernelBase+pageSize))
 			mem, ok := k.m.Bytes(a, size)
 			require.True(t, ok)
 			fill(mem, byte(a>>3))
@@ -65,13 +66,15 @@ func TestHeapErrors(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, large%pageSize)
 		for _, c := range []struct {
-			addr uint32
+			addr uint64
 			want string
 		}{
 			{small + 4, "4 bytes inside an allocation of 20 bytes"},
 			{large + 4096, "4096 bytes inside an allocation of 9000 bytes"},
-			{0, "not allocated"},
-			{0xfffffff0, "not allocated"},
+			{0, "not kernel memory"},
+			{0xfffffff0, "not kernel memory"},
+			{KernelBase, "not allocated"},
+			{KernelBase + 1<<20, "not allocated"},
 		} {
 			err := k.m.Free(c.addr)
 			var he *HeapError
@@ -117,38 +120,72 @@ func TestMemoryAccess(t *testing.T) {
 		s, ok = k.m.CString(a, 1)
 		require.True(t, ok)
 		require.Equal(t, "h", s)
-		for _, addr := range []uint32{0, GuardSize - 1, uint32(len(k.m.mem)), UserBase, 0xffffffff} {
+		for _, addr := range []uint64{0, 16, KernelBase - 1, KernelBase + uint64(len(k.m.mem)), UserBase, 1<<64 - 1} {
 			_, ok := k.m.U8(addr)
 			require.False(t, ok, "%#x", addr)
 			require.False(t, k.m.PutU64(addr, 0))
 			_, ok = k.m.CString(addr, 4)
 			require.False(t, ok)
 		}
-		_, ok = k.m.Bytes(uint32(len(k.m.mem))-4, 5)
+		_, ok = k.m.Bytes(KernelBase+uint64(len(k.m.mem))-4, 5)
 		require.False(t, ok)
-		_, ok = k.m.Bytes(a, 0xffffffff)
+		_, ok = k.m.Bytes(a, 1<<64-1)
 		require.False(t, ok)
 		require.NoError(t, k.m.Free(a))
 	})
 }
 
-func TestUserWindows(t *testing.T) {
+// program is a program's memory of one page.
+type program struct {
+	base uint64
+	b    []byte
+}
+
+func (p *program) ReadUser(b []byte, addr uint64) (int, error) {
+	if addr-p.base >= uint64(len(p.b)) {
+		return 0, os.ErrInvalid
+	}
+	return copy(b, p.b[addr-p.base:]), nil
+}
+
+func (p *program) WriteUser(b []byte, addr uint64) (int, error) {
+	if addr-p.base >= uint64(len(p.b)) {
+		return 0, os.ErrInvalid
+	}
+	return copy(p.b[addr-p.base:], b), nil
+}
+
+func TestUserMemory(t *testing.T) {
 	k := newKern(t, Config{})
 	th := k.thread(t)
 	b := make([]byte, 100)
 	a0, a3 := th.SetUser(0, b), th.SetUserRO(3, []byte("const"))
-	require.Equal(t, uint32(UserBase), a0)
-	require.Equal(t, uint32(UserBase+3<<28), a3)
-	p, ok := th.User(a3+1, 3)
-	require.True(t, ok)
+	require.EqualValues(t, UserBase, a0)
+	require.EqualValues(t, UserBase+3<<28, a3)
+	p := make([]byte, 3)
+	require.Equal(t, 3, th.ReadUser(p, a3+1))
 	require.Equal(t, "ons", string(p))
-	_, ok = th.UserW(a3, 1)
-	require.False(t, ok, "read-only")
-	for _, c := range []struct{ addr, n uint32 }{{a0, 101}, {a0 + 100, 1}, {a3, 6}, {a0 - 1, 1}, {a3 + 1<<28, 1}, {0xffffffff, 2}} {
-		_, ok := th.User(c.addr, c.n)
-		require.False(t, ok, "%#x %d", c.addr, c.n)
+	require.Zero(t, th.WriteUser(p, a3), "read-only")
+	require.Equal(t, 3, th.WriteUser(p, a0+97))
+	require.Equal(t, "ons", string(b[97:]))
+	const heap = 0x7f1234567000
+	for _, c := range []struct {
+		addr uint64
+		n    int
+	}{{a0 + 98, 2}, {a0 + 100, 0}, {a3 + 4, 1}, {a0 - 1, 0}, {a3 + 1<<28, 0}, {heap, 0}, {1<<64 - 1, 0}, {0, 0}, {KernelBase + 8192, 0}} {
+		require.Equal(t, c.n, th.ReadUser(p, c.addr), "%#x", c.addr)
 	}
-	require.EqualValues(t, 40, th.UserRoom(a0+60, 1000))
+
+	prog := &program{heap, []byte("the program's own")}
+	th.Program = func() UserMemory { return prog }
+	require.Equal(t, 3, th.ReadUser(p, heap+4))
+	require.Equal(t, "pro", string(p))
+	require.Equal(t, 3, th.WriteUser([]byte("and"), heap))
+	require.Equal(t, "and program's own", string(prog.b))
+	require.Equal(t, 1, th.ReadUser(p, heap+uint64(len(prog.b))-1), "over the end")
+	th.SetUserAt(1, heap+0x1000, []byte("arg"))
+	require.Equal(t, 3, th.ReadUser(p, heap+0x1000))
+	require.Equal(t, "arg", string(p))
 }
 
 func BenchmarkAllocFree(b *testing.B) {

@@ -70,7 +70,7 @@ func (m *Machine) loadBuiltin(o *object.Object) error {
 // it in the same place share the result, unless it contains addresses of host
 // functions.
 func (m *Machine) linkBuiltin(mod *Module) (*object.Image, error) {
-	key := layout{mod.o, mod.pl, m.cfg.StackSize}
+	key := layout{mod.o, mod.pl, m.cfg.StackSize, m.cfg.MemoryLimit}
 	if l, ok := m.cache.layout(key); ok {
 		mod.info = l.info
 		return l.img, nil
@@ -97,6 +97,7 @@ func (m *Machine) linkOptions(part *object.Part) object.LinkOptions {
 	return object.LinkOptions{
 		Name:      "vmlinux",
 		StackSize: m.cfg.StackSize - stackReserve,
+		Memory:    m.cfg.MemoryLimit,
 		Part:      part,
 		Indirect:  m.dispatcher,
 		Resolve: func(s *object.Symbol) (Target, error) {
@@ -136,7 +137,7 @@ func (m *Machine) builtinTarget(name string) (Target, bool) {
 	f := b.img.Globals[name].Func
 	return Target{
 		Module: "lib:" + strconv.Itoa(f), Name: object.PartName(f), Type: sym.Type, Closed: sym.closed,
-		Slot: func() (uint32, error) { return sym.Addr, nil },
+		Slot: func() (uint32, error) { return sym.slot(), nil },
 	}, true
 }
 

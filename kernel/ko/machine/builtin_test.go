@@ -38,9 +38,9 @@ func TestBuiltinIsLinkedOnDemand(t *testing.T) {
 	}
 	require.Contains(t, k.linked(), "strlen")
 	k.m.Do(func() {
-		module, name, typ, ok := k.m.SlotInfo(slotOf(t, lib, "memcmp"))
+		module, name, typ, ok := k.m.FuncAt(slotOf(t, lib, "memcmp"))
 		require.True(t, ok)
-		require.Equal(t, "vmlinux memcmp(i32, i32, i32) -> i32", module+" "+name+typ.String())
+		require.Equal(t, "vmlinux memcmp(i64, i64, i64) -> i32", module+" "+name+typ.String())
 	})
 	require.NotContains(t, k.linked(), "memcmp")
 	require.NoError(t, k.m.Need("memcmp", "__kb_window"))
@@ -48,13 +48,13 @@ func TestBuiltinIsLinkedOnDemand(t *testing.T) {
 	require.ErrorContains(t, k.m.Need("no_such"), `no symbol "no_such"`)
 
 	// A trap in the library blames the module that called it.
-	_, err := th.Call(k.fop(t, mod, 0), 0, uint64(th.SetUser(0, make([]byte, 8))), 8, 0)
+	_, err := th.Call(k.fop(t, mod, 0), 0, th.SetUser(0, make([]byte, 8)), 8, 0)
 	require.NoError(t, err)
 	_, err = th.Call(a.Addr, UserBase)
 	var tr *Trap
 	require.ErrorAs(t, err, &tr)
 	require.Equal(t, "strlen", tr.Func)
-	require.Equal(t, []Frame{{"vmlinux", "strlen", "(i32) i32"}}, tr.Stack)
+	require.Equal(t, []Frame{{"vmlinux", "strlen", "(i64) i64"}}, tr.Stack)
 }
 
 // Every function of the library links and compiles.

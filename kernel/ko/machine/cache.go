@@ -49,9 +49,9 @@ func (c *Cache) library() (*object.Object, error) {
 // layout says what decides where the library's data lies; placed is the result.
 type (
 	layout struct {
-		o     *object.Object
-		pl    object.Placement
-		stack uint32
+		o             *object.Object
+		pl            object.Placement
+		stack, memory uint32
 	}
 	placed struct {
 		img  *object.Image

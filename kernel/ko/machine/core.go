@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	coreSlots = 1024 // entries of the function table at first
-	corePages = 4    // 64 KiB pages of memory at first
+	coreSlots  = 1024         // entries of the function table at first
+	bootMemory = 4 * wasmPage // bytes of kernel memory in use at first
 )
 
 // common are the signatures whose trampolines the core module has from the
 // start, by FuncType.Key; others get a module of their own when needed.
-var common = [...]string{"_", "_i", "i_", "i_i", "ii_", "ii_i", "iii_", "iii_i", "iiii_i", "ili_l"}
+var common = [...]string{"_", "_i", "i_", "i_i", "ii_", "l_", "l_i", "l_l", "ll_", "ll_i", "lil_l", "lli_l", "llll_l", "ll_l"}
 
 // signature is one function type with its way into C.
 type signature struct {
@@ -66,21 +66,29 @@ func coreWasm(cfg Config) []byte {
 	i32 := b.Type([]ValType{I32}, nil)
 	setT := b.Type([]ValType{I32, object.Funcref}, nil)
 	i32i32 := b.Type([]ValType{I32, I32}, nil)
+	faultT := b.Type([]ValType{I64, I32}, nil)
+	i64 := b.Type([]ValType{I64}, nil)
 	growT := b.Type([]ValType{I32}, []ValType{I32})
 	b.Export("resched", b.ImportFunc("host", "resched", void))
 	b.Export("trap", b.ImportFunc("host", "trap", i32))
 	overflow := b.ImportFunc("host", "stack", void)
 	b.Export("stack", overflow)
+	b.Export("fault", b.ImportFunc("host", "fault", faultT))
+	span := b.ImportFunc("host", "span", b.Type([]ValType{I64, I64, I32}, nil))
+	badCall := b.ImportFunc("host", "badcall", i64)
+	b.Export("badcall", badCall)
 	b.Table(coreSlots, maxSlots, "table")
-	b.Memory(corePages, cfg.MemoryLimit/wasmPage, "memory")
-	g := [3]uint32{b.Global(0, "sp"), b.Global(0, "limit"), b.Global(0, "calls")}
-	b.Global(quantum, "budget")
+	b.Memory(cfg.MemoryLimit/wasmPage, cfg.MemoryLimit/wasmPage, "memory")
+	g := [3]uint32{b.Global(I64, 0, "sp"), b.Global(I64, 0, "limit"), b.Global(I32, 0, "calls")}
+	b.Global(I32, quantum, "budget")
+	b.Func(b.Type([]ValType{I64, I64, I64, I32}, nil), "copy", copyBody(cfg.MemoryLimit, span))
+	b.Func(b.Type([]ValType{I64, I32, I64, I32}, nil), "fill", fillBody(cfg.MemoryLimit, span))
 
 	b.Func(setT, "slot", object.TableSet(object.LocalGet(object.LocalGet(nil, 0), 1)))
 	b.Func(i32i32, "clear", object.TableFill(object.LocalGet(object.RefNull(object.LocalGet(nil, 0)), 1)))
 	b.Func(growT, "grow", object.TableGrow(object.LocalGet(object.RefNull(nil), 0)))
 	for _, k := range common {
-		trampolines(b, typeOfKey(k), "."+k, g, overflow)
+		trampolines(b, typeOfKey(k), "."+k, g, overflow, badCall)
 	}
 	return b.Bytes()
 }
@@ -88,35 +96,36 @@ func coreWasm(cfg Config) []byte {
 // trampolines adds the two functions of a signature:
 //
 //	enter(args…, slot, sp, limit, calls)   the way in from Go
-//	icall(args…, slot)                     call_indirect for the modules
+//	icall(args…, address)                  call_indirect for the modules
 //
 // icall keeps a list of the slots that are being called, at the bottom of the
 // thread's C stack: so a trap can name the function, and Unload knows who is
 // inside of a module.
-func trampolines(b *object.Builder, t object.FuncType, suffix string, g [3]uint32, overflow uint32) {
+func trampolines(b *object.Builder, t object.FuncType, suffix string, g [3]uint32, overflow, badCall uint32) {
 	typ := b.Type(t.Params, t.Results)
 	n := uint32(len(t.Params))
-	call := func(body []byte) []byte {
-		for i := uint32(0); i <= n; i++ {
+	args := func(body []byte) []byte {
+		for i := uint32(0); i < n; i++ {
 			body = object.LocalGet(body, i)
 		}
-		return object.CallIndirect(body, typ)
+		return body
 	}
-	in := b.Type(append(append([]ValType(nil), t.Params...), I32, I32, I32, I32), t.Results)
+	in := b.Type(append(append([]ValType(nil), t.Params...), I32, I64, I64, I32), t.Results)
 	var body []byte
 	for i, global := range g {
 		body = object.GlobalSet(object.LocalGet(body, n+1+uint32(i)), global)
 	}
-	b.Func(in, "enter"+suffix, call(body))
+	b.Func(in, "enter"+suffix, object.CallIndirect(object.LocalGet(args(body), n), typ))
 
-	ic := b.Type(append(append([]ValType(nil), t.Params...), I32), t.Results)
+	ic := b.Type(append(append([]ValType(nil), t.Params...), I64), t.Results)
 	limit, calls := g[1], g[2]
+	body = object.SlotOf(nil, n, badCall)
 	// if (calls > limit - stackSpare) stack_overflow();
-	body = object.GlobalGet(object.I32Add(object.I32Const(object.GlobalGet(nil, calls), stackSpare)), limit)
-	body = object.IfCall(object.I32GtU(body), overflow)
-	body = object.I32Store(object.LocalGet(object.GlobalGet(body, calls), n))
+	body = object.GlobalGet(object.I32Add(object.I32Const(object.GlobalGet(body, calls), stackSpare)), limit)
+	body = object.IfCall(object.I32GtU(object.I32Wrap(body)), overflow)
+	body = object.I32Store(object.I32Wrap(object.LocalGet(object.GlobalGet(body, calls), n)))
 	body = object.GlobalSet(object.I32Add(object.I32Const(object.GlobalGet(body, calls), 4)), calls)
-	body = call(body)
+	body = object.CallIndirect(object.I32Wrap(object.LocalGet(args(body), n)), typ)
 	body = object.GlobalSet(object.I32Add(object.I32Const(object.GlobalGet(body, calls), -4)), calls)
 	b.Func(ic, "icall"+suffix, body)
 }
@@ -146,8 +155,9 @@ func (m *Machine) signature(t object.FuncType) (*signature, error) {
 		b := object.NewBuilder(s.module)
 		b.ImportTable("kernel", "table")
 		b.ImportMemory("kernel", "memory")
-		g := [3]uint32{b.ImportGlobal("kernel", "sp"), b.ImportGlobal("kernel", "limit"), b.ImportGlobal("kernel", "calls")}
-		trampolines(b, t, "", g, b.ImportFunc("kernel", "stack", b.Type(nil, nil)))
+		g := [3]uint32{b.ImportGlobal("kernel", "sp", I64), b.ImportGlobal("kernel", "limit", I64), b.ImportGlobal("kernel", "calls", I32)}
+		trampolines(b, t, "", g, b.ImportFunc("kernel", "stack", b.Type(nil, nil)),
+			b.ImportFunc("kernel", "badcall", b.Type([]ValType{I64}, nil)))
 		c, err := m.compile(b.Bytes())
 		if err != nil {
 			return nil, fmt.Errorf("machine: trampolines for %v: %w", t, err)

@@ -1,5 +1,5 @@
 // Package machine runs linked C modules: it is the processor, the memory and
-// the scheduler of a simulated 32-bit kernel, on top of wazero.
+// the scheduler of a simulated 64-bit kernel, on top of wazero.
 //
 // A Machine has one linear memory and one function table that all its modules
 // share, and one big kernel lock. C code runs on a Thread, one thread at a time:
@@ -16,9 +16,9 @@
 //   - A trap in C is an error of type *Trap from the outermost Call. It
 //     unwinds the nested calls too, whatever host functions make of them. The
 //     thread can be used again at once; whether the module can, the kernel decides.
-//   - Addresses below GuardSize are never valid. Memory ends below 1 GiB;
-//     user addresses start at UserBase, so C that dereferences one traps.
-//   - Load, Unload, HostSlot and Need must not be called with the lock held: a host function
+//   - Addresses are those that C sees: of memory from KernelBase on, at most 1 GiB, of
+//     functions from object.TextBase on. An access to any other traps.
+//   - Load, Unload, HostFunc and Need must not be called with the lock held: a host function
 //     calls them inside Thread.Release.
 //
 // # Why it is as it is

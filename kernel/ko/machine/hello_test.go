@@ -17,22 +17,22 @@ func TestHello(t *testing.T) {
 	require.Equal(t, []string{"hello: loaded %d\n"}, k.log)
 
 	buf := []byte("abcdefghijklmnopqrst")
-	r, err = th.Call(k.fop(t, mod, 0), 0, uint64(th.SetUser(0, buf)), 5, 0)
+	r, err = th.Call(k.fop(t, mod, 0), 0, th.SetUser(0, buf), 5, 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, r)
 	require.Equal(t, "hellofghijklmnopqrst", string(buf))
 
-	r, err = th.Call(k.fop(t, mod, 1), 0, uint64(th.SetUserRO(0, []byte("HEL"))), 3, 0)
+	r, err = th.Call(k.fop(t, mod, 1), 0, th.SetUserRO(0, []byte("HEL")), 3, 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, r)
 
 	big := make([]byte, 4096) // not through the bounce buffer
-	r, err = th.Call(k.fop(t, mod, 0), 0, uint64(th.SetUser(0, big)), 4096, 0)
+	r, err = th.Call(k.fop(t, mod, 0), 0, th.SetUser(0, big), 4096, 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 16, r)
 	require.Equal(t, "HELlo\x00", string(big[:6]))
 
-	r, err = th.Call(k.fop(t, mod, 0), 0, uint64(th.SetUserRO(0, buf)), 5, 0)
+	r, err = th.Call(k.fop(t, mod, 0), 0, th.SetUserRO(0, buf), 5, 0)
 	require.NoError(t, err)
 	require.EqualValues(t, -14, int32(r), "copy_to_user into a read-only window")
 
@@ -50,8 +50,8 @@ func TestCallDoesNotAllocate(t *testing.T) {
 	small, large := make([]byte, 1), make([]byte, 1000)
 	for name, f := range map[string]func(){
 		"empty":      func() { _, _ = th.Call(open, 0, 0) },
-		"1 byte":     func() { _, _ = th.Call(read, 0, uint64(th.SetUser(0, small)), 1, 0) },
-		"1000 bytes": func() { _, _ = th.Call(read, 0, uint64(th.SetUser(0, large)), 1000, 0) },
+		"1 byte":     func() { _, _ = th.Call(read, 0, th.SetUser(0, small), 1, 0) },
+		"1000 bytes": func() { _, _ = th.Call(read, 0, th.SetUser(0, large), 1000, 0) },
 	} {
 		require.Zero(t, testing.AllocsPerRun(1000, f), name)
 	}
@@ -65,7 +65,7 @@ func BenchmarkRead1(b *testing.B) {
 	buf := make([]byte, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		if r, err := th.Call(read, 0, uint64(th.SetUser(0, buf)), 1, 0); err != nil || r != 1 {
+		if r, err := th.Call(read, 0, th.SetUser(0, buf), 1, 0); err != nil || r != 1 {
 			b.Fatal(r, err)
 		}
 	}

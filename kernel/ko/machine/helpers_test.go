@@ -17,18 +17,18 @@ type kern struct {
 	funcs map[string]HostFunc
 }
 
-var ii_i = []ValType{I32, I32}
+var ii_i = []ValType{I64, I64}
 
 func newKern(t testing.TB, cfg Config, fns ...HostFunc) *kern {
 	t.Helper()
 	k := &kern{funcs: map[string]HostFunc{}}
 	k.funcs["printk"] = HostFunc{"printk", ii_i, []ValType{I32}, func(th *Thread, s []uint64) {
-		f, ok := th.m.CString(uint32(s[0]), 1024)
+		f, ok := th.m.CString(s[0], 1024)
 		if !ok {
-			panic(th.BadAddress(uint32(s[0]), 1))
+			panic(th.m.BadAddress(s[0]))
 		}
 		if strings.Contains(f, "%s") {
-			p, _ := th.m.U32(uint32(s[1]))
+			p, _ := th.m.U64(s[1])
 			str, _ := th.m.CString(p, 64)
 			f = strings.Replace(f, "%s", str, 1)
 		}
@@ -69,7 +69,7 @@ func (k *kern) thread(t testing.TB) *Thread {
 	return th
 }
 
-func slotOf(t testing.TB, mod *Module, name string) uint32 {
+func slotOf(t testing.TB, mod *Module, name string) uint64 {
 	t.Helper()
 	s, ok := mod.Symbol(name)
 	require.True(t, ok, "symbol %s", name)
@@ -78,12 +78,12 @@ func slotOf(t testing.TB, mod *Module, name string) uint32 {
 }
 
 // fop returns the i-th pointer of the module's fops.
-func (k *kern) fop(t testing.TB, mod *Module, i uint32) uint32 {
+func (k *kern) fop(t testing.TB, mod *Module, i uint64) uint64 {
 	t.Helper()
 	s, ok := mod.Symbol("fops")
 	require.True(t, ok)
-	var v uint32
-	k.m.Do(func() { v, ok = k.m.U32(s.Addr + 4*i) })
+	var v uint64
+	k.m.Do(func() { v, ok = k.m.U64(s.Addr + 8*i) })
 	require.True(t, ok)
 	return v
 }

@@ -46,7 +46,15 @@ func (m *Machine) bootHost() error {
 		}), params, nil).Export(name)
 	}
 	add("resched", nil, func(m *Machine, _ []uint64) { m.resched(m.cur) })
-	add("trap", []api.ValueType{api.ValueTypeI32}, func(_ *Machine, stack []uint64) { panic(&siteTrap{uint32(stack[0])}) })
+	const i32, i64 = api.ValueTypeI32, api.ValueTypeI64
+	add("trap", []api.ValueType{i32}, func(_ *Machine, stack []uint64) { panic(&siteTrap{site: uint32(stack[0])}) })
+	add("fault", []api.ValueType{i64, i32}, func(_ *Machine, stack []uint64) {
+		panic(&siteTrap{site: uint32(stack[1]), fault: true, addr: stack[0]})
+	})
+	add("span", []api.ValueType{i64, i64, i32}, func(m *Machine, stack []uint64) {
+		panic(&siteTrap{site: uint32(stack[2]), fault: true, addr: m.firstBad(stack[0])})
+	})
+	add("badcall", []api.ValueType{i64}, func(_ *Machine, stack []uint64) { panic(badCall(stack[0])) })
 	add("stack", nil, func(m *Machine, _ []uint64) { panic(m.stackTrap(m.cur)) })
 	_, err := m.instantiateHost(b)
 	return err
@@ -161,11 +169,11 @@ func (m *Machine) HostTarget(name string) (t Target, ok bool) {
 	}, true
 }
 
-// HostSlot is the table slot of a host function, made on first use: the value
+// HostFunc is the address of a host function, made on first use: the value
 // of &name in C. It must not be called with the big lock held.
 //
 // Errors: no such function; the table is full.
-func (m *Machine) HostSlot(name string) (s uint32, err error) {
+func (m *Machine) HostFunc(name string) (addr uint64, err error) {
 	m.loadMu.Lock()
 	defer m.loadMu.Unlock()
 	if m.closed.Load() {
@@ -175,7 +183,8 @@ func (m *Machine) HostSlot(name string) (s uint32, err error) {
 	if !ok {
 		return 0, fmt.Errorf("machine: no host function %q", name)
 	}
-	return t.Slot()
+	s, err := t.Slot()
+	return object.FuncAddr(s), err
 }
 
 // hostSlot puts a host function into the table by way of a module that lives
@@ -216,4 +225,4 @@ func (m *Machine) hostSlot(name string, h *host) (uint32, error) {
 }
 
 // DataTarget resolves a data symbol to an address.
-func DataTarget(addr uint32) Target { return Target{Addr: addr} }
+func DataTarget(addr uint64) Target { return Target{Addr: addr} }

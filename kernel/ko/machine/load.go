@@ -63,6 +63,7 @@ func (m *Machine) load(o *object.Object, opt LoadOptions) (mod *Module, err erro
 	img, err := o.Link(mod.pl, object.LinkOptions{
 		Name:      opt.Name,
 		StackSize: m.cfg.StackSize - stackReserve,
+		Memory:    m.cfg.MemoryLimit,
 		Indirect:  m.dispatcher,
 		Resolve: func(s *object.Symbol) (Target, error) {
 			t, err := resolve(s)
@@ -138,18 +139,21 @@ func (mod *Module) place() error {
 
 // newInfo takes from an image what the module needs to know about itself.
 func newInfo(img *object.Image) *info {
-	in := &info{funcs: img.Funcs, ctors: img.Ctors, symbols: make(map[string]Symbol, len(img.Globals))}
+	in := &info{funcs: img.Funcs, adapted: img.Adapted, symbols: make(map[string]Symbol, len(img.Globals))}
+	for _, s := range img.Ctors {
+		in.ctors = append(in.ctors, object.FuncAddr(s))
+	}
 	for name, d := range img.Globals {
 		s := Symbol{Name: name, Addr: d.Addr, Size: d.Size, index: d.Symbol}
 		if d.Func >= 0 {
 			f := &img.Funcs[d.Func]
-			s = Symbol{Name: name, Addr: f.Slot, Func: true, Type: f.Type, closed: f.Closed, index: d.Symbol}
+			s = Symbol{Name: name, Addr: object.FuncAddr(f.Slot), Func: true, Type: f.Type, closed: f.Closed, index: d.Symbol}
 		}
 		in.symbols[name] = s
 	}
 	for i := range img.Segments {
 		s := &img.Segments[i]
-		in.sections = append(in.sections, Section{s.Name, s.Addr, uint32(len(s.Data)), s.Init})
+		in.sections = append(in.sections, Section{s.Name, KernelBase + uint64(s.Addr), uint32(len(s.Data)), s.Init})
 	}
 	for i := range img.Funcs {
 		if f := &img.Funcs[i]; f.Init {

@@ -18,7 +18,7 @@ import (
 // ValType is a WebAssembly value type.
 type ValType = object.ValType
 
-// The value types of C: I32 is int, long and pointers, I64 is long long.
+// The value types of C: I32 is int, I64 is long and pointers.
 const (
 	I32 = object.I32
 	I64 = object.I64
@@ -28,8 +28,10 @@ const (
 
 // The address space.
 const (
-	GuardSize = 4096       // bytes from address 0 that nobody may touch
-	UserBase  = 0x80000000 // the first user address
+	KernelBase = object.KernelBase // of kernel memory; its first page is nobody's
+	NullLimit  = 4096              // below it lies what is reached through NULL
+	UserBase   = 0x200000000000    // of the buffers of a call whose own address is not known
+	UserEnd    = 1<<47 - 4096      // [Linux] TASK_SIZE_MAX
 
 	DefaultMemoryLimit = 64 << 20
 	DefaultStackSize   = 16 << 10
@@ -222,9 +224,9 @@ func (m *Machine) boot() error {
 		*g = m.core.ExportedGlobal(name).(api.MutableGlobal)
 	}
 	m.clear = m.core.ExportedFunction("clear")
-	m.memChanged()
-	m.heap.free[0] &^= 1 // the guard page
-	fill(m.mem[:GuardSize], guardByte)
+	m.mem, _ = m.memory.Read(0, m.memory.Size())
+	m.heap.grow(bootMemory)
+	m.heap.free[0] &^= 1
 	m.slots = make([]slot, 1, coreSlots)
 	m.slotUsed = []uint64{1}
 
@@ -240,12 +242,12 @@ func (m *Machine) boot() error {
 	w, ok := m.builtin.Symbol("__kb_window")
 	b, ok2 := m.builtin.Symbol("__kb_bounce")
 	if ok && ok2 && w.Size == windowSize && b.Size == bounceSize {
-		m.window, m.bounce = w.Addr, b.Addr
+		m.window, m.bounce = offset(w.Addr), offset(b.Addr)
 	}
 	p, ok := m.builtin.Symbol("__preempt_count")
 	i, ok2 := m.builtin.Symbol("__irqs_off")
 	if ok && ok2 {
-		m.preempt, m.irqs = p.Addr, i.Addr
+		m.preempt, m.irqs = offset(p.Addr), offset(i.Addr)
 	}
 	return nil
 }
@@ -344,5 +346,5 @@ func (m *Machine) Stats() Stats {
 			n++
 		}
 	}
-	return Stats{uint32(len(m.mem)), m.heap.used, n, len(m.modules), m.inside, m.calls, m.switches}
+	return Stats{uint32(len(m.heap.spans)) * pageSize, m.heap.used, n, len(m.modules), m.inside, m.calls, m.switches}
 }

@@ -3,23 +3,20 @@ package machine
 import (
 	"bytes"
 	"encoding/binary"
-	"unsafe"
 )
 
 const wasmPage = 65536
 
-// guardByte fills the page at address 0, so that a pointer read from there
-// is no valid address either.
-const guardByte = 0xa5
+// offset is the place in the engine's memory of an address of kernel memory.
+func offset(addr uint64) uint32 { return uint32(addr) }
 
-const guardWord = 0xa5a5a5a5a5a5a5a5
-
-// growMemory makes at least n more bytes available.
+// growMemory makes at least n more bytes available. The engine has all of it from the start, and
+// the host commits a page when it is first touched.
 func (m *Machine) growMemory(n uint32) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
-	size := uint32(len(m.mem))
+	size := uint32(len(m.heap.spans)) * pageSize
 	if uint64(size)+uint64(n) > uint64(m.cfg.MemoryLimit) {
 		n = m.cfg.MemoryLimit - size
 		if n < pageSize {
@@ -28,58 +25,31 @@ func (m *Machine) growMemory(n uint32) error {
 	} else {
 		n = min(max(n, size/4), m.cfg.MemoryLimit-size)
 	}
-	pages := (n + wasmPage - 1) / wasmPage
-	if _, ok := m.memory.Grow(pages); !ok {
-		return ErrNoMemory
-	}
-	m.memChanged()
+	m.heap.grow(size + (n+pageSize-1)&^(pageSize-1))
 	return nil
 }
 
-// memChanged takes over the memory after it was made or has grown.
-func (m *Machine) memChanged() {
-	size := m.memory.Size()
-	m.mem, _ = m.memory.Read(0, size)
-	m.heap.grow(size)
-}
-
-// guardHit checks the beginning of the page at address 0, in a few nanoseconds.
-func (m *Machine) guardHit() bool {
-	g := (*[4]uint64)(unsafe.Pointer(unsafe.SliceData(m.mem)))
-	const w = guardWord
-	return (g[0]^w)|(g[1]^w)|(g[2]^w)|(g[3]^w) != 0
-}
-
-// guardScan looks through the whole guard page; it returns the lowest address
-// that was written to and repairs the page.
-func (m *Machine) guardScan() (uint32, bool) {
-	g := m.mem[:GuardSize]
-	for i := 0; i < len(g); i += 8 {
-		if binary.LittleEndian.Uint64(g[i:]) == guardWord {
-			continue
-		}
-		for g[i] == guardByte {
-			i++
-		}
-		fill(g, guardByte)
-		return uint32(i), true
+// firstBad is the first address from addr on that is not kernel memory.
+func (m *Machine) firstBad(addr uint64) uint64 {
+	if end := uint64(KernelBase) + uint64(len(m.mem)); addr >= KernelBase && addr < end {
+		return end
 	}
-	return 0, false
+	return addr
 }
 
 // Bytes is kernel memory itself, n bytes at addr: writes to it are seen by C.
-// It is valid until the lock is given up. ok is false outside memory and in
-// the guard page. All accessors need the big lock.
-func (m *Machine) Bytes(addr, n uint32) ([]byte, bool) {
-	end := uint64(addr) + uint64(n)
-	if addr < GuardSize || end > uint64(len(m.mem)) {
+// It is valid until the lock is given up. ok is false outside of memory. All
+// accessors need the big lock.
+func (m *Machine) Bytes(addr, n uint64) ([]byte, bool) {
+	at := addr - KernelBase
+	if at > uint64(len(m.mem)) || n > uint64(len(m.mem))-at {
 		return nil, false
 	}
-	return m.mem[addr:end:end], true
+	return m.mem[at : at+n : at+n], true
 }
 
 // U8 reads a byte.
-func (m *Machine) U8(addr uint32) (uint8, bool) {
+func (m *Machine) U8(addr uint64) (uint8, bool) {
 	b, ok := m.Bytes(addr, 1)
 	if !ok {
 		return 0, false
@@ -88,7 +58,7 @@ func (m *Machine) U8(addr uint32) (uint8, bool) {
 }
 
 // U16 reads a little-endian number; it need not be aligned.
-func (m *Machine) U16(addr uint32) (uint16, bool) {
+func (m *Machine) U16(addr uint64) (uint16, bool) {
 	b, ok := m.Bytes(addr, 2)
 	if !ok {
 		return 0, false
@@ -97,7 +67,7 @@ func (m *Machine) U16(addr uint32) (uint16, bool) {
 }
 
 // U32 is like U16.
-func (m *Machine) U32(addr uint32) (uint32, bool) {
+func (m *Machine) U32(addr uint64) (uint32, bool) {
 	b, ok := m.Bytes(addr, 4)
 	if !ok {
 		return 0, false
@@ -106,7 +76,7 @@ func (m *Machine) U32(addr uint32) (uint32, bool) {
 }
 
 // U64 is like U16.
-func (m *Machine) U64(addr uint32) (uint64, bool) {
+func (m *Machine) U64(addr uint64) (uint64, bool) {
 	b, ok := m.Bytes(addr, 8)
 	if !ok {
 		return 0, false
@@ -115,7 +85,7 @@ func (m *Machine) U64(addr uint32) (uint64, bool) {
 }
 
 // PutU8 writes a byte; false if addr is not kernel memory.
-func (m *Machine) PutU8(addr uint32, v uint8) bool {
+func (m *Machine) PutU8(addr uint64, v uint8) bool {
 	b, ok := m.Bytes(addr, 1)
 	if ok {
 		b[0] = v
@@ -124,7 +94,7 @@ func (m *Machine) PutU8(addr uint32, v uint8) bool {
 }
 
 // PutU16 is like PutU8.
-func (m *Machine) PutU16(addr uint32, v uint16) bool {
+func (m *Machine) PutU16(addr uint64, v uint16) bool {
 	b, ok := m.Bytes(addr, 2)
 	if ok {
 		binary.LittleEndian.PutUint16(b, v)
@@ -133,7 +103,7 @@ func (m *Machine) PutU16(addr uint32, v uint16) bool {
 }
 
 // PutU32 is like PutU8.
-func (m *Machine) PutU32(addr uint32, v uint32) bool {
+func (m *Machine) PutU32(addr uint64, v uint32) bool {
 	b, ok := m.Bytes(addr, 4)
 	if ok {
 		binary.LittleEndian.PutUint32(b, v)
@@ -142,7 +112,7 @@ func (m *Machine) PutU32(addr uint32, v uint32) bool {
 }
 
 // PutU64 is like PutU8.
-func (m *Machine) PutU64(addr uint32, v uint64) bool {
+func (m *Machine) PutU64(addr uint64, v uint64) bool {
 	b, ok := m.Bytes(addr, 8)
 	if ok {
 		binary.LittleEndian.PutUint64(b, v)
@@ -152,11 +122,12 @@ func (m *Machine) PutU64(addr uint32, v uint64) bool {
 
 // CString reads a NUL-terminated string of at most max bytes. A longer one is
 // cut; ok is false if it does not lie in kernel memory up to there.
-func (m *Machine) CString(addr uint32, max int) (s string, ok bool) {
-	if addr < GuardSize || uint64(addr) >= uint64(len(m.mem)) || max < 0 {
+func (m *Machine) CString(addr uint64, max int) (s string, ok bool) {
+	at := addr - KernelBase
+	if at >= uint64(len(m.mem)) || max < 0 {
 		return "", false
 	}
-	b := m.mem[addr:]
+	b := m.mem[at:]
 	cut := len(b) > max
 	if cut {
 		b = b[:max]
@@ -173,20 +144,32 @@ func (m *Machine) CString(addr uint32, max int) (s string, ok bool) {
 // charged for it and blamed for a leak; nil is the kernel itself.
 //
 // Errors: ErrNoMemory; *HeapError for an impossible alignment.
-func (m *Machine) Alloc(size, align uint32, owner *Module) (uint32, error) {
-	return m.heap.alloc(size, align, owner)
+func (m *Machine) Alloc(size uint64, align uint32, owner *Module) (uint64, error) {
+	if size > uint64(m.cfg.MemoryLimit) {
+		return 0, ErrNoMemory
+	}
+	a, err := m.heap.alloc(uint32(size), align, owner)
+	if err != nil {
+		return 0, err
+	}
+	return KernelBase + uint64(a), nil
 }
 
 // Free gives back what Alloc returned.
 //
 // Errors: *HeapError if addr is not the beginning of an allocation, or (with
 // Config.RedZones, and the memory is free then) if bytes behind it were written to.
-func (m *Machine) Free(addr uint32) error { return m.heap.release(addr) }
+func (m *Machine) Free(addr uint64) error {
+	if addr-KernelBase >= uint64(len(m.mem)) {
+		return &HeapError{addr, "not kernel memory"}
+	}
+	return m.heap.release(offset(addr))
+}
 
 // AllocSize is the size that was asked for at addr, and its owner.
-func (m *Machine) AllocSize(addr uint32) (size uint32, owner *Module, ok bool) {
-	s, i, err := m.heap.find(addr)
-	if err != nil {
+func (m *Machine) AllocSize(addr uint64) (size uint32, owner *Module, ok bool) {
+	s, i, err := m.heap.find(offset(addr))
+	if err != nil || addr-KernelBase >= uint64(len(m.mem)) {
 		return 0, nil, false
 	}
 	return s.size[i], s.owner[i], true
@@ -194,9 +177,9 @@ func (m *Machine) AllocSize(addr uint32) (size uint32, owner *Module, ok bool) {
 
 // AllocRoom is the number of bytes that may be used at addr, at least what was
 // asked for (ksize in [Linux] mm/slab_common.c).
-func (m *Machine) AllocRoom(addr uint32) (uint32, bool) {
-	s, i, err := m.heap.find(addr)
-	if err != nil {
+func (m *Machine) AllocRoom(addr uint64) (uint32, bool) {
+	s, i, err := m.heap.find(offset(addr))
+	if err != nil || addr-KernelBase >= uint64(len(m.mem)) {
 		return 0, false
 	}
 	if m.cfg.RedZones {

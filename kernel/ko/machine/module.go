@@ -45,7 +45,8 @@ type info struct {
 	symbols  map[string]Symbol
 	funcs    []object.FuncInfo
 	sections []Section
-	ctors    []uint32
+	ctors    []uint64
+	adapted  []object.Adapted
 	coreText uint32
 	initText uint32
 }
@@ -53,8 +54,8 @@ type info struct {
 // Symbol is a defined symbol of a loaded module that is not local.
 type Symbol struct {
 	Name string
-	Addr uint32 // of data; of a function its slot, which is its address in C
-	Size uint32 // of data
+	Addr uint64 // as C sees it
+	Size uint64 // of data
 	Func bool
 	Type object.FuncType // of a function
 
@@ -62,16 +63,25 @@ type Symbol struct {
 	index  int // in Object.Symbols
 }
 
+// slot is the table slot of a function.
+func (s Symbol) slot() uint32 {
+	i, _ := object.FuncSlot(s.Addr)
+	return i
+}
+
 // Section is a data section of a loaded module.
 type Section struct {
 	Name string
-	Addr uint32
+	Addr uint64
 	Size uint32
 	Init bool // its memory goes when FreeInit is called
 }
 
 // Leak is memory that a module allocated and did not free.
-type Leak struct{ Addr, Size uint32 }
+type Leak struct {
+	Addr uint64
+	Size uint32
+}
 
 // Name is what LoadOptions said.
 func (mod *Module) Name() string { return mod.name }
@@ -111,8 +121,11 @@ func (mod *Module) Section(name string) (Section, bool) {
 	return Section{}, false
 }
 
-// Ctors lists the slots of the object's constructors in calling order.
-func (mod *Module) Ctors() []uint32 { return mod.ctors }
+// Ctors lists the object's constructors in calling order.
+func (mod *Module) Ctors() []uint64 { return mod.ctors }
+
+// Adapted lists the functions that the module calls with another prototype than they have.
+func (mod *Module) Adapted() []object.Adapted { return mod.adapted }
 
 // Size is the number of bytes of code and data that the module needs while it
 // lives, and of those that FreeInit gives back.
@@ -136,12 +149,13 @@ func (mod *Module) Target(name string) (Target, bool) {
 	if !s.Func {
 		return Target{Addr: s.Addr, Module: mod.name}, true
 	}
-	return Target{Module: mod.name, Name: name, Type: s.Type, Closed: s.closed, Slot: func() (uint32, error) { return s.Addr, nil }}, true
+	return Target{Module: mod.name, Name: name, Type: s.Type, Closed: s.closed, Slot: func() (uint32, error) { return s.slot(), nil }}, true
 }
 
-// SlotInfo says which function is in a table slot: what %ps prints. Needs the big lock.
-func (m *Machine) SlotInfo(i uint32) (module, name string, typ object.FuncType, ok bool) {
-	if uint64(i) >= uint64(len(m.slots)) {
+// FuncAt says which function has an address: what %ps prints. Needs the big lock.
+func (m *Machine) FuncAt(addr uint64) (module, name string, typ object.FuncType, ok bool) {
+	i, ok := object.FuncSlot(addr)
+	if !ok || uint64(i) >= uint64(len(m.slots)) {
 		return "", "", object.FuncType{}, false
 	}
 	s := &m.slots[i]
@@ -157,10 +171,14 @@ func (m *Machine) SlotInfo(i uint32) (module, name string, typ object.FuncType, 
 }
 
 // FindData says which data symbol addr lies in. Needs the big lock.
-func (m *Machine) FindData(addr uint32) (mod *Module, name string, off uint32, ok bool) {
+func (m *Machine) FindData(addr uint64) (mod *Module, name string, off uint64, ok bool) {
+	if addr-KernelBase >= uint64(len(m.mem)) {
+		return nil, "", 0, false
+	}
+	at := offset(addr)
 	for _, mod := range m.modules {
-		core := addr-mod.pl.Core < mod.plan.CoreSize && mod.pl.Core != 0
-		if !core && !(addr-mod.pl.Init < mod.plan.InitSize && mod.pl.Init != 0) {
+		core := at-mod.pl.Core < mod.plan.CoreSize && mod.pl.Core != 0
+		if !core && !(at-mod.pl.Init < mod.plan.InitSize && mod.pl.Init != 0) {
 			continue
 		}
 		for n, s := range mod.symbols {
@@ -168,7 +186,7 @@ func (m *Machine) FindData(addr uint32) (mod *Module, name string, off uint32, o
 				return mod, n, addr - s.Addr, true
 			}
 		}
-		return mod, "", addr - mod.pl.Core, true
+		return mod, "", uint64(at - mod.pl.Core), true
 	}
 	return nil, "", 0, false
 }

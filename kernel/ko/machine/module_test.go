@@ -46,7 +46,7 @@ func TestModulesShareFunctionsAndData(t *testing.T) {
 
 	require.EqualValues(t, 8, k.call(t, c, "bump"), "exported data is shared")
 	require.EqualValues(t, 13, k.call(t, c, "through", 3), "pointers to another module's function and data")
-	require.EqualValues(t, 1, k.call(t, c, "same", uint64(slotOf(t, p, "add"))), "one function, one address")
+	require.EqualValues(t, 1, k.call(t, c, "same", slotOf(t, p, "add")), "one function, one address")
 	require.EqualValues(t, 0, k.call(t, c, "register_cb"))
 	require.EqualValues(t, 5+8+3, k.call(t, p, "run", 5), "a callback from one module into the other")
 
@@ -54,7 +54,7 @@ func TestModulesShareFunctionsAndData(t *testing.T) {
 	var tr *Trap
 	require.ErrorAs(t, err, &tr)
 	require.Equal(t, "provider", tr.Module)
-	require.Equal(t, []Frame{{"provider", "boom", "(i32) i32"}, {"consumer", "crash", "() i32"}}, tr.Stack)
+	require.Equal(t, []Frame{{"provider", "boom", "(i64) i32"}, {"consumer", "crash", "() i32"}}, tr.Stack)
 
 	_, err = p.Unload()
 	require.ErrorIs(t, err, ErrBusy)
@@ -110,17 +110,17 @@ func TestSignatures(t *testing.T) {
 	require.Equal(t, uint64(1<<40+1+1+2+3+4+5), k.call(t, mod, "call_many", 1, 1<<40))
 	k.call(t, mod, "nothing")
 	require.EqualValues(t, 1, k.call(t, mod, "count"))
-	s, err := k.m.HostSlot("printk")
+	s, err := k.m.HostFunc("printk")
 	require.NoError(t, err)
 	require.EqualValues(t, s, k.call(t, mod, "addr"), "one host function, one address")
 	require.EqualValues(t, len("via pointer\n"), k.call(t, mod, "via", 0))
 	require.Equal(t, []string{"via pointer\n"}, k.log)
-	_, err = k.m.HostSlot("nobody")
+	_, err = k.m.HostFunc("nobody")
 	require.ErrorContains(t, err, `no host function "nobody"`)
 	k.m.Do(func() {
-		_, name, typ, ok := k.m.SlotInfo(s)
+		_, name, typ, ok := k.m.FuncAt(s)
 		require.True(t, ok)
-		require.Equal(t, "printk(i32, i32) -> i32", name+typ.String())
+		require.Equal(t, "printk(i64, i64) -> i32", name+typ.String())
 	})
 }
 
@@ -137,8 +137,8 @@ func TestLoadErrors(t *testing.T) {
 		{"hello", LoadOptions{Name: "a.b"}, []string{`module name "a.b" contains '.'`}},
 		{"hello", LoadOptions{Name: "kernel"}, []string{`module name "kernel"`}},
 		{"hello", LoadOptions{Name: "hello", Resolve: func(s *object.Symbol) (Target, error) {
-			return Target{Module: "vmlinux", Name: "strlen", Type: object.FuncType{Params: []ValType{I32}, Results: []ValType{I32}}}, nil
-		}}, []string{"symbol printk: symbol has another signature: used as (i32, i32) -> i32, but is (i32) -> i32"}},
+			return Target{Module: "vmlinux", Name: "strlen", Type: object.FuncType{Params: []ValType{F64}, Results: []ValType{I32}}}, nil
+		}}, []string{"symbol printk: symbol has another signature: used as (i64, i64) -> i32, but is (f64) -> i32"}},
 	} {
 		t.Run(c.obj+"/"+c.opt.Name, func(t *testing.T) {
 			_, err := k.m.Load(readObject(t, c.obj), c.opt)
@@ -169,7 +169,7 @@ func TestUnloadGivesBack(t *testing.T) {
 	bss, ok := mod.Section(".modinfo")
 	require.True(t, ok)
 	require.True(t, bss.Init)
-	var leak uint32
+	var leak uint64
 	k.m.Do(func() {
 		var err error
 		leak, err = k.m.Alloc(100, 0, mod)
@@ -315,13 +315,13 @@ func TestClosedMachine(t *testing.T) {
 	require.ErrorIs(t, err, ErrClosed)
 	_, err = m.Load(readObject(t, "hello"), LoadOptions{Name: "hello"})
 	require.ErrorIs(t, err, ErrClosed)
-	_, err = m.HostSlot("printk")
+	_, err = m.HostFunc("printk")
 	require.ErrorIs(t, err, ErrClosed)
 	require.ErrorIs(t, m.Need("strlen"), ErrClosed)
 	m.Do(func() {
-		_, ok := m.Bytes(GuardSize, 1)
+		_, ok := m.Bytes(KernelBase, 1)
 		require.False(t, ok)
-		require.False(t, m.PutU32(GuardSize, 1))
+		require.False(t, m.PutU32(KernelBase, 1))
 		_, err := m.Alloc(8, 0, nil)
 		require.Error(t, err)
 	})
@@ -344,7 +344,7 @@ func TestConfigErrors(t *testing.T) {
 func TestOutOfMemory(t *testing.T) {
 	k := newKern(t, Config{MemoryLimit: 1 << 20})
 	k.m.Do(func() {
-		var list []uint32
+		var list []uint64
 		for {
 			a, err := k.m.Alloc(5000, 0, nil)
 			if err != nil {

@@ -67,7 +67,7 @@ func pump(t testing.TB, k *sleepKern, mod *Module, readers, writers, items int) 
 		wg.Go(func() {
 			buf := make([]byte, 16)
 			for taken.Add(1) <= total {
-				r, err := th.Call(read, uint64(th.SetUser(0, buf)), uint64(i))
+				r, err := th.Call(read, th.SetUser(0, buf), uint64(i))
 				v := binary.LittleEndian.Uint64(buf)
 				id := v >> 8
 				if err != nil || r != 8 || id >= uint64(len(seen)) || byte(v) != byte(id*31) || seen[id].Add(1) != 1 {
@@ -83,7 +83,7 @@ func pump(t testing.TB, k *sleepKern, mod *Module, readers, writers, items int) 
 			for j := range items {
 				id := uint64(i*items + j)
 				binary.LittleEndian.PutUint64(buf, id<<8|uint64(byte(id*31)))
-				if r, err := th.Call(write, uint64(th.SetUserRO(0, buf)), uint64(i)); err != nil || r != 8 {
+				if r, err := th.Call(write, th.SetUserRO(0, buf), uint64(i)); err != nil || r != 8 {
 					failed.Add(1)
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/kobench/kobench/kernel/ko/object"
 )
 
 const (
@@ -25,7 +27,8 @@ const (
 // kernel thread. It is used by one goroutine at a time. Outside of a call it
 // holds no resources of the machine.
 type Thread struct {
-	Data any // for the owner
+	Data    any               // for the owner
+	Program func() UserMemory // of the program that the thread works for; nil: it has none
 
 	m      *Machine
 	name   string
@@ -76,20 +79,20 @@ func (t *Thread) Name() string { return t.name }
 // Depth is how many calls are nested: 0 outside of C.
 func (t *Thread) Depth() int { return t.depth }
 
-// Call runs the function in a table slot and returns its result, 0 if it has
+// Call runs the function at an address and returns its result, 0 if it has
 // none; an i32 is in the low half. Outside of C it takes the big lock, waits for
 // it if need be, and gives it up at the end. A host function may use it to call
 // back into C; if that traps, the thread is unwound as soon as the host function
 // returns.
 //
-// Errors: *Trap, always. A slot without a function and a wrong number of
+// Errors: *Trap, always. An address without a function and a wrong number of
 // arguments are traps of kind TrapCall.
 //
 // Checklocks does not know TryLock.
 // +checklocksignore
-func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
+func (t *Thread) Call(fn uint64, args ...uint64) (uint64, error) {
 	if t.depth > 0 {
-		return t.nested(slot, args)
+		return t.nested(fn, args)
 	}
 	m := t.m
 	if !m.mu.TryLock() {
@@ -111,7 +114,7 @@ func (t *Thread) Call(slot uint32, args ...uint64) (uint64, error) {
 	m.cur = t
 	m.inside++
 	defer t.leave()
-	return t.call(slot, uint64(t.stack+m.cfg.StackSize), uint64(t.stack), args)
+	return t.call(fn, KernelBase+uint64(t.stack+m.cfg.StackSize), uint64(t.stack), args)
 }
 
 // prepare is the rarer part of entering C: a closed machine, a new stack, user memory.
@@ -171,7 +174,7 @@ func (t *Thread) leave() {
 }
 
 // nested calls from a host function back into C, on the same stack.
-func (t *Thread) nested(slot uint32, args []uint64) (uint64, error) {
+func (t *Thread) nested(fn uint64, args []uint64) (uint64, error) {
 	if t.depth >= maxDepth {
 		return 0, t.fail(&Trap{Kind: TrapStack, Msg: fmt.Sprintf("C and Go called each other %d deep", maxDepth)})
 	}
@@ -185,23 +188,24 @@ func (t *Thread) nested(slot uint32, args []uint64) (uint64, error) {
 		t.depth--
 		t.caller, t.mod = caller, mod
 	}()
-	return t.call(slot, t.m.sp.Get(), t.m.icalls.Get(), args)
+	return t.call(fn, t.m.sp.Get(), t.m.icalls.Get(), args)
 }
 
 // call runs a function with the lock held. It leaves t.mod and its count of
 // running calls to the caller to undo.
-func (t *Thread) call(slot uint32, sp, icalls uint64, args []uint64) (uint64, error) {
+func (t *Thread) call(fn, sp, icalls uint64, args []uint64) (uint64, error) {
 	m := t.m
-	if uint64(slot) >= uint64(len(m.slots)) {
-		return 0, t.badSlot(slot)
+	slot, ok := object.FuncSlot(fn)
+	if !ok || uint64(slot) >= uint64(len(m.slots)) {
+		return 0, t.fail(badCall(fn))
 	}
 	e := &m.slots[slot]
 	if e.sig == nil {
 		if e.lazy == nil {
-			return 0, t.badSlot(slot)
+			return 0, t.fail(badCall(fn))
 		}
 		if err := t.need(e.lazy); err != nil {
-			return 0, t.fail(&Trap{Kind: TrapCall, Addr: slot, Msg: err.Error(), Err: err})
+			return 0, t.fail(&Trap{Kind: TrapCall, Addr: fn, Msg: err.Error(), Err: err})
 		}
 		e = &m.slots[slot]
 	}
@@ -218,7 +222,7 @@ func (t *Thread) call(slot uint32, sp, icalls uint64, args []uint64) (uint64, er
 	st := h.stack
 	n := copy(st, args)
 	_ = st[n+3]
-	st[n], st[n+1], st[n+2], st[n+3] = uint64(slot), sp, uint64(t.limit), icalls
+	st[n], st[n+1], st[n+2], st[n+3] = uint64(slot), sp, KernelBase+uint64(t.limit), icalls
 	m.calls++
 	if t.mod = mod; mod != nil {
 		mod.running++
@@ -239,11 +243,6 @@ func (t *Thread) call(slot uint32, sp, icalls uint64, args []uint64) (uint64, er
 		sig.spare = h
 	} else {
 		sig.free = append(sig.free, h)
-	}
-	if m.guardHit() || m.calls&0xfff == 0 {
-		if addr, hit := m.guardScan(); hit {
-			return 0, t.guardTrap(addr, slot)
-		}
 	}
 	return r, nil
 }
@@ -276,7 +275,7 @@ func (t *Thread) Release(f func()) {
 		m.wakes(t)
 		m.sp.Set(sp)
 		m.icalls.Set(icalls)
-		m.limit.Set(uint64(t.limit))
+		m.limit.Set(KernelBase + uint64(t.limit))
 		m.setAtomic(preempt, irqs)
 		t.caller = caller
 		t.run++

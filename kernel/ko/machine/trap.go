@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kobench/kobench/kernel/ko/object"
 )
 
 // TrapKind says what went wrong in C.
@@ -66,8 +68,10 @@ type Trap struct {
 	Func   string // the innermost C function
 	Offset uint32 // where in the code of Func, in bytes of the object; 0 if unknown
 	Msg    string // what exactly, for a person; "" if Kind says it all
-	Addr   uint32 // the bad address or slot, if known
-	SP     uint32 // the C stack pointer
+	Addr   uint64 // the bad address, if known
+	Exec   bool   // it was called
+	Write  bool   // it was written to
+	SP     uint64 // the C stack pointer
 	Stack  []Frame
 	Err    error // the cause, for TrapHost and TrapKilled
 }
@@ -91,12 +95,22 @@ func (t *Trap) Error() string {
 
 func (t *Trap) Unwrap() error { return t.Err }
 
-// siteTrap is what the unreachable instruction became.
-type siteTrap struct{ code uint32 }
+// siteTrap is what the unreachable instruction became, or an access to an address that is no
+// kernel memory.
+type siteTrap struct {
+	site  uint32 // in the object's code section
+	fault bool
+	addr  uint64
+}
 
 func (s *siteTrap) Error() string { return "unreachable" }
 
-const trapSite = 1<<31 - 1
+func (s *siteTrap) trap() *Trap {
+	if !s.fault {
+		return &Trap{Kind: TrapUnreachable}
+	}
+	return badAccess(s.addr)
+}
 
 // fail records that the thread is to be unwound.
 func (t *Thread) fail(tr *Trap) *Trap {
@@ -110,50 +124,40 @@ func (t *Thread) fail(tr *Trap) *Trap {
 func (t *Thread) stackTop() uint32 { return t.stack + t.m.cfg.StackSize }
 
 func (m *Machine) stackTrap(t *Thread) *Trap {
-	sp := uint32(m.sp.Get())
+	sp := m.sp.Get()
 	tr := &Trap{Kind: TrapStack, SP: sp, Addr: sp}
 	if t != nil {
-		tr.Msg = fmt.Sprintf("stack pointer %#x outside of %#x to %#x", sp, t.stack, t.stackTop())
+		tr.Msg = fmt.Sprintf("stack pointer %#x outside of %#x to %#x", sp, KernelBase+uint64(t.stack), KernelBase+uint64(t.stackTop()))
 	}
 	return tr
 }
 
-func (t *Thread) badAddress(addr, n uint32) *Trap {
-	kind := TrapBounds
-	if addr < GuardSize {
-		kind = TrapNull
+// badAccess is the trap of an access to an address that is no kernel memory.
+func badAccess(addr uint64) *Trap {
+	if addr < NullLimit {
+		return &Trap{Kind: TrapNull, Addr: addr}
 	}
-	return &Trap{Kind: kind, Addr: addr, Msg: fmt.Sprintf("%d bytes at %#x", n, addr)}
+	return &Trap{Kind: TrapBounds, Addr: addr}
 }
 
-// BadAddress is what a host function panics with if C gave it an address
-// that is no kernel memory.
-func (t *Thread) BadAddress(addr, n uint32) *Trap { return t.badAddress(addr, n) }
+// BadAddress is what a host function panics with if C gave it n bytes at an
+// address that is no kernel memory.
+func (m *Machine) BadAddress(addr uint64) *Trap { return badAccess(m.firstBad(addr)) }
 
-func (t *Thread) badSlot(slot uint32) *Trap {
-	tr := &Trap{Kind: TrapCall, Addr: slot, Msg: fmt.Sprintf("no function at %#x", slot)}
-	if slot == 0 {
-		tr.Kind, tr.Msg = TrapNull, "call of a null function pointer"
+// badCall is the trap of a call to where no function is.
+func badCall(addr uint64) *Trap {
+	if addr == 0 {
+		return &Trap{Kind: TrapNull, Msg: "call of a null function pointer", Exec: true}
 	}
-	return t.fail(tr)
+	return &Trap{Kind: TrapCall, Addr: addr, Msg: fmt.Sprintf("no function at %#x", addr), Exec: true}
 }
 
 func (t *Thread) badArgs(slot uint32, n int) *Trap {
 	e := &t.m.slots[slot]
-	tr := &Trap{Kind: TrapCall, Addr: slot, Msg: fmt.Sprintf("called with %d arguments, but it is %s%v", n, e.name, e.sig.typ)}
+	tr := &Trap{Kind: TrapCall, Addr: object.FuncAddr(slot), Msg: fmt.Sprintf("called with %d arguments, but it is %s%v", n, e.name, e.sig.typ)}
 	if e.mod != nil {
 		tr.Module, tr.Func = e.mod.name, e.name
 	}
-	return t.fail(tr)
-}
-
-func (t *Thread) guardTrap(addr, slot uint32) *Trap {
-	e := &t.m.slots[slot]
-	tr := &Trap{Kind: TrapNull, Addr: addr, Msg: fmt.Sprintf("something wrote to address %#x", addr), Func: e.name}
-	if e.mod != nil {
-		tr.Module = e.mod.name
-	}
-	tr.Stack = []Frame{{tr.Module, e.name, e.sig.typ.String()}}
 	return t.fail(tr)
 }
 
@@ -167,16 +171,13 @@ func (t *Thread) trapped(err error, slot uint32) *Trap {
 	switch {
 	case errors.As(err, &tr):
 	case errors.As(err, &site):
-		tr = &Trap{Kind: TrapUnreachable}
-		if site.code>>31 != 0 {
-			tr.Kind = TrapNull
-		}
+		tr = site.trap()
 	default:
 		tr = &Trap{}
 		m.explain(tr, text, dispatch, err)
 	}
 	if tr.SP == 0 {
-		tr.SP = uint32(m.sp.Get())
+		tr.SP = m.sp.Get()
 	}
 	if e := &m.slots[slot]; len(frames) == 0 && e.mod != nil { // wazero says nothing about an overflow
 		frames = []Frame{{e.mod.name, e.name, e.sig.typ.String()}}
@@ -189,15 +190,13 @@ func (t *Thread) trapped(err error, slot uint32) *Trap {
 		if tr.Func == "" {
 			tr.Func = f.Func
 			if mod := m.modules[f.Module]; mod != nil && site != nil {
-				tr.Func, tr.Offset = mod.site(site.code&trapSite, f.Func)
+				tr.Func, tr.Offset = mod.site(site.site, f.Func)
+				tr.Write = site.fault && mod.o.Stores(site.site)
 			}
 		}
 		if tr.Module == "" && f.Module != m.builtin.name {
 			tr.Module = f.Module
 		}
-	}
-	if addr, hit := m.guardScan(); hit && tr.Kind != TrapNull {
-		tr.Msg = strings.TrimPrefix(tr.Msg+fmt.Sprintf("; and something wrote to address %#x", addr), "; ")
 	}
 	return t.fail(tr)
 }
@@ -227,14 +226,12 @@ func (m *Machine) explain(tr *Trap, text, dispatch string, err error) {
 		tr.Kind, tr.Msg = TrapStack, "calls too deep"
 	case cause == "invalid table access", cause == "indirect call type mismatch":
 		tr.Kind = TrapCall
-		s, _ := m.U32(uint32(m.icalls.Get()) - 4)
-		tr.Addr = s
+		s, _ := m.U32(KernelBase + m.icalls.Get() - 4)
+		tr.Addr = object.FuncAddr(s)
 		want := typeOfKey(dispatch)
 		switch {
-		case s == 0:
-			tr.Kind, tr.Msg = TrapNull, fmt.Sprintf("call of a null function pointer as %v", want)
 		case uint64(s) >= uint64(len(m.slots)) || m.slots[s].sig == nil:
-			tr.Msg = fmt.Sprintf("no function at %#x, called as %v", s, want)
+			tr.Msg = fmt.Sprintf("no function at %#x, called as %v", tr.Addr, want)
 		default:
 			tr.Msg = fmt.Sprintf("%s%v called as %v", m.slots[s].name, m.slots[s].sig.typ, want)
 		}

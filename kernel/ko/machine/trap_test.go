@@ -2,10 +2,13 @@ package machine
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kobench/kobench/kernel/ko/object"
 )
 
 var errKaboom = errors.New("kaboom")
@@ -32,7 +35,7 @@ func trapKern(t testing.TB, cfg Config) (*kern, *Module) {
 func TestTraps(t *testing.T) {
 	k, mod := trapKern(t, Config{Watchdog: 50 * time.Millisecond})
 	th := k.thread(t)
-	const far = 0xfffffff0
+	const far, poison = KernelBase + 1<<40, 0x6b6b6b6b6b6b6b6b
 	for _, c := range []struct {
 		fn   string
 		args []uint64
@@ -43,16 +46,18 @@ func TestTraps(t *testing.T) {
 		{"null_read", []uint64{0}, TrapNull, "null_read", "NULL pointer dereference in null_read+0x"},
 		{"null_write", []uint64{0}, TrapNull, "null_write", "NULL pointer dereference in null_write+0x"},
 		{"null_chain", []uint64{0}, TrapNull, "null_chain", ""},
-		{"guard_write", []uint64{0}, TrapNull, "guard_write", "something wrote to address 0x10 in guard_write [trap]"},
-		{"wild_read", []uint64{far}, TrapBounds, "wild_read", "bad memory access in wild_read [trap]"},
+		{"guard_write", []uint64{0}, TrapNull, "guard_write", "NULL pointer dereference in guard_write+0x"},
+		{"guard_write_far", []uint64{0}, TrapNull, "guard_write_far", ""},
+		{"wild_read", []uint64{far}, TrapBounds, "wild_read", "bad memory access in wild_read+0x"},
+		{"wild_read", []uint64{poison}, TrapBounds, "wild_read", ""},
 		{"wild_write", []uint64{UserBase}, TrapBounds, "wild_write", ""},
 		{"divide", []uint64{1, 0}, TrapDivide, "divide", "integer divide by zero"},
 		{"divide", []uint64{0x80000000, 0xffffffff}, TrapDivide, "divide", "integer overflow"},
 		{"bug", []uint64{1}, TrapUnreachable, "bug", "invalid opcode in bug+0x"},
 		{"convert", []uint64{0x7ff8000000000000}, TrapConvert, "convert", ""},
-		{"call_null", nil, TrapNull, "call_ptr", "call of a null function pointer as (i32) -> i32"},
+		{"call_null", nil, TrapNull, "call_ptr", "call of a null function pointer"},
 		{"call_wide", []uint64{1}, TrapCall, "call_ptr", "wide(i64) -> i64 called as (i32) -> i32"},
-		{"call_wild", []uint64{1}, TrapCall, "call_ptr", "no function at 0xd431, called as (i32) -> i32"},
+		{"call_wild", []uint64{1}, TrapCall, "call_ptr", "no function at 0xd431"},
 		{"deep_frames", []uint64{1000}, TrapStack, "eat", "stack pointer"},
 		{"huge_frame", []uint64{5}, TrapStack, "huge_frame", ""},
 		{"alloca_frame", []uint64{0xffff0000}, TrapStack, "alloca_frame", ""},
@@ -118,16 +123,50 @@ func TestTrapEngineStack(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTrapFarGuardIsFoundLater(t *testing.T) {
+// Every address that is no kernel memory is named exactly, whatever touches it.
+func TestTrapAddress(t *testing.T) {
 	k, mod := trapKern(t, Config{})
 	th := k.thread(t)
-	_, err := th.Call(slotOf(t, mod, "guard_write_far"), 0)
-	for i := 0; err == nil && i < 5000; i++ {
-		_, err = th.Call(slotOf(t, mod, "call_good"), 1)
+	end := KernelBase + uint64(len(k.m.mem))
+	for _, c := range []struct {
+		fn   string
+		args []uint64
+		addr uint64
+	}{
+		{"null_read", []uint64{0}, 400},
+		{"null_write", []uint64{0}, 400},
+		{"guard_write", []uint64{8}, 24},
+		{"guard_write_far", []uint64{0}, 3000},
+		{"wild_read", []uint64{0x7ffc12345678}, 0x7ffc12345678},
+		{"wild_write", []uint64{0xdead000000000100}, 0xdead000000000100},
+		{"wild_read", []uint64{0xffff}, 0xffff},
+		{"wild_read", []uint64{end}, end},
+		{"wild_read", []uint64{1<<64 - 22}, 1<<64 - 22},
+		{"fetch_add", []uint64{4}, 4},
+		{"copy", []uint64{0, KernelBase + 8192, 10}, 0},
+		{"copy", []uint64{KernelBase + 8192, 0x7fff00000000, 10}, 0x7fff00000000},
+		{"copy", []uint64{end - 4, KernelBase + 8192, 10}, end},
+		{"copy", []uint64{KernelBase + 8192, KernelBase + 16384, 1 << 40}, end},
+		{"fill", []uint64{16, 0, 100}, 16},
+		{"constant", nil, 0x10},
+		{"store_after_call", []uint64{0, 5}, 8},
+	} {
+		t.Run(fmt.Sprintf("%s/%x", c.fn, c.addr), func(t *testing.T) {
+			_, err := th.Call(slotOf(t, mod, c.fn), c.args...)
+			var tr *Trap
+			require.ErrorAs(t, err, &tr)
+			require.Equal(t, fmt.Sprintf("%#x", c.addr), fmt.Sprintf("%#x", tr.Addr), "%v", tr)
+			require.Equal(t, c.addr < NullLimit, tr.Kind == TrapNull, "%v", tr)
+			require.Equal(t, c.fn, tr.Func)
+		})
 	}
-	require.ErrorContains(t, err, "something wrote to address 0xbb8")
-	_, err = th.Call(slotOf(t, mod, "call_good"), 1)
-	require.NoError(t, err, "the page was repaired")
+	called, _ := mod.Symbol("called")
+	k.m.Do(func() {
+		n, _ := k.m.U32(called.Addr)
+		require.EqualValues(t, 1, n, "the call before the store has happened")
+	})
+	_, err := th.Call(slotOf(t, mod, "copy"), 0, 0, 0)
+	require.NoError(t, err, "nothing is copied")
 }
 
 func TestTrapBadSlot(t *testing.T) {
@@ -137,6 +176,8 @@ func TestTrapBadSlot(t *testing.T) {
 	require.ErrorContains(t, err, "call of a null function pointer")
 	_, err = th.Call(60000)
 	require.ErrorContains(t, err, "no function at 0xea60")
+	_, err = th.Call(object.FuncAddr(60000))
+	require.ErrorContains(t, err, "no function at 0xffffffff810ea600")
 	_, err = th.Call(slotOf(t, mod, "divide"), 1)
 	require.ErrorContains(t, err, "called with 1 arguments, but it is divide(i32, i32) -> i32")
 	r, err := th.Call(slotOf(t, mod, "divide"), 6, 3)

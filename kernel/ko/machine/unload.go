@@ -84,7 +84,7 @@ func (mod *Module) leaks() []Leak {
 	}
 	var list []Leak
 	mod.m.heap.each(mod, func(s *span, i int, addr uint32) {
-		list = append(list, Leak{addr, s.size[i]})
+		list = append(list, Leak{KernelBase + uint64(addr), s.size[i]})
 		s.owner[i] = nil
 	})
 	mod.allocs = 0
@@ -114,7 +114,7 @@ func (mod *Module) sleepersIn() (list []lateCall) {
 	m := mod.m
 	for t := m.sleepers; t != nil; t = t.next {
 		for a := t.stack; a < t.asleep; a += 4 {
-			if s, _ := m.U32(a); uint64(s) < uint64(len(m.slots)) && m.slots[s].mod == mod {
+			if s, _ := m.U32(KernelBase + uint64(a)); uint64(s) < uint64(len(m.slots)) && m.slots[s].mod == mod {
 				list = append(list, lateCall{t, t.id})
 				break
 			}

@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// addr is the value of a relocation that names data.
-func (l *linker) addr(x *Reloc) uint32 {
+// addr is the value of a relocation that names data: the address that C sees.
+func (l *linker) addr(x *Reloc) uint64 {
 	s := &l.o.Symbols[x.Index]
 	switch {
 	case !s.Defined():
-		return l.target[x.Index].Addr + uint32(x.Addend)
+		return l.target[x.Index].Addr + uint64(x.Addend)
 	case s.Flags&Absolute != 0:
-		return s.Offset + uint32(x.Addend)
+		return s.Offset + uint64(x.Addend)
 	}
-	return l.segAddr[s.Segment] + s.Offset + uint32(x.Addend)
+	return KernelBase + uint64(l.segAddr[s.Segment]) + s.Offset + uint64(x.Addend)
 }
 
 // dataRelocs patches copies of the segments that have relocations.
@@ -37,14 +37,14 @@ func (l *linker) dataRelocs() error {
 		if uint64(off)+uint64(x.Type.width()) > uint64(len(s.Data)) {
 			return bad("%v runs past the end of segment %s", x.Type, s.Name)
 		}
-		var v uint32
+		var v uint64
 		switch x.Type {
-		case TableIndexI32:
-			v = l.slotOf[x.Index]
-		case MemoryAddrI32:
+		case TableIndexI64:
+			v = FuncAddr(l.slotOf[x.Index])
+		case MemoryAddrI64:
 			v = l.addr(x)
 		case MemoryLocrelI32:
-			v = l.addr(x) - (l.segAddr[seg] + off)
+			v = l.addr(x) - (KernelBase + uint64(l.segAddr[seg]+off))
 		default:
 			return bad("%v in data", x.Type)
 		}
@@ -53,7 +53,11 @@ func (l *linker) dataRelocs() error {
 			p.Data = append([]byte(nil), s.Data...)
 			copied = true
 		}
-		binary.LittleEndian.PutUint32(p.Data[off:], v)
+		if x.Type == MemoryLocrelI32 {
+			binary.LittleEndian.PutUint32(p.Data[off:], uint32(v))
+		} else {
+			binary.LittleEndian.PutUint64(p.Data[off:], v)
+		}
 	}
 	return nil
 }

@@ -3,54 +3,28 @@ package object
 // maxLocals bounds the locals of one function, as engines do.
 const maxLocals = 50000
 
-// rewriter copies one function body into the image: it applies the
-// relocations to the operands they stand on and adds the checks.
+// rewriter copies one function body into the image: it applies the relocations to the operands
+// they stand on, lowers accesses to memory and adds the checks. Three passes: read the
+// instructions (decode.go), find who makes the addresses (match.go), emit.
 type rewriter struct {
 	l    *linker
 	r    *reader // of the object's code section
 	out  []byte
 	next int // index in CodeRelocs of the next relocation
 
-	tmp     uint32 // index of the added i32 local
-	usesTmp bool
+	code    []ins
+	targets []uint32 // of br_table
+	stack   operands
+	nlocals uint32 // with the parameters
 
-	ctl  []bool // open blocks: a null check branches to this one's end
-	prev [2]instr
-	last instr
-	null bool // the last instruction leads here only with a null pointer
-}
-
-type instr struct {
-	op  byte
-	imm int32
-}
-
-// reloc returns the relocation of the operand at the cursor, if there is one.
-func (w *rewriter) reloc() (*Reloc, bool) {
-	rel := w.l.o.CodeRelocs
-	if w.next < len(rel) && rel[w.next].Offset == uint32(w.r.p) {
-		w.next++
-		return &rel[w.next-1], true
-	}
-	return nil, false
-}
-
-// operand reads a 5-byte operand that a relocation will replace.
-func (w *rewriter) operand(x *Reloc, want ...RelocType) bool {
-	at := w.r.pos()
-	for _, t := range want {
-		if x.Type == t {
-			for i := 0; i < 5; i++ {
-				c := w.r.byte()
-				if more := i < 4; w.r.err == nil && (c&0x80 != 0) != more {
-					w.r.failAt(at, ErrReloc, "%v stands on a number that is not padded to 5 bytes", x.Type)
-				}
-			}
-			return w.r.err == nil
-		}
-	}
-	w.r.failAt(at, ErrReloc, "%v stands on an operand of another kind", x.Type)
-	return false
+	added   []ValType        // locals that are added
+	temps   [numTemps]uint32 // plus 1: 0 if there is none yet
+	shadows []uint32         // by local: the i32 with its place in memory, 0 if there is none
+	now     *facts
+	alias   []alias
+	bases   bits
+	labels  []label
+	wrapped bool // the last instruction cut a 64-bit number
 }
 
 // skip passes over the relocations of functions that are not emitted.
@@ -60,13 +34,28 @@ func (w *rewriter) skip(start uint32) {
 	}
 }
 
-// plain copies n bytes.
-func (w *rewriter) plain(n uint32) { w.out = append(w.out, w.r.bytes(n, "an operand")...) }
+// The temporaries: one for a value of each type, one for an address beside it.
+const (
+	tempI32 = iota
+	tempI64
+	tempF32
+	tempF64
+	tempAddr
+	numTemps
+)
 
-func (w *rewriter) u32() uint32 {
-	v := w.r.u32()
-	w.out = appendU32(w.out, v)
-	return v
+// local adds a local; temp is one for a moment's use.
+func (w *rewriter) local(t ValType) uint32 {
+	w.added = append(w.added, t)
+	return w.nlocals + uint32(len(w.added)) - 1
+}
+
+func (w *rewriter) temp(i int) uint32 {
+	if w.temps[i] == 0 {
+		t := [numTemps]ValType{I32, I64, F32, F64, I64}[i]
+		w.temps[i] = w.local(t) + 1
+	}
+	return w.temps[i] - 1
 }
 
 // function rewrites the body of the i-th defined function and returns it with
@@ -74,17 +63,44 @@ func (w *rewriter) u32() uint32 {
 func (w *rewriter) function(i int, dst []byte) []byte {
 	f := &w.l.o.Funcs[i]
 	w.r = &reader{b: w.l.o.code[:f.End], p: int(f.Start), base: w.l.o.codeOff, section: "code"}
-	w.out, w.ctl = w.out[:0], w.ctl[:0]
-	w.usesTmp, w.null = false, false
-	w.prev, w.last = [2]instr{}, instr{}
 	if rel := w.l.o.CodeRelocs; w.next < len(rel) && rel[w.next].Offset < f.Start {
 		w.r.failAt(w.l.o.codeOff+int(rel[w.next].Offset), ErrReloc, "%v stands between two functions", rel[w.next].Type)
 		return dst
 	}
+	groups, locals := w.locals(f)
+	w.body()
+	if w.r.err == nil && w.r.p != len(w.r.b) {
+		w.r.fail(ErrCode, "function %q goes on after its end", f.Name)
+	}
+	if rel := w.l.o.CodeRelocs; w.r.err == nil && w.next < len(rel) && rel[w.next].Offset < f.End {
+		w.r.failAt(w.l.o.codeOff+int(rel[w.next].Offset), ErrReloc, "%v stands on no operand", rel[w.next].Type)
+	}
+	if w.r.err == nil {
+		w.match(len(w.l.o.Types[f.Type].Results))
+	}
+	if w.r.err != nil {
+		w.r.err.Symbol = f.Name
+		return dst
+	}
+	w.emit(w.l.open[i])
 
-	groups := w.r.count("groups of locals", 2)
-	var locals []byte
-	total := uint64(0)
+	for k := 0; k < len(w.added); {
+		n := k + 1
+		for n < len(w.added) && w.added[n] == w.added[k] {
+			n++
+		}
+		groups++
+		locals = append(appendU32(locals, uint32(n-k)), byte(w.added[k]))
+		k = n
+	}
+	n := appendU32(nil, groups)
+	dst = appendU32(dst, uint32(len(n)+len(locals)+len(w.out)))
+	return append(append(append(dst, n...), locals...), w.out...)
+}
+
+func (w *rewriter) locals(f *Func) (groups uint32, locals []byte) {
+	groups = w.r.count("groups of locals", 2)
+	total := uint64(len(w.l.o.Types[f.Type].Params))
 	for g := uint32(0); g < groups && w.r.err == nil; g++ {
 		n := w.r.u32()
 		t := w.r.valType()
@@ -94,288 +110,135 @@ func (w *rewriter) function(i int, dst []byte) []byte {
 	if total > maxLocals {
 		w.r.fail(ErrLimit, "function %q has %d locals, the limit is %d", f.Name, total, maxLocals)
 	}
-	w.tmp = uint32(len(w.l.o.Types[f.Type].Params)) + uint32(total)
+	w.nlocals = uint32(total)
+	return groups, locals
+}
 
-	w.ctl = append(w.ctl, false)
-	for w.r.err == nil && len(w.ctl) > 0 {
-		w.instruction()
-	}
-	if w.r.err == nil && w.r.p != len(w.r.b) {
-		w.r.fail(ErrCode, "function %q goes on after its end", f.Name)
-	}
-	if rel := w.l.o.CodeRelocs; w.r.err == nil && w.next < len(rel) && rel[w.next].Offset < f.End {
-		w.r.failAt(w.l.o.codeOff+int(rel[w.next].Offset), ErrReloc, "%v stands on no operand", rel[w.next].Type)
-	}
-	if w.r.err != nil {
-		w.r.err.Symbol = f.Name
-		return dst
-	}
-
-	var head []byte
-	if w.l.open[i] {
-		body := w.out
-		w.out = nil
+// emit writes the instructions. open: the function may be part of a recursion.
+func (w *rewriter) emit(open bool) {
+	w.out, w.added, w.temps = w.out[:0], w.added[:0], [numTemps]uint32{}
+	n := min(w.nlocals, maxTracked)
+	w.shadows = append(w.shadows[:0], make([]uint32, n)...)
+	w.bases = append(w.bases[:0], make(bits, (n+63)/64)...)
+	w.alias = w.alias[:0]
+	w.now = newFacts(n)
+	w.labels = append(w.labels[:0], label{op: opBlock})
+	if open {
 		w.budget()
-		head, w.out = w.out, body
 	}
-	if w.usesTmp {
-		groups++
-		locals = append(locals, 1, byte(I32))
+	for i := 0; i < len(w.code); i++ {
+		in := &w.code[i]
+		if in.op != opLoop && in.lo >= 0 {
+			// An address that can be made anew in the engine's terms.
+			i = int(in.lo)
+			in = &w.code[i]
+			w.access(&w.code[in.conv], in.form)
+			w.wrapped = false
+			continue
+		}
+		w.flow(int32(i), in)
+		w.instruction(in)
+		w.wrapped = in.op == opI32WrapI64
 	}
-	var n []byte
-	n = appendU32(n, groups)
-	dst = appendU32(dst, uint32(len(n)+len(locals)+len(head)+len(w.out)))
-	dst = append(append(append(append(dst, n...), locals...), head...), w.out...)
-	return dst
+}
+
+func (w *rewriter) instruction(in *ins) {
+	switch op := in.op; {
+	case op == opUnreachable:
+		w.out = appendS32(append(w.out, opI32Const), int32(in.site))
+		w.out = append(w.out, opCall, funcTrap, opUnreachable)
+	case op == opBlock, op == opIf, op == opLoop:
+		w.out = appendS64(append(w.out, op), int64(in.a))
+		if op == opLoop {
+			w.budget()
+		}
+	case op == opBr, op == opBrIf, op == opCall:
+		w.out = appendU32(append(w.out, op), uint32(in.a))
+	case op == opBrTable:
+		w.out = appendU32(append(w.out, op), in.b)
+		for _, t := range w.targets[in.a : in.a+uint64(in.b)+1] {
+			w.out = appendU32(w.out, t)
+		}
+	case op == opCallIndirect:
+		w.callAddress(in)
+	case op == opSelectT:
+		w.out = append(w.out, op, 1, byte(in.b))
+	case op >= opLocalGet && op <= opLocalTee:
+		w.setLocal(in)
+	case op == opGlobalGet:
+		w.out = append(w.out, op, globalSP)
+	case op == opGlobalSet:
+		w.out = append(w.out, op, globalSP)
+		if in.form.off <= 0 { // one that raises it needs none
+			w.stackCheck()
+		}
+	case op >= opLoadFirst && op <= opStoreLast:
+		if !in.done {
+			w.late(in)
+		}
+		w.out = appendU32(appendU32(append(w.out, op), in.b), uint32(in.a))
+	case op == opMemorySize:
+		w.out = append(w.out, op, 0, opI64ExtendU)
+	case op == opI32Const:
+		w.out = appendS32(append(w.out, op), int32(in.a))
+	case op == opI64Const:
+		w.out = appendS64(append(w.out, op), int64(in.a))
+	case op == opF32Const, op == opF64Const:
+		w.out = append(append(w.out, op), w.r.b[in.a:in.a+4<<(op-opF32Const)]...)
+	case op == opPrefixFC && in.b >= subCopy:
+		w.out = appendS32(append(w.out, opI32Const), int32(in.site))
+		w.out = append(w.out, opCall, byte(funcCopy+in.b-subCopy))
+	case op == opPrefixFC:
+		w.out = appendU32(append(w.out, op), in.b)
+	default:
+		w.out = append(w.out, op)
+	}
+	if in.conv >= 0 && in.op != opLocalTee {
+		w.checked(&w.code[in.conv])
+	}
+}
+
+// setLocal is an instruction on a local. One that is also an address is set, and then seen as the
+// local's.
+func (w *rewriter) setLocal(in *ins) {
+	op, x := in.op, uint32(in.a)
+	if op == opLocalTee && in.conv >= 0 {
+		op = opLocalSet
+	}
+	w.out = appendU32(append(w.out, op), x)
+	if in.op == opLocalGet {
+		return
+	}
+	w.assign(x, in.form)
+	if op != in.op {
+		w.access(&w.code[in.conv], form{kind: formLocal, base: x})
+	}
+}
+
+// callAddress calls through a pointer: the address goes to the dispatcher of the signature whole,
+// so that its upper half counts too.
+func (w *rewriter) callAddress(in *ins) {
+	if n := len(w.out) - 1; w.wrapped {
+		w.out = w.out[:n]
+	} else {
+		w.out = append(w.out, opI64ExtendS)
+	}
+	w.out = appendU32(append(w.out, opCall), uint32(in.a))
 }
 
 // budget emits: if (--budget < 0) resched().
 func (w *rewriter) budget() {
-	w.usesTmp = true
+	t := w.temp(tempI32)
 	w.out = append(w.out, opGlobalGet, globalBudget, opI32Const, 0x7f, opI32Add, opLocalTee)
-	w.out = appendU32(w.out, w.tmp)
+	w.out = appendU32(w.out, t)
 	w.out = append(w.out, opGlobalSet, globalBudget, opLocalGet)
-	w.out = appendU32(w.out, w.tmp)
+	w.out = appendU32(w.out, t)
 	w.out = append(w.out, opI32Const, 0, opI32LtS, opIf, emptyBlock, opCall, funcResched, opEnd)
 }
 
-// stackCheck emits: if ((u32)(sp - limit) > size) stack_overflow().
+// stackCheck emits: if ((u64)(sp - limit) > size) stack_overflow().
 func (w *rewriter) stackCheck() {
-	w.out = append(w.out, opGlobalGet, globalSP, opGlobalGet, globalLimit, opI32Sub, opI32Const)
+	w.out = append(w.out, opGlobalGet, globalSP, opGlobalGet, globalLimit, opI64Sub, opI64Const)
 	w.out = appendS32(w.out, int32(w.l.opt.StackSize))
-	w.out = append(w.out, opI32GtU, opIf, emptyBlock, opCall, funcStack, opEnd)
-}
-
-// branch looks at a conditional branch for the check that -fsanitize=null
-// makes. clang 14 writes it in two ways, and the unreachable is all that it
-// leaves of a trap:
-//
-//	(br_if L (i32.eqz p)) … end L: unreachable
-//	(br_if L p) unreachable
-//
-// The result tells whether an unreachable that comes next is of the second kind.
-func (w *rewriter) branch(depth uint32) bool {
-	if uint64(depth) >= uint64(len(w.ctl)) {
-		w.r.fail(ErrCode, "branch to label %d of %d", depth, len(w.ctl))
-		return false
-	}
-	switch w.prev[1].op {
-	case opI32Eqz:
-		w.ctl[len(w.ctl)-1-int(depth)] = true
-	case opLocalGet, opLocalTee:
-		return true
-	}
-	return false
-}
-
-func (w *rewriter) instruction() {
-	at := w.r.p
-	op := w.r.byte()
-	if w.r.err != nil {
-		return
-	}
-	w.last = instr{op: op}
-	null := false
-	switch {
-	case op == opUnreachable:
-		code := uint32(at)
-		if w.null || w.prev[1].op == opUnreachable && w.prev[1].imm < 0 {
-			code |= trapNullFlag
-			w.last.imm = -1
-		}
-		w.out = appendS32(append(w.out, opI32Const), int32(code))
-		w.out = append(w.out, opCall, funcTrap, opUnreachable)
-	case op == opBlock, op == opIf, op == opLoop:
-		w.out = append(w.out, op)
-		w.blockType()
-		w.ctl = append(w.ctl, false)
-		if op == opLoop {
-			w.budget()
-		}
-	case op == opElse:
-		w.out = append(w.out, op)
-	case op == opEnd:
-		w.out = append(w.out, op)
-		null = w.ctl[len(w.ctl)-1]
-		w.ctl = w.ctl[:len(w.ctl)-1]
-	case op == opBr:
-		w.out = append(w.out, op)
-		w.u32()
-	case op == opBrIf:
-		w.out = append(w.out, op)
-		null = w.branch(w.u32())
-	case op == opBrTable:
-		w.out = append(w.out, op)
-		n := w.r.count("branch targets", 1)
-		w.out = appendU32(w.out, n)
-		for i := uint32(0); i <= n && w.r.err == nil; i++ {
-			w.u32()
-		}
-	case op == opCall:
-		w.call()
-	case op == opCallIndirect:
-		w.callIndirect()
-	case op == opSelectT:
-		w.out = append(w.out, op)
-		n := w.r.count("types", 1)
-		w.out = appendU32(w.out, n)
-		w.plain(n)
-	case op >= opLocalGet && op <= opLocalTee:
-		w.out = append(w.out, op)
-		if v := w.u32(); v >= w.tmp {
-			w.r.fail(ErrCode, "local %d of %d", v, w.tmp)
-		}
-	case op == opGlobalGet, op == opGlobalSet:
-		w.global(op)
-	case op >= opLoadFirst && op <= opStoreLast:
-		w.out = append(w.out, op)
-		w.memArg()
-	case op == opMemorySize:
-		w.out = append(w.out, op)
-		w.plain(1)
-	case op == opI32Const:
-		w.i32Const()
-	case op == opI64Const:
-		start := w.r.p
-		w.r.s64()
-		w.out = append(append(w.out, op), w.r.b[min(start, w.r.p):w.r.p]...)
-	case op == opF32Const:
-		w.out = append(w.out, op)
-		w.plain(4)
-	case op == opF64Const:
-		w.out = append(w.out, op)
-		w.plain(8)
-	case op == opPrefixFC:
-		w.prefixFC(at)
-	case op == 0x01, op == 0x0f, op == 0x1a, op == 0x1b, op >= opI32Eqz && op <= opNumericLast:
-		w.out = append(w.out, op)
-	case op == opMemoryGrow:
-		w.r.failAt(w.l.o.codeOff+at, ErrUnsupported, "memory.grow: a module gets memory from kmalloc")
-	default:
-		w.r.failAt(w.l.o.codeOff+at, ErrUnsupported,
-			"opcode %#x (build for baseline wasm32 with at most bulk-memory, sign-ext and nontrapping-fptoint)", op)
-	}
-	w.null = null
-	w.prev[0], w.prev[1] = w.prev[1], w.last
-}
-
-func (w *rewriter) blockType() {
-	if x, ok := w.reloc(); ok {
-		if w.operand(x, TypeIndexLEB) {
-			w.out = appendS32(w.out, int32(w.l.typeIndex(w.l.o.Types[x.Index])))
-		}
-		return
-	}
-	at := w.r.pos()
-	v := w.r.s64()
-	if v >= int64(len(w.l.o.Types)) || v < -64 {
-		w.r.failAt(at, ErrIndex, "block type %d of %d", v, len(w.l.o.Types))
-		return
-	}
-	if v >= 0 {
-		v = int64(w.l.typeIndex(w.l.o.Types[v]))
-	}
-	w.out = appendS32(w.out, int32(v))
-}
-
-func (w *rewriter) call() {
-	x, ok := w.reloc()
-	if !ok {
-		at := w.r.pos()
-		w.r.failAt(at, ErrReloc, "call of function %d has no relocation", w.r.u32())
-		return
-	}
-	if w.operand(x, FunctionIndexLEB) {
-		w.out = appendU32(append(w.out, opCall), w.l.funcOf[x.Index])
-	}
-}
-
-func (w *rewriter) callIndirect() {
-	at := w.r.pos()
-	x, ok := w.reloc()
-	if !ok {
-		w.r.failAt(at, ErrReloc, "call_indirect has no relocation for its type")
-		return
-	}
-	if !w.operand(x, TypeIndexLEB) {
-		return
-	}
-	if y, ok := w.reloc(); ok {
-		w.operand(y, TableNumberLEB)
-	} else if t := w.r.u32(); t != 0 && w.r.err == nil {
-		w.r.failAt(at, ErrUnsupported, "call_indirect through table %d", t)
-	}
-	if w.r.err != nil {
-		return
-	}
-	w.out = appendU32(append(w.out, opCall), w.l.indirect[w.l.o.Types[x.Index].Key()])
-}
-
-func (w *rewriter) global(op byte) {
-	at := w.r.pos()
-	x, ok := w.reloc()
-	if !ok {
-		w.r.failAt(at, ErrReloc, "global access has no relocation")
-		return
-	}
-	if !w.operand(x, GlobalIndexLEB) {
-		return
-	}
-	if s := &w.l.o.Symbols[x.Index]; s.Name != "__stack_pointer" {
-		w.r.failAt(at, ErrUnsupported, "global %q", s.Name)
-		return
-	}
-	w.out = append(w.out, op, globalSP)
-	up := w.prev[1].op == opI32Add && w.prev[0].op == opI32Const && w.prev[0].imm > 0
-	if op == opGlobalSet && !up {
-		w.stackCheck()
-	}
-}
-
-func (w *rewriter) memArg() {
-	at := w.r.pos()
-	if a := w.u32(); a > 4 && w.r.err == nil {
-		w.r.failAt(at, ErrUnsupported, "memory access with alignment field %#x", a)
-		return
-	}
-	if x, ok := w.reloc(); ok {
-		if w.operand(x, MemoryAddrLEB) {
-			w.out = appendU32(w.out, w.l.addr(x))
-		}
-		return
-	}
-	w.u32()
-}
-
-func (w *rewriter) i32Const() {
-	var v int32
-	if x, ok := w.reloc(); ok {
-		if !w.operand(x, MemoryAddrSLEB, TableIndexSLEB) {
-			return
-		}
-		if x.Type == TableIndexSLEB {
-			v = int32(w.l.slotOf[x.Index])
-		} else {
-			v = int32(w.l.addr(x))
-		}
-	} else {
-		v = w.r.s32()
-	}
-	w.last.imm = v
-	w.out = appendS32(append(w.out, opI32Const), v)
-}
-
-// prefixFC copies a saturating conversion, memory.copy or memory.fill.
-func (w *rewriter) prefixFC(at int) {
-	sub := w.r.u32()
-	w.out = appendU32(append(w.out, opPrefixFC), sub)
-	switch {
-	case sub <= 7:
-	case sub == 10:
-		w.plain(2)
-	case sub == 11:
-		w.plain(1)
-	default:
-		w.r.failAt(w.l.o.codeOff+at, ErrUnsupported, "opcode 0xfc %d (tables and passive segments)", sub)
-	}
+	w.out = append(w.out, opI64GtU, opIf, emptyBlock, opCall, funcStack, opEnd)
 }

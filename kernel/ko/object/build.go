@@ -58,9 +58,9 @@ func (b *Builder) ImportMemory(module, name string) {
 	b.nimp++
 }
 
-// ImportGlobal imports a mutable i32 and returns its index.
-func (b *Builder) ImportGlobal(module, name string) uint32 {
-	b.imports = append(appendName(appendName(b.imports, module), name), 3, byte(I32), 1)
+// ImportGlobal imports a mutable global and returns its index.
+func (b *Builder) ImportGlobal(module, name string, t ValType) uint32 {
+	b.imports = append(appendName(appendName(b.imports, module), name), 3, byte(t), 1)
 	b.nimp++
 	b.nglob++
 	return b.nglob - 1
@@ -78,9 +78,13 @@ func (b *Builder) Memory(pages, limit uint32, export string) {
 	b.export(export, 2, 0)
 }
 
-// Global defines a mutable i32 and exports it.
-func (b *Builder) Global(v int32, export string) uint32 {
-	b.globals = append(b.globals, byte(I32), 1, opI32Const)
+// Global defines a mutable i32 or i64 and exports it.
+func (b *Builder) Global(t ValType, v int32, export string) uint32 {
+	op := byte(opI32Const)
+	if t == I64 {
+		op = opI64Const
+	}
+	b.globals = append(b.globals, byte(t), 1, op)
 	b.globals = append(appendS32(b.globals, v), opEnd)
 	b.export(export, 3, b.nglob)
 	b.nglob++
@@ -175,6 +179,43 @@ func Call(b []byte, f uint32) []byte      { return appendU32(append(b, opCall), 
 func I32Add(b []byte) []byte              { return append(b, opI32Add) }
 func I32GtU(b []byte) []byte              { return append(b, opI32GtU) }
 func I32Store(b []byte) []byte            { return append(b, 0x36, 2, 0) }
+func I32Wrap(b []byte) []byte             { return append(b, opI32WrapI64) }
+func MemoryCopy(b []byte) []byte          { return append(b, opPrefixFC, subCopy, 0, 0) }
+func MemoryFill(b []byte) []byte          { return append(b, opPrefixFC, subFill, 0) }
+
+// ReturnIfZero returns if local n, an i64, is 0.
+func ReturnIfZero(b []byte, n uint32) []byte {
+	return append(LocalGet(b, n), 0x50, opIf, emptyBlock, opReturn, opEnd)
+}
+
+// InMemory calls span(addr, n, site), which does not return, unless the n bytes at addr are kernel
+// memory; all are locals, and n is not 0.
+func InMemory(b []byte, addr, n, site, memory, span uint32) []byte {
+	size := func() { b = appendS64(append(b, opI64Const), int64(memory)) }
+	place := func() {
+		b = append(appendS64(append(LocalGet(b, addr), opI64Const), 1<<64-KernelBase), opI64Add)
+	}
+	place()
+	size()
+	b = append(b, opI64GeU)
+	b = LocalGet(b, n)
+	size()
+	place()
+	b = append(b, opI64Sub, opI64GtU, 0x72, opIf, emptyBlock) // i32.or
+	b = LocalGet(LocalGet(LocalGet(b, addr), n), site)
+	return append(Call(b, span), opUnreachable, opEnd)
+}
+
+// SlotOf turns the address of a function in local x, an i64, into its slot. One that is none goes
+// to bad, which does not return.
+func SlotOf(b []byte, x, bad uint32) []byte {
+	const text = TextBase - 1<<64
+	b = append(appendS64(append(LocalGet(b, x), opI64Const), text), opI64Sub, opI64Const, textShift, 0x8a, opLocalTee)
+	b = appendS64(append(appendU32(b, x), opI64Const), MaxFuncs)
+	b = append(LocalGet(append(b, opI64GeU, opIf, emptyBlock), x), opI64Const, textShift, 0x89)
+	b = append(appendS64(append(b, opI64Const), text), opI64Add)
+	return append(Call(b, bad), opUnreachable, opEnd)
+}
 
 // IfCall calls f if the i32 on the stack is not 0.
 func IfCall(b []byte, f uint32) []byte {

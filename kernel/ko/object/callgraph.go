@@ -101,7 +101,7 @@ func (o *Object) taken() []uint32 {
 		}
 	}
 	for i := range o.CodeRelocs {
-		if x := &o.CodeRelocs[i]; x.Type == TableIndexSLEB {
+		if x := &o.CodeRelocs[i]; x.Type == TableIndexSLEB64 {
 			add(x)
 		}
 	}
@@ -111,7 +111,7 @@ func (o *Object) taken() []uint32 {
 		for seg < len(o.Segments)-1 && x.Offset >= o.Segments[seg].offset+uint32(len(o.Segments[seg].Data)) {
 			seg++
 		}
-		if x.Type == TableIndexI32 && o.Segments[seg].Name != ".gnu.linkonce.this_module" {
+		if x.Type == TableIndexI64 && o.Segments[seg].Name != ".gnu.linkonce.this_module" {
 			add(x)
 		}
 	}

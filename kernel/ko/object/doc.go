@@ -1,6 +1,6 @@
 // Package object reads relocatable WebAssembly objects and links them.
 //
-// A kobench .ko is what `clang --target=wasm32 -c` and `wasm-ld -r` write:
+// A kobench .ko is what `clang --target=wasm64 -c` and `wasm-ld -r -mwasm64` write:
 // a WebAssembly module with a "linking" section (symbol table, segment
 // names) and "reloc.*" sections, exactly as a Linux .ko is an ELF object of
 // type ET_REL. Parse reads one and checks every length, index, offset and
@@ -13,10 +13,13 @@
 //   - every loop and every function that calls another one counts down a
 //     budget and calls the host's "resched" when it is used up, so that no
 //     loop can hold the processor (see Image);
+//   - every access to memory is lowered from 64-bit addresses to the engine's 32-bit
+//     memory and checked (memory.go, facts.go);
 //   - every lowering of the shadow stack pointer is compared with the
 //     thread's limit;
 //   - call_indirect goes through an imported dispatcher of that signature, so
 //     that the module itself never imports the function table;
+//   - a call with another prototype than the function has goes through an adapter;
 //   - unreachable reports where it stood in the object.
 //
 // The package knows neither a wasm engine nor the kernel.

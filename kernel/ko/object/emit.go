@@ -2,15 +2,21 @@ package object
 
 import "sort"
 
+var globalNames = [...]string{globalSP: "sp", globalLimit: "limit", globalBudget: "budget"}
+
 // emit writes the final module around the rewritten bodies.
 func (l *linker) emit(code []byte) {
 	o := l.o
-	funcs := appendU32(nil, uint32(len(l.emitted)+len(l.stubs))+1)
+	own := uint32(len(l.emitted) + len(l.stubs) + len(l.adapters))
+	funcs := appendU32(nil, own+1)
 	for _, i := range l.emitted {
 		funcs = appendU32(funcs, l.typeIndex(o.Types[o.Funcs[i].Type]))
 	}
 	for _, t := range l.stubs {
 		funcs = appendU32(funcs, l.typeIndex(o.Types[t]))
+	}
+	for _, a := range l.adapters {
+		funcs = appendU32(funcs, l.typeIndex(a.used))
 	}
 	funcs = appendU32(funcs, l.typeIndex(FuncType{}))
 	slotType := uint32(len(l.types)) // (i32, funcref), which FuncType cannot say
@@ -27,8 +33,8 @@ func (l *linker) emit(code []byte) {
 
 	b = appendU32(b[:0], uint32(len(l.imports))+4)
 	b = append(appendName(appendName(b, "kernel"), "memory"), 2, 0, 0)
-	for _, g := range []string{"sp", "limit", "budget"} {
-		b = append(appendName(appendName(b, "kernel"), g), 3, byte(I32), 1)
+	for g, t := range [...]ValType{globalSP: I64, globalLimit: I64, globalBudget: I32} {
+		b = append(appendName(appendName(b, "kernel"), globalNames[g]), 3, byte(t), 1)
 	}
 	for _, f := range l.imports {
 		b = append(appendName(appendName(b, f.module), f.name), 0)
@@ -59,17 +65,21 @@ func (l *linker) emit(code []byte) {
 	}
 	out = appendSection(out, 7, l.exports())
 
-	start := l.firstFunc + uint32(len(l.emitted)+len(l.stubs))
+	start := l.firstFunc + own
 	out = appendSection(out, 8, appendU32(nil, start))
 	if n > 0 {
 		b = appendU32(append(b[:0], 1, 0, opI32Const, 0, opEnd), n)
 		out = appendSection(out, 9, append(b, el...))
 	}
 
-	b = appendU32(b[:0], uint32(len(l.emitted)+len(l.stubs))+1)
+	b = appendU32(b[:0], own+1)
 	b = append(b, code...)
 	for range l.stubs { // a weak function that nobody defines
 		b = append(b, 8, 0, opI32Const, 0, opCall, funcTrap, opUnreachable, opUnreachable, opEnd)
+	}
+	for _, a := range l.adapters {
+		body := a.body()
+		b = append(appendU32(b, uint32(len(body))), body...)
 	}
 	body := fillSlots(at)
 	b = append(appendU32(b, uint32(len(body))), body...)

@@ -16,6 +16,7 @@ var (
 	ErrCode        = errors.New("bad code")
 	ErrUndefined   = errors.New("unknown symbol")
 	ErrSignature   = errors.New("symbol has another signature")
+	ErrOldABI      = errors.New("another ABI")
 )
 
 // Error says what is wrong with an object and where.

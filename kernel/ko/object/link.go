@@ -16,8 +16,8 @@ type Target struct {
 	// called only if the object takes the function's address.
 	Slot func() (uint32, error)
 
-	// Data: the address in kernel memory.
-	Addr uint32
+	// Data: the address that C sees.
+	Addr uint64
 }
 
 // Plan says what a link of an object needs.
@@ -30,7 +30,7 @@ type Plan struct {
 
 // Placement is where the loader put what Plan asked for.
 type Placement struct {
-	Core, Init uint32 // addresses
+	Core, Init uint32 // offsets in the engine's memory, see KernelBase
 	Slot       uint32 // the first slot
 }
 
@@ -38,6 +38,7 @@ type Placement struct {
 type LinkOptions struct {
 	Name      string // of the module, for back-traces
 	StackSize uint32 // between the stack limit and the top of a thread's C stack
+	Memory    uint32 // bytes that the engine's memory has
 	Resolve   func(s *Symbol) (Target, error)
 	// Indirect names the import that stands in for call_indirect of a signature:
 	// a function with one more parameter, the slot. nil means "kernel", "icall.KEY".
@@ -75,20 +76,21 @@ type FuncInfo struct {
 // PlacedSegment is one data segment at its address, relocated.
 type PlacedSegment struct {
 	Name string
-	Addr uint32
+	Addr uint32 // an offset in the engine's memory
 	Data []byte
 	Init bool
 }
 
 // Image is a linked object. Wasm imports from module "kernel":
 //
-//	memory; sp, limit, budget (mutable i32)
+//	memory; sp, limit (mutable i64), budget (mutable i32)
 //	resched()               budget is used up: set it anew, look at the clock, give way
-//	trap(i32)               unreachable; the operand is the offset in the code section,
-//	                        with TrapNullFlag if a test for a null pointer led there
+//	trap(i32)               unreachable; the operand is the offset in the code section
+//	fault(i64, i32)         an access to that address, which is no kernel memory; the same offset
+//	copy(i64, i64, i64, i32), fill(i64, i32, i64, i32)   memory.copy and memory.fill with checks
 //	stack()                 sp left the thread's stack
 //	slot(i32, funcref)      put a function into the table
-//	icall.KEY(args…, i32)   call_indirect for the signature with that FuncType.Key, if
+//	icall.KEY(args…, i64)   call_indirect by the address of a function, for the signature with that FuncType.Key, if
 //	                        LinkOptions.Indirect does not name another
 //
 // and what Resolve named. It exports its functions that are not local under
@@ -99,14 +101,22 @@ type Image struct {
 	Funcs    []FuncInfo
 	Globals  map[string]Def // every defined symbol that is not local
 	Ctors    []uint32       // slots of the init functions in calling order
+	Adapted  []Adapted
+}
+
+// Adapted is a function that the object calls with another prototype than it has. Machines let
+// such calls pass: arguments that are missing are 0, others are cut or extended.
+type Adapted struct {
+	Symbol   string
+	Used, Is FuncType
 }
 
 // Def is a defined symbol of an Image.
 type Def struct {
 	Symbol int    // index in Object.Symbols
 	Func   int    // index in Image.Funcs, -1 for data
-	Addr   uint32 // of data
-	Size   uint32
+	Addr   uint64 // of data, as C sees it
+	Size   uint64
 }
 
 // The first imports of an Image, in this order.
@@ -119,13 +129,10 @@ const (
 	funcTrap    = 1
 	funcStack   = 2
 	funcSlot    = 3
-	fixedFuncs  = 4
-
-	trapNullFlag = TrapNullFlag
+	funcFault   = 4
+	funcCopy    = 5
+	funcFill    = 6
 )
-
-// TrapNullFlag marks the operand of the import "trap".
-const TrapNullFlag = 1 << 31
 
 type importFunc struct {
 	module, name string
@@ -153,6 +160,7 @@ type linker struct {
 	emitted   []int    // numbers of the defined functions that are emitted
 	newIndex  []uint32 // of each defined function in the emitted module
 	stubs     []uint32
+	adapters  []adapter
 }
 
 // Link lays the object out at pl and emits the final module. It allocates no

@@ -162,7 +162,7 @@ func (p *parser) symbols(r *reader) {
 		case SymData:
 			s.Name = r.name()
 			if s.Defined() {
-				s.Segment, s.Offset, s.Size = r.u32(), r.u32(), r.u32()
+				s.Segment, s.Offset, s.Size = r.u32(), r.u64(), r.u64()
 				p.dataSymbol(r, at, &s)
 			}
 		case SymSection:
@@ -237,9 +237,9 @@ func (p *parser) dataSymbol(r *reader, at int, s *Symbol) {
 		r.failAt(at, ErrIndex, "data symbol %q lies in segment %d of %d", s.Name, s.Segment, len(p.o.Segments))
 		return
 	}
-	if g := &p.o.Segments[s.Segment]; uint64(s.Offset)+uint64(s.Size) > uint64(len(g.Data)) {
+	if g := &p.o.Segments[s.Segment]; s.Offset > uint64(len(g.Data)) || s.Size > uint64(len(g.Data))-s.Offset {
 		r.failAt(at, ErrIndex, "data symbol %q is bytes %d to %d of segment %s, which has %d",
-			s.Name, s.Offset, uint64(s.Offset)+uint64(s.Size), g.Name, len(g.Data))
+			s.Name, s.Offset, s.Offset+s.Size, g.Name, len(g.Data))
 	}
 }
 

@@ -155,7 +155,7 @@ type Symbol struct {
 
 	// A defined data symbol's place. For an absolute one Offset is the address.
 	Segment      uint32
-	Offset, Size uint32
+	Offset, Size uint64
 }
 
 // Defined reports whether the object itself holds what s names.
@@ -285,11 +285,22 @@ func (o *Object) CodeSize() int {
 
 // FuncType is the signature of the function with index i in the function
 // index space, imports first.
-func (o *Object) FuncType(i uint32) FuncType {
+func (o *Object) FuncType(i uint32) FuncType { return o.Types[o.typeOf(i)] }
+
+func (o *Object) typeOf(i uint32) uint32 {
 	if i < o.numImpFuncs {
-		return o.Types[o.Imports[o.impFunc[i]].Type]
+		return o.Imports[o.impFunc[i]].Type
 	}
-	return o.Types[o.Funcs[i-o.numImpFuncs].Type]
+	return o.Funcs[i-o.numImpFuncs].Type
+}
+
+// Stores reports whether the instruction at an offset in the code section writes to memory.
+func (o *Object) Stores(site uint32) bool {
+	if int(site)+1 >= len(o.code) {
+		return false
+	}
+	op := o.code[site]
+	return op > opLoadLast && op <= opStoreLast || op == opPrefixFC && o.code[site+1] == subFill
 }
 
 // SymbolType is the signature of a function symbol.

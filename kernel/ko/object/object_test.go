@@ -1,6 +1,7 @@
 package object
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -42,14 +43,14 @@ func TestParseHello(t *testing.T) {
 	for _, s := range o.Undefined() {
 		undef = append(undef, s.Name+o.SymbolType(s).String())
 	}
-	require.Equal(t, []string{"_copy_to_user(i32, i32, i32) -> i32", "_copy_from_user(i32, i32, i32) -> i32", "printk(i32, i32) -> i32"}, undef)
+	require.Equal(t, []string{"_copy_to_user(i64, i64, i64) -> i64", "_copy_from_user(i64, i64, i64) -> i64", "printk(i64, i64) -> i32"}, undef)
 	s, ok := o.Lookup("init_module")
 	require.True(t, ok)
 	require.Equal(t, SymFunc, s.Kind)
 	require.Equal(t, "() -> i32", o.SymbolType(s).String())
 	s, ok = o.Lookup("fops")
 	require.True(t, ok)
-	require.EqualValues(t, 16, s.Size)
+	require.EqualValues(t, 32, s.Size)
 	data, ok := o.Section(".init.data")
 	require.True(t, ok)
 	require.Equal(t, "hello: loaded\x00", string(data))
@@ -77,8 +78,10 @@ func TestLinkHello(t *testing.T) {
 	}, kinds)
 	fops := img.Globals["fops"]
 	for _, s := range img.Segments {
-		if fops.Addr >= s.Addr && fops.Addr < s.Addr+uint32(len(s.Data)) {
-			require.Equal(t, []byte{101, 0, 0, 0, 102, 0, 0, 0, 103, 0, 0, 0, 104, 0, 0, 0}, s.Data, "the slots of read, write, open, release")
+		if at := fops.Addr - KernelBase - uint64(s.Addr); at < uint64(len(s.Data)) {
+			for i := range uint64(4) {
+				require.Equal(t, FuncAddr(uint32(101+i)), binary.LittleEndian.Uint64(s.Data[8*i:]), "the addresses of read, write, open, release")
+			}
 		}
 		require.Equal(t, s.Name == ".modinfo" || s.Name == ".init.data", s.Init)
 		require.Equal(t, s.Init, s.Addr >= 0x5000, s.Name)
@@ -193,6 +196,9 @@ func linking(sub byte, body ...byte) []byte {
 	return custom("linking", append([]byte{2}, appendSection(nil, sub, body)...)...)
 }
 
+// long is an instruction with an operand that a relocation of 64 bits can replace.
+func long(op byte) []byte { return []byte{op, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0} }
+
 // call is a call with an operand of 5 bytes, at offset 5 of the code section.
 func code(body ...byte) []byte {
 	b := append([]byte{0}, body...)
@@ -204,7 +210,7 @@ func TestParseErrors(t *testing.T) {
 	fn := section(3, 1, 0)
 	nop := code(0x0b)
 	sym := linking(8, 1, 0, 0, 0, 1, 'f') // function 0, "f"
-	dataSec := section(11, 1, 0, 0x41, 0, 0x0b, 4, 1, 2, 3, 4)
+	dataSec := section(11, 1, 0, 0x42, 0, 0x0b, 4, 1, 2, 3, 4)
 	for _, c := range []struct {
 		name string
 		file []byte
@@ -232,13 +238,15 @@ func TestParseErrors(t *testing.T) {
 		{"import type", file(types, section(2, 1, 1, 'e', 1, 'f', 0, 7)), ErrIndex, "has type 7 of 1"},
 		{"import global", file(section(2, 1, 1, 'e', 1, 'g', 3, 0x7f, 0)), ErrUnsupported, "without -fPIC"},
 		{"import kind", file(section(2, 1, 1, 'e', 1, 'f', 9, 0)), ErrUnsupported, "kind 9"},
-		{"shared memory", file(section(2, 1, 1, 'e', 1, 'm', 2, 3, 1, 1)), ErrUnsupported, "shared or 64-bit"},
+		{"shared memory", file(section(2, 1, 1, 'e', 1, 'm', 2, 7, 1, 1)), ErrUnsupported, "limits with flags 0x7, want 0x4"},
+		{"32-bit memory", file(section(2, 1, 1, 'e', 1, 'm', 2, 0, 1)), ErrOldABI, "build it again"},
+		{"32-bit stack pointer", file(section(2, 1, 1, 'e', 15, '_', '_', 's', 't', 'a', 'c', 'k', '_', 'p', 'o', 'i', 'n', 't', 'e', 'r', 3, 0x7f, 1)), ErrOldABI, "32-bit kernel"},
 		{"name not utf8", file(section(2, 1, 1, 0xff, 1, 'f', 0, 0)), ErrFormat, "not UTF-8"},
 		{"no bodies", file(types, fn), ErrFormat, "1 functions are declared"},
 		{"too few bodies", file(types, fn, section(10, 0)), ErrFormat, "0 bodies for 1 functions"},
 		{"body length", file(types, fn, section(10, 1, 0x55, 0)), ErrTruncated, "a function body has 85 bytes"},
-		{"data length", file(section(11, 1, 0, 0x41, 0, 0x0b, 0x7f)), ErrTruncated, "a data segment has 127 bytes"},
-		{"data offset", file(section(11, 1, 0, 0x23, 0, 0x0b, 0)), ErrUnsupported, "opcode 0x23, want i32.const"},
+		{"data length", file(section(11, 1, 0, 0x42, 0, 0x0b, 0x7f)), ErrTruncated, "a data segment has 127 bytes"},
+		{"data offset", file(section(11, 1, 0, 0x23, 0, 0x0b, 0)), ErrUnsupported, "opcode 0x23, want i64.const"},
 		{"data mode", file(section(11, 1, 2, 0, 0)), ErrUnsupported, "mode 2"},
 		{"datacount", file(section(12, 2), section(11, 1, 1, 0)), ErrFormat, "datacount section says 2"},
 		{"linking version", file(custom("linking", 1)), ErrUnsupported, "linking version 1, want 2"},
@@ -261,7 +269,7 @@ func TestParseErrors(t *testing.T) {
 		{"reloc type", file(types, fn, nop, sym, custom("reloc.CODE", 2, 1, 99, 0, 0)), ErrReloc, "relocation type 99 is unknown"},
 		{"reloc offset", file(types, fn, nop, sym, custom("reloc.CODE", 2, 1, 0, 50, 0)), ErrReloc, "overwrites 5 bytes, the code section has 0x4"},
 		{"reloc symbol", file(types, fn, code(0x10, 0x80, 0x80, 0x80, 0x80, 0, 0x0b), sym, custom("reloc.CODE", 2, 1, 0, 4, 3)), ErrIndex, "names symbol 3 of 1"},
-		{"reloc kind", file(types, fn, code(0x10, 0x80, 0x80, 0x80, 0x80, 0, 0x0b), sym, custom("reloc.CODE", 2, 1, 3, 4, 0, 0)), ErrReloc, `needs a data symbol, "f" is a function`},
+		{"reloc kind", file(types, fn, code(append(long(0x42), 0x1a, 0x0b)...), sym, custom("reloc.CODE", 2, 1, 15, 4, 0, 0)), ErrReloc, `needs a data symbol, "f" is a function`},
 		{"reloc order", file(types, fn, code(0x10, 0x80, 0x80, 0x80, 0x80, 0, 0x0b), sym, custom("reloc.CODE", 2, 2, 0, 4, 0, 0, 4, 0)), ErrReloc, "does not come after"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -279,8 +287,6 @@ func TestLinkErrors(t *testing.T) {
 	fn := section(3, 1, 0)
 	sym := linking(8, 2, 0, 0, 0, 1, 'f', 1, 0x10, 1, 'd')
 	rel := func(r ...byte) []byte { return custom("reloc.CODE", append([]byte{2, 1}, r...)...) }
-	five := []byte{0x80, 0x80, 0x80, 0x80, 0}
-	op := func(op byte, rest ...byte) []byte { return append(append([]byte{op}, five...), rest...) }
 	for _, c := range []struct {
 		name string
 		file []byte
@@ -298,9 +304,10 @@ func TestLinkErrors(t *testing.T) {
 		{"global", file(types, fn, code(0x23, 0, 0x1a, 0x0b), sym), ErrReloc, "global access has no relocation"},
 		{"call", file(types, fn, code(0x10, 9, 0x0b), sym), ErrReloc, "call of function 9 has no relocation"},
 		{"call_indirect", file(types, fn, code(0x41, 0, 0x11, 0, 0, 0x0b), sym), ErrReloc, "call_indirect has no relocation"},
-		{"reloc on nothing", file(types, fn, code(op(0x41, 0x1a, 0x0b)...), sym, rel(1, 3, 0)), ErrReloc, "stands on no operand"},
-		{"reloc on the wrong operand", file(types, fn, code(op(0x41, 0x1a, 0x0b)...), sym, rel(0, 4, 0)), ErrReloc, "R_WASM_FUNCTION_INDEX_LEB stands on an operand of another kind"},
-		{"reloc on a short number", file(types, fn, code(0x41, 1, 0x1a, 0x41, 1, 0x1a, 0x0b), sym, rel(1, 4, 0)), ErrReloc, "not padded"},
+		{"reloc on nothing", file(types, fn, code(append(long(0x42), 0x1a, 0x0b)...), sym, rel(18, 3, 0)), ErrReloc, "stands on no operand"},
+		{"reloc on the wrong operand", file(types, fn, code(append(long(0x42), 0x1a, 0x0b)...), sym, rel(0, 4, 0)), ErrReloc, "R_WASM_FUNCTION_INDEX_LEB stands on an operand of another kind"},
+		{"reloc on a short number", file(types, fn, code(0x42, 1, 0x1a, 0x42, 1, 0x1a, 0x42, 1, 0x1a, 0x42, 1, 0x1a, 0x0b), sym, rel(18, 4, 0)), ErrReloc, "not padded"},
+		{"empty stack", file(types, fn, code(0x1a, 0x0b), sym), ErrCode, "a value is missing on the stack"},
 		{"many locals", file(types, fn, section(10, 1, 8, 1, 0xff, 0xff, 0xff, 0x7f, 0x7f, 0x0b, 0x0b), sym), ErrLimit, "locals"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

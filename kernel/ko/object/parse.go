@@ -42,7 +42,8 @@ type parser struct {
 //   - ErrReloc: a relocation of an unknown type, place or symbol;
 //   - ErrLimit: larger than the limits of this package;
 //   - ErrUnsupported: valid, but not something the loader can link
-//     (wasm64, threads, own memories or globals, a linking version that is not 2).
+//     (threads, own memories or globals, a linking version that is not 2);
+//   - ErrOldABI: built for the 32-bit kernel of an earlier kobench.
 func Parse(b []byte) (*Object, error) {
 	o := &Object{dataCount: -1, size: len(b)}
 	p := &parser{o: o}
@@ -166,15 +167,18 @@ func (p *parser) imports(r *reader) {
 			if t := r.byte(); t != 0x70 && r.err == nil {
 				r.failAt(at, ErrUnsupported, "import %q is a table of type %#x, want funcref (0x70)", m.Name, t)
 			}
-			r.limits(at)
+			r.limits(at, 0)
 			p.o.numImpTable++
 		case ImportMemory:
-			r.limits(at)
+			r.limits(at, memory64)
 		case ImportGlobal:
 			t := r.valType()
 			mut := r.byte()
-			if r.err == nil && (m.Name != "__stack_pointer" || t != I32 || mut != 1) {
-				r.failAt(at, ErrUnsupported, "import of the global %q (only __stack_pointer, a mutable i32, can be; build without -fPIC)", m.Name)
+			if m.Name == "__stack_pointer" && t == I32 && r.err == nil {
+				r.failAt(at, ErrOldABI, rebuild)
+			}
+			if r.err == nil && (m.Name != "__stack_pointer" || t != I64 || mut != 1) {
+				r.failAt(at, ErrUnsupported, "import of the global %q (only __stack_pointer, a mutable i64, can be; build without -fPIC)", m.Name)
 			}
 			p.o.numImpGlob++
 		default:
@@ -184,15 +188,32 @@ func (p *parser) imports(r *reader) {
 	}
 }
 
-func (r *reader) limits(at int) {
+const (
+	hasMaximum = 1
+	memory64   = 4
+)
+
+// rebuild is what the author of a module for wasm32 is told.
+const rebuild = "the module was built for the 32-bit kernel of an earlier kobench; " +
+	"build it again (make -C BUILD_DIRECTORY M=$PWD clean modules)"
+
+// limits reads the limits of a table or a memory ([core] 5.3.7); index says whether they must
+// have 64 bits.
+func (r *reader) limits(at int, index byte) {
 	flags := r.byte()
-	if flags > 1 && r.err == nil {
-		r.failAt(at, ErrUnsupported, "limits with flags %#x (shared or 64-bit memory)", flags)
+	switch {
+	case r.err != nil:
+		return
+	case index == memory64 && flags&^hasMaximum == 0:
+		r.failAt(at, ErrOldABI, rebuild)
+		return
+	case flags&^hasMaximum != index:
+		r.failAt(at, ErrUnsupported, "limits with flags %#x, want %#x (shared memory?)", flags, index)
 		return
 	}
-	r.u32()
-	if flags&1 != 0 {
-		r.u32()
+	r.u64()
+	if flags&hasMaximum != 0 {
+		r.u64()
 	}
 }
 
@@ -219,7 +240,7 @@ func (p *parser) memory(r *reader) {
 	if n := r.count("memories", 2); n > 1 {
 		r.failAt(at, ErrUnsupported, "%d memories", n)
 	} else if n == 1 {
-		r.limits(at)
+		r.limits(at, memory64)
 	}
 }
 
@@ -253,10 +274,10 @@ func (p *parser) dataSection(r *reader) {
 			r.failAt(at, ErrUnsupported, "data segment %d has mode %d", i, mode)
 		}
 		if mode == 0 {
-			if op := r.byte(); op != 0x41 && r.err == nil {
-				r.failAt(at, ErrUnsupported, "data segment %d starts with opcode %#x, want i32.const", i, op)
+			if op := r.byte(); op != opI64Const && r.err == nil {
+				r.failAt(at, ErrUnsupported, "data segment %d starts with opcode %#x, want i64.const", i, op)
 			}
-			r.s32()
+			r.s64()
 			if op := r.byte(); op != 0x0b && r.err == nil {
 				r.failAt(at, ErrUnsupported, "data segment %d: its offset is no constant", i)
 			}

@@ -69,7 +69,7 @@ func (o *Object) needSlot() []bool {
 	}
 	for _, rel := range [][]Reloc{o.CodeRelocs, o.DataRelocs} {
 		for i := range rel {
-			if x := &rel[i]; x.Type == TableIndexSLEB || x.Type == TableIndexI32 {
+			if x := &rel[i]; x.Type == TableIndexSLEB64 || x.Type == TableIndexI64 {
 				if s := &o.Symbols[x.Index]; s.Defined() {
 					need[s.Index-o.numImpFuncs] = true
 				}

@@ -59,6 +59,26 @@ func (r *reader) u32() uint32 {
 	}
 }
 
+// u64 reads an unsigned LEB128 of at most 64 bits.
+func (r *reader) u64() uint64 {
+	at := r.pos()
+	var v uint64
+	for s := uint(0); ; s += 7 {
+		c := r.byte()
+		if r.err != nil {
+			return 0
+		}
+		if s == 63 && c > 1 {
+			r.failAt(at, ErrFormat, "number is longer than 64 bits")
+			return 0
+		}
+		v |= uint64(c&0x7f) << s
+		if c < 0x80 {
+			return v
+		}
+	}
+}
+
 // s64 reads a signed LEB128 of at most 64 bits.
 func (r *reader) s64() int64 {
 	at := r.pos()

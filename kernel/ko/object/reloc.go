@@ -7,18 +7,19 @@ type RelocType byte
 
 const (
 	FunctionIndexLEB  RelocType = 0
-	TableIndexSLEB    RelocType = 1
-	TableIndexI32     RelocType = 2
-	MemoryAddrLEB     RelocType = 3
-	MemoryAddrSLEB    RelocType = 4
-	MemoryAddrI32     RelocType = 5
 	TypeIndexLEB      RelocType = 6
 	GlobalIndexLEB    RelocType = 7
 	FunctionOffsetI32 RelocType = 8
 	SectionOffsetI32  RelocType = 9
 	TagIndexLEB       RelocType = 10
 	GlobalIndexI32    RelocType = 13
+	MemoryAddrLEB64   RelocType = 14
+	MemoryAddrSLEB64  RelocType = 15
+	MemoryAddrI64     RelocType = 16
+	TableIndexSLEB64  RelocType = 18
+	TableIndexI64     RelocType = 19
 	TableNumberLEB    RelocType = 20
+	FunctionOffsetI64 RelocType = 22
 	MemoryLocrelI32   RelocType = 23
 	FunctionIndexI32  RelocType = 26
 )
@@ -82,9 +83,9 @@ func (t RelocType) width() uint32 {
 // wantKind is the kind of symbol that a relocation may name.
 func (t RelocType) wantKind() (SymbolKind, bool) {
 	switch t {
-	case FunctionIndexLEB, TableIndexSLEB, TableIndexI32, FunctionOffsetI32, FunctionIndexI32:
+	case FunctionIndexLEB, TableIndexSLEB64, TableIndexI64, FunctionOffsetI32, FunctionOffsetI64, FunctionIndexI32:
 		return SymFunc, true
-	case MemoryAddrLEB, MemoryAddrSLEB, MemoryAddrI32, MemoryLocrelI32:
+	case MemoryAddrLEB64, MemoryAddrSLEB64, MemoryAddrI64, MemoryLocrelI32:
 		return SymData, true
 	case GlobalIndexLEB, GlobalIndexI32:
 		return SymGlobal, true

@@ -23,15 +23,19 @@ func (l *linker) resolve() error {
 	l.typeIdx = make(map[string]uint32, len(o.Types)+8)
 	void := l.typeIndex(FuncType{})
 	i32 := l.typeIndex(FuncType{Params: []ValType{I32}})
+	fault := l.typeIndex(FuncType{Params: []ValType{I64, I32}})
+	cp := l.typeIndex(FuncType{Params: []ValType{I64, I64, I64, I32}})
+	fill := l.typeIndex(FuncType{Params: []ValType{I64, I32, I64, I32}})
 	l.imports = append(l.imports, importFunc{"kernel", "resched", void}, importFunc{"kernel", "trap", i32},
-		importFunc{"kernel", "stack", void}, importFunc{"kernel", "slot", ^uint32(0)})
+		importFunc{"kernel", "stack", void}, importFunc{"kernel", "slot", ^uint32(0)},
+		importFunc{"kernel", "fault", fault}, importFunc{"kernel", "copy", cp}, importFunc{"kernel", "fill", fill})
 	l.indirect = map[string]uint32{}
 	var part []bool
 	if l.opt.Part != nil {
 		part = l.opt.Part.Funcs
 	}
 	for _, t := range o.Indirect(part) {
-		u := FuncType{Params: append(append([]ValType(nil), t.Params...), I32), Results: t.Results}
+		u := FuncType{Params: append(append([]ValType(nil), t.Params...), I64), Results: t.Results}
 		l.indirect[t.Key()] = uint32(len(l.imports))
 		module, name := "kernel", "icall."+t.Key()
 		if l.opt.Indirect != nil {
@@ -82,9 +86,12 @@ func (l *linker) resolve() error {
 			continue
 		}
 		if !t.Type.Equal(want) {
-			errs = append(errs, &Error{Kind: ErrSignature, Offset: -1, Symbol: s.Name,
-				Msg: fmt.Sprintf("used as %v, but is %v (wrong prototype or header?)", want, t.Type)})
-			continue
+			if !adaptable(want, t.Type) {
+				errs = append(errs, &Error{Kind: ErrSignature, Offset: -1, Symbol: s.Name,
+					Msg: fmt.Sprintf("used as %v, but is %v (wrong prototype or header?)", want, t.Type)})
+				continue
+			}
+			l.img.Adapted = append(l.img.Adapted, Adapted{s.Name, want, t.Type})
 		}
 		if taken[i] {
 			if t.Slot == nil {
@@ -100,9 +107,12 @@ func (l *linker) resolve() error {
 			k := key{t.Module, t.Name}
 			if _, ok := index[k]; !ok {
 				index[k] = uint32(len(l.imports))
-				l.imports = append(l.imports, importFunc{t.Module, t.Name, l.typeIndex(want)})
+				l.imports = append(l.imports, importFunc{t.Module, t.Name, l.typeIndex(t.Type)})
 			}
 			l.funcOf[i] = index[k]
+			if !t.Type.Equal(want) {
+				l.adapters = append(l.adapters, adapter{uint32(i), want, t.Type, index[k]})
+			}
 		}
 	}
 	if len(errs) > 0 {
@@ -140,6 +150,9 @@ func (l *linker) resolve() error {
 			l.stubs = append(l.stubs, o.Imports[o.impFunc[s.Index]].Type)
 		}
 	}
+	for n, a := range l.adapters {
+		l.funcOf[a.symbol] = l.firstFunc + uint32(len(l.emitted)+len(l.stubs)+n)
+	}
 	return nil
 }
 
@@ -161,7 +174,7 @@ func (l *linker) uses() (called, taken, used []bool) {
 			return
 		case FunctionIndexLEB:
 			called[x.Index] = true
-		case TableIndexSLEB, TableIndexI32:
+		case TableIndexSLEB64, TableIndexI64:
 			taken[x.Index] = true
 		}
 		used[x.Index] = true

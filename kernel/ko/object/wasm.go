@@ -10,7 +10,9 @@ func appendU32(b []byte, v uint32) []byte {
 	return append(b, byte(v))
 }
 
-func appendS32(b []byte, v int32) []byte {
+func appendS32(b []byte, v int32) []byte { return appendS64(b, int64(v)) }
+
+func appendS64(b []byte, v int64) []byte {
 	for {
 		c := byte(v & 0x7f)
 		v >>= 7
@@ -60,6 +62,7 @@ const (
 	opGlobalSet    = 0x24
 	opTableGet     = 0x25
 	opLoadFirst    = 0x28
+	opLoadLast     = 0x35
 	opStoreLast    = 0x3e
 	opMemorySize   = 0x3f
 	opMemoryGrow   = 0x40
@@ -68,6 +71,17 @@ const (
 	opF32Const     = 0x43
 	opF64Const     = 0x44
 	opI32Eqz       = 0x45
+	opI64GeU       = 0x5a
+	opI64GtU       = 0x56
+	opI64Add       = 0x7c
+	opI64Sub       = 0x7d
+	opI32WrapI64   = 0xa7
+	opI64ExtendS   = 0xac
+	opI64ExtendU   = 0xad
+	opDrop         = 0x1a
+	opSelect       = 0x1b
+	opReturn       = 0x0f
+	opNop          = 0x01
 	opI32LtS       = 0x48
 	opI32LtU       = 0x49
 	opI32GtU       = 0x4b

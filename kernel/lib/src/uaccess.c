@@ -7,12 +7,12 @@
  * fills the window before C code runs and copies bytes lo to hi back afterwards
  * (kernel/ko/machine/user.go). Every other user address is the host's business.
  */
+typedef unsigned long u64;
 typedef unsigned int u32;
 typedef unsigned char u8;
 
-#define USER_BASE 0x80000000u
-
 struct kb_window {
+	u64 base;       /* its address */
 	u32 rlen, wlen; /* bytes that can be read, and written */
 	u32 lo, hi;     /* what was written */
 };
@@ -41,7 +41,7 @@ static inline void copy(u8 *to, const u8 *from, u32 n)
 
 unsigned long _copy_to_user(void *to, const void *from, unsigned long n)
 {
-	u32 off = (u32)to - USER_BASE;
+	u64 off = (u64)to - __kb_window.base;
 
 	if (off >= __kb_window.wlen || n > __kb_window.wlen - off)
 		return __kb_copy_to_user(to, from, n);
@@ -52,7 +52,7 @@ unsigned long _copy_to_user(void *to, const void *from, unsigned long n)
 
 unsigned long _copy_from_user(void *to, const void *from, unsigned long n)
 {
-	u32 off = (u32)from - USER_BASE;
+	u64 off = (u64)from - __kb_window.base;
 
 	if (off >= __kb_window.rlen || n > __kb_window.rlen - off)
 		return __kb_copy_from_user(to, from, n);
@@ -62,7 +62,7 @@ unsigned long _copy_from_user(void *to, const void *from, unsigned long n)
 
 unsigned long clear_user(void *to, unsigned long n)
 {
-	u32 off = (u32)to - USER_BASE;
+	u64 off = (u64)to - __kb_window.base;
 
 	if (off >= __kb_window.wlen || n > __kb_window.wlen - off)
 		return __kb_clear_user(to, n);

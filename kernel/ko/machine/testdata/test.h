@@ -1,6 +1,6 @@
 /* What the machine's own tests need; drivers use kernel/include. */
 typedef __SIZE_TYPE__ size_t;
-typedef int ssize_t;
+typedef long ssize_t;
 typedef long long loff_t;
 typedef unsigned int u32;
 typedef unsigned long long u64;

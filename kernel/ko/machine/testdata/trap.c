@@ -14,7 +14,15 @@ int null_read(struct s *s) { return s->v; }
 int null_write(struct s *s) { s->v = 1; return 0; }
 int null_chain(struct s *s) { return s->next->v; }
 
-/* through an integer the compiler's check sees nothing */
+int fetch_add(_Atomic int *p) { return (*p)++; }
+void copy(char *to, const char *from, unsigned long n) { __builtin_memcpy(to, from, n); }
+void fill(char *to, int c, unsigned long n) { __builtin_memset(to, c, n); }
+int constant(void) { return *(volatile int *)0x10; }
+int called;
+static NOINLINE int note(int x) { called++; return x; }
+struct pair { long a; int b; };
+void store_after_call(struct pair *p, int x) { p->b = note(x); }
+
 int guard_write(unsigned long p) { *(volatile int *)(p + 16) = 7; return 3; }
 int guard_write_far(unsigned long p) { *(volatile char *)(p + 3000) = 7; return 3; }
 int wild_read(unsigned long p) { return *(volatile int *)p; }
