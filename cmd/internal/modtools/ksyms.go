@@ -47,7 +47,7 @@ func Ksyms(env *Env, args []string) int {
 	w := bufio.NewWriter(t.Stdout)
 	defer w.Flush()
 	if header {
-		w.WriteString("Address  Symbol    \tDefined by\n")
+		w.WriteString("Address          Symbol    \tDefined by\n")
 	}
 	exports := exportedSymbols(string(data))
 	for line := range strings.Lines(string(loaded)) {

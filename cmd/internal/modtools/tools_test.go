@@ -224,19 +224,19 @@ func wd(t *testing.T) string {
 func TestKsyms(t *testing.T) {
 	b := newBench(t, "")
 	b.want("modprobe mid_dle", "")
-	b.sys.Kallsyms = `c0100000 T printk
-c0100010 T main
-c0200000 r __ksymtab_printk
-c0201008 t helper	[core]
-c0201000 T core_a	[core]
-c0201100 r __ksymtab_core_a	[core]
-c0202000 T mid_x	[mid_dle]
-c0202004 D mid_data	[mid_dle]
-c0202100 r __ksymtab_mid_x	[mid_dle]
+	b.sys.Kallsyms = `00000000c0100000 T printk
+00000000c0100010 T main
+00000000c0200000 r __ksymtab_printk
+00000000c0201008 t helper	[core]
+00000000c0201000 T core_a	[core]
+00000000c0201100 r __ksymtab_core_a	[core]
+00000000c0202000 T mid_x	[mid_dle]
+00000000c0202004 D mid_data	[mid_dle]
+00000000c0202100 r __ksymtab_mid_x	[mid_dle]
 `
-	b.want("ksyms", "Address  Symbol    \tDefined by\nc0202000 mid_x\t[mid_dle]\nc0201000 core_a\t[core]\n")
-	b.want("ksyms -a -h", "c0202000 mid_x\t[mid_dle]\nc0201000 core_a\t[core]\nc0100000 printk\n")
-	b.want("ksyms -hm", "ffffffffc0200000 --- (16k) ---\t[mid_dle]\nc0202000 mid_x\t[mid_dle]\nffffffffc0201000 --- (16k) ---\t[core]\nc0201000 core_a\t[core]\n")
+	b.want("ksyms", "Address          Symbol    \tDefined by\n00000000c0202000 mid_x\t[mid_dle]\n00000000c0201000 core_a\t[core]\n")
+	b.want("ksyms -a -h", "00000000c0202000 mid_x\t[mid_dle]\n00000000c0201000 core_a\t[core]\n00000000c0100000 printk\n")
+	b.want("ksyms -hm", "ffffffffc0200000 --- (16k) ---\t[mid_dle]\n00000000c0202000 mid_x\t[mid_dle]\nffffffffc0201000 --- (16k) ---\t[core]\n00000000c0201000 core_a\t[core]\n")
 	status, _, errs := b.run("ksyms x")
 	require.Equal(t, 2, status)
 	require.Equal(t, "Usage: ksyms [-a] [-h]\n", errs)
