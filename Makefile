@@ -177,7 +177,7 @@ profile: build
 	@$(GO) tool pprof -top -nodecount 25 bin/kobench bench/out/profile.pprof 2>/dev/null
 	@echo "bench/out/profile.pprof: go tool pprof bin/kobench bench/out/profile.pprof"
 
-##  locks        the +checklocks annotations hold (gVisor's analyser), in all packages or PKG=./drivers/tty
+##  locks        the +checklocks annotations hold (gVisor's analyser), in all packages or PKG=./drivers/tty; the terminals' order of locks
 .PHONY: locks
 LOCKS = $(GO) vet -vettool=$$($(GO) tool -n checklocks) -inferred=false -wrappers=false
 locks:
@@ -185,6 +185,7 @@ locks:
 	@found=$$($(LOCKS) ./cmd/internal/rules/testdata/locks 2>&1 | grep -v '^#' || true); \
 	  [[ $$found == *'locks.go:39:'*'must be locked when accessing n'* && $$(wc -l <<<"$$found") == 1 ]] || \
 	  { printf 'the analyser does not find the seeded violations, or finds others:\n%s\n' "$$found"; exit 1; }
+	@$(GO) test -tags lockdep -skip AllocatesNothing ./drivers/tty/... ./drivers/serial8250 ./drivers/usb
 
 ##  tools        build the developer tools that go.mod pins into bin/tools
 .PHONY: tools

@@ -59,7 +59,7 @@ func (p *port) interrupt() bool {
 func (p *port) pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tty != nil && p.throttle {
+	if p.tty != nil && p.tty.Throttled() { // else the tty has made room meanwhile, and nobody would wake the receiver
 		p.full = true
 		p.ier &^= reg.IER_RDI
 		p.uart.Out8(reg.IER, p.ier)
@@ -168,12 +168,10 @@ func (p *port) modemStatus(msr uint8) {
 	var n news
 	p.modemStatus2(msr, &n)
 	if t := p.tty; t != nil && (n.modem || n.carrier) {
-		go func() { // the tty's lock is held by the caller
-			t.ModemChanged()
-			if n.carrier {
-				t.CarrierChanged(n.carrierOn)
-			}
-		}()
+		t.ModemChanged()
+		if n.carrier {
+			t.CarrierChanged(n.carrierOn)
+		}
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *port) Startup(t *tty.TTY) error {
 	return nil
 }
 
-// Shutdown silences the chip. The tty's lock is held by the caller, so that the handler, which may want it, is waited for elsewhere.
+// Shutdown silences the chip, and waits for a handler that runs (synchronize_irq).
 func (p *port) Shutdown() {
 	p.mu.Lock()
 	p.ier = 0
@@ -92,9 +92,8 @@ func (p *port) Shutdown() {
 		p.uart.Out8(reg.FCR, reg.FCR_ENABLE|reg.FCR_CLEARRX|reg.FCR_CLEARTX)
 		p.uart.Out8(reg.FCR, 0)
 	}
-	free := p.free
 	p.mu.Unlock()
-	go free() // synchronize_irq, without the tty's lock
+	p.free()
 }
 
 // Write takes what fits into the transmit ring and starts the transmitter.

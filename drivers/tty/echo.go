@@ -1,57 +1,39 @@
 package tty
 
-// Echo and output processing ([n_tty] do_output_char, eraser, process_echoes). The tty's lock is held.
+// Echo and output processing ([n_tty] do_output_char, eraser, process_echoes).
 
 const maxEcho = 4096 // what waits to be echoed beyond this is dropped
 
 func control(c byte) bool { return c < 0x20 || c == 0x7f }
 
 // echoRaw echoes a character as it is, but for output processing.
-//
-// +checklocks:t.mu
-func (t *TTY) echoRaw(c byte) {
-	if len(t.ld.echo) < maxEcho {
-		t.ld.echo = t.opost(t.ld.echo, c)
+func (l *ldisc) echoRaw(c byte) {
+	if len(l.echo) < maxEcho {
+		l.echo = l.opost(l.echo, c)
+		l.asks.any = true
 	}
 }
 
 // echoChar echoes control characters as ^X where ECHOCTL says so.
-//
-// +checklocks:t.mu
-func (t *TTY) echoChar(c byte) {
-	if t.termios.Lflag&ECHOCTL != 0 && control(c) && c != '\t' {
-		t.echoRaw('^')
-		t.echoRaw(c ^ 0o100)
+func (l *ldisc) echoChar(c byte) {
+	if l.tm.Lflag&ECHOCTL != 0 && control(c) && c != '\t' {
+		l.echoRaw('^')
+		l.echoRaw(c ^ 0o100)
 		return
 	}
-	t.echoRaw(c)
+	l.echoRaw(c)
 }
 
-// +checklocks:t.mu
-func (t *TTY) finishErasing() {
-	if t.ld.erasing {
-		t.echoRaw('/')
-		t.ld.erasing = false
+func (l *ldisc) finishErasing() {
+	if l.erasing {
+		l.echoRaw('/')
+		l.erasing = false
 	}
-}
-
-// flushEcho hands to the port what it has room for.
-//
-// +checklocks:t.mu
-func (t *TTY) flushEcho() {
-	l := &t.ld
-	if len(l.echo) == 0 || t.heldLocked() {
-		return
-	}
-	n := t.port.Write(l.echo)
-	l.echo = append(l.echo[:0], l.echo[n:]...)
 }
 
 // opost appends what c becomes on the way out, and moves the column.
-//
-// +checklocks:t.mu
-func (t *TTY) opost(out []byte, c byte) []byte {
-	l, tm := &t.ld, &t.termios
+func (l *ldisc) opost(out []byte, c byte) []byte {
+	tm := &l.tm
 	if tm.Oflag&OPOST == 0 {
 		return append(out, c)
 	}
@@ -101,18 +83,30 @@ func (t *TTY) opost(out []byte, c byte) []byte {
 	return append(out, c)
 }
 
+// process is opost for what is written: as many characters of p as become at most limit bytes. k is how many those were.
+func (l *ldisc) process(out, p []byte, limit int) (_ []byte, k int) {
+	for k < len(p) {
+		column, lineStart := l.column, l.lineStart
+		before := len(out)
+		if out = l.opost(out, p[k]); len(out) > limit {
+			l.column, l.lineStart = column, lineStart
+			return out[:before], k
+		}
+		k++
+	}
+	return out, k
+}
+
 // erase takes back a character, a word or the line that is being typed.
-//
-// +checklocks:t.mu
-func (t *TTY) erase(c byte) {
-	l, tm := &t.ld, &t.termios
+func (l *ldisc) erase(c byte) {
+	tm := &l.tm
 	if l.head == l.canonHead {
 		return
 	}
 	word := false
 	switch {
-	case t.is(c, VERASE):
-	case t.is(c, VWERASE):
+	case l.is(c, VERASE):
+	case l.is(c, VWERASE):
 		word = true
 	default: // kill
 		if tm.Lflag&ECHO == 0 {
@@ -121,15 +115,15 @@ func (t *TTY) erase(c byte) {
 		}
 		if tm.Lflag&(ECHOK|ECHOKE|ECHOE) != ECHOK|ECHOKE|ECHOE {
 			l.head = l.canonHead
-			t.finishErasing()
-			t.echoChar(c)
+			l.finishErasing()
+			l.echoChar(c)
 			if tm.Lflag&ECHOK != 0 {
-				t.echoRaw('\n')
+				l.echoRaw('\n')
 			}
 			return
 		}
 	}
-	kill := !word && !t.is(c, VERASE)
+	kill := !word && !l.is(c, VERASE)
 	seenWord := false
 	for l.head != l.canonHead {
 		from := l.head - 1
@@ -147,73 +141,66 @@ func (t *TTY) erase(c byte) {
 				break
 			}
 		}
-		bytes := append([]byte(nil), t.span(from, l.head)...)
+		bytes := append([]byte(nil), l.span(from, l.head)...)
 		l.head = from
 		if tm.Lflag&ECHO != 0 {
-			t.echoErase(c, ch, bytes, kill)
+			l.echoErase(c, ch, bytes, kill)
 		}
 		if !word && !kill {
 			break
 		}
 	}
 	if l.head == l.canonHead && tm.Lflag&ECHO != 0 {
-		t.finishErasing()
+		l.finishErasing()
 	}
 }
 
-// +checklocks:t.mu
-func (t *TTY) span(from, to uint) []byte {
+func (l *ldisc) span(from, to uint) []byte {
 	var b []byte
 	for ; from != to; from++ {
-		b = append(b, t.ld.at(from))
+		b = append(b, l.at(from))
 	}
 	return b
 }
 
 // echoErase shows that ch is gone.
-//
-// +checklocks:t.mu
-func (t *TTY) echoErase(c, ch byte, bytes []byte, kill bool) {
-	l, tm := &t.ld, &t.termios
+func (l *ldisc) echoErase(c, ch byte, bytes []byte, kill bool) {
+	tm := &l.tm
 	switch {
 	case tm.Lflag&ECHOPRT != 0:
 		if !l.erasing {
-			t.echoRaw('\\')
+			l.echoRaw('\\')
 			l.erasing = true
 		}
 		for i, b := range bytes {
 			if i == 0 {
-				t.echoChar(b)
+				l.echoChar(b)
 			} else {
-				t.echoRaw(b)
+				l.echoRaw(b)
 			}
 		}
-	case t.is(c, VERASE) && tm.Lflag&ECHOE == 0:
-		t.echoChar(c)
+	case l.is(c, VERASE) && tm.Lflag&ECHOE == 0:
+		l.echoChar(c)
 	case ch == '\t':
-		t.echoEraseTab()
+		l.echoEraseTab()
 	default:
 		if control(ch) && tm.Lflag&ECHOCTL != 0 {
-			t.rubOut()
+			l.rubOut()
 		}
 		if !control(ch) || tm.Lflag&ECHOCTL != 0 {
-			t.rubOut()
+			l.rubOut()
 		}
 	}
 }
 
-// +checklocks:t.mu
-func (t *TTY) rubOut() {
-	t.echoRaw('\b')
-	t.echoRaw(' ')
-	t.echoRaw('\b')
+func (l *ldisc) rubOut() {
+	l.echoRaw('\b')
+	l.echoRaw(' ')
+	l.echoRaw('\b')
 }
 
 // echoEraseTab moves back over a tab: to where the text before it ends, which is counted from the line's start.
-//
-// +checklocks:t.mu
-func (t *TTY) echoEraseTab() {
-	l := &t.ld
+func (l *ldisc) echoEraseTab() {
 	chars, afterTab := uint(0), false
 	for pos := l.head; pos != l.canonHead; {
 		pos--
@@ -221,10 +208,10 @@ func (t *TTY) echoEraseTab() {
 		case ch == '\t':
 			afterTab = true
 		case control(ch):
-			if t.termios.Lflag&ECHOCTL != 0 {
+			if l.tm.Lflag&ECHOCTL != 0 {
 				chars += 2
 			}
-		case t.termios.Iflag&IUTF8 == 0 || ch&0xc0 != 0x80:
+		case l.tm.Iflag&IUTF8 == 0 || ch&0xc0 != 0x80:
 			chars++
 		}
 		if afterTab {
@@ -235,7 +222,7 @@ func (t *TTY) echoEraseTab() {
 		chars += l.lineStart
 	}
 	for n := 8 - chars&7; n > 0; n-- {
-		t.ld.echo = append(t.ld.echo, '\b')
+		l.echo = append(l.echo, '\b')
 		if l.column > 0 {
 			l.column--
 		}

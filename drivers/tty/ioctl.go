@@ -1,11 +1,6 @@
 package tty
 
-import (
-	"encoding/binary"
-	"time"
-
-	"github.com/kobench/kobench/kernel"
-)
+import "github.com/kobench/kobench/kernel"
 
 // The ioctls of a terminal (include/uapi/asm-generic/ioctls.h).
 const (
@@ -59,271 +54,135 @@ const (
 func ioctl(task *kernel.Task, f *kernel.File, cmd uint32, arg kernel.Arg) (int, error) {
 	tf := f.Private.(*file)
 	t := tf.t
-	t.mu.Lock()
-	hung := tf.hung
-	t.mu.Unlock()
-	if hung {
+	if tf.isHung() {
 		return 0, kernel.EIO
 	}
-	n, err := t.dispatch(task, tf, cmd, arg)
-	switch cmd {
-	case TCSETS, TCSETSW, TCSETSF, TCSETA, TCSETAW, TCSETAF, TCSETS2, TCSETSW2, TCSETSF2, TCSBRK, TCSBRKP, TIOCSBRK, TIOCCBRK, TIOCMSET, TIOCMBIS, TIOCMBIC:
-		if err == nil {
-			err = t.settle()
-		}
-	}
-	return n, err
+	return 0, t.dispatch(task, tf, cmd, arg)
 }
 
-// settle waits for a port whose hardware takes its time.
-func (t *TTY) settle() error {
-	if s, ok := t.port.(Settler); ok {
-		return s.Settle()
-	}
-	return nil
-}
-
-func (t *TTY) dispatch(task *kernel.Task, tf *file, cmd uint32, arg kernel.Arg) (int, error) {
+func (t *TTY) dispatch(task *kernel.Task, tf *file, cmd uint32, arg kernel.Arg) error {
 	switch cmd {
 	case TCGETS:
-		return 0, t.getTermios(arg, sizeTermios)
+		return t.getTermios(arg, sizeTermios)
 	case TCGETS2:
-		return 0, t.getTermios(arg, sizeTermios2)
+		return t.getTermios(arg, sizeTermios2)
 	case TCGETA:
-		return 0, t.getTermios(arg, sizeTermio)
+		return t.getTermios(arg, sizeTermio)
 	case TCSETS, TCSETSW, TCSETSF:
-		return 0, t.setTermios(task, arg, sizeTermios, cmd-TCSETS)
+		return t.setTermios(task, arg, sizeTermios, cmd-TCSETS)
 	case TCSETA, TCSETAW, TCSETAF:
-		return 0, t.setTermios(task, arg, sizeTermio, cmd-TCSETA)
+		return t.setTermios(task, arg, sizeTermio, cmd-TCSETA)
 	case TCSETS2, TCSETSW2, TCSETSF2:
-		return 0, t.setTermios(task, arg, sizeTermios2, cmd-TCSETS2)
+		return t.setTermios(task, arg, sizeTermios2, cmd-TCSETS2)
+	case TIOCGSOFT:
+		return arg.PutUint32(bit(t.Termios().Cflag&CLOCAL != 0))
+	case TIOCSSOFT:
+		return t.setSoft(arg)
 	case TCSBRK, TCSBRKP:
-		return 0, t.sendBreak(task, cmd, arg.Val)
+		return t.sendBreak(task, cmd, arg.Val)
 	case TIOCSBRK, TIOCCBRK:
-		return 0, t.setBreak(cmd == TIOCSBRK)
+		return t.setBreak(cmd == TIOCSBRK)
 	case TCXONC:
-		return 0, t.flow(arg.Val)
+		return t.flow(arg.Val)
 	case TCFLSH:
-		return 0, t.flushQueues(arg.Val)
+		return t.flushQueues(arg.Val)
+	case TIOCOUTQ:
+		_, pending := t.port.Queue()
+		return arg.PutUint32(uint32(pending))
 	case TIOCMGET, TIOCMSET, TIOCMBIS, TIOCMBIC:
-		return 0, t.modem(cmd, arg)
+		return t.modem(cmd, arg)
 	case TIOCMIWAIT:
-		return 0, t.awaitModem(task, tf, uint32(arg.Val))
+		return tf.awaitModem(task, uint32(arg.Val))
 	case TIOCGICOUNT:
-		return 0, t.counts(arg)
+		return t.counts(arg)
 	case TIOCGSERIAL:
-		return 0, t.describe(arg)
+		return t.describe(arg)
 	case TIOCVHANGUP:
 		if !task.Capable() {
-			return 0, kernel.EPERM
+			return kernel.EPERM
 		}
 		t.hangup(false)
-		return 0, nil
+		return nil
+	case TIOCSTI:
+		return t.simulate(task, arg)
 	}
-	return t.simpleIoctl(task, cmd, arg)
+	return t.stateIoctl(cmd, arg)
 }
 
-// simpleIoctl are the ones that only look at the tty's own state.
-func (t *TTY) simpleIoctl(task *kernel.Task, cmd uint32, arg kernel.Arg) (int, error) {
+// stateIoctl are the ones that only look at the tty's own state.
+func (t *TTY) stateIoctl(cmd uint32, arg kernel.Arg) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch cmd {
 	case FIONREAD:
-		l := &t.ld
-		n := l.head - l.tail
-		if t.termios.Lflag&ICANON != 0 {
-			n = 0
-			for pos := l.tail; pos != l.canonHead; pos++ {
-				if !(l.isEnd(pos) && l.at(pos) == disabled) {
-					n++
-				}
-			}
-		}
-		return 0, arg.PutUint32(uint32(n))
-	case TIOCOUTQ:
-		_, pending := t.port.Queue()
-		return 0, arg.PutUint32(uint32(pending))
+		return arg.PutUint32(uint32(t.ld.count()))
 	case TIOCEXCL, TIOCNXCL:
 		t.exclusive = cmd == TIOCEXCL
-		return 0, nil
+		return nil
 	case TIOCGEXCL:
-		return 0, arg.PutUint32(bit(t.exclusive))
-	case TIOCGSOFT:
-		return 0, arg.PutUint32(bit(t.termios.Cflag&CLOCAL != 0))
-	case TIOCSSOFT:
-		v, err := arg.Uint32()
-		if err != nil {
-			return 0, err
-		}
-		old := t.termios
-		t.termios.Cflag &^= CLOCAL
-		if v != 0 {
-			t.termios.Cflag |= CLOCAL
-		}
-		t.port.SetTermios(&t.termios, &old)
-		return 0, nil
+		return arg.PutUint32(bit(t.exclusive))
 	case TIOCGETD:
-		return 0, arg.PutUint32(0)
+		return arg.PutUint32(0)
 	case TIOCSETD:
 		if v, err := arg.Uint32(); err != nil || v == 0 {
-			return 0, err
+			return err
 		}
-		return 0, kernel.EINVAL
+		return kernel.EINVAL
 	case TIOCGWINSZ, TIOCSWINSZ:
 		if len(arg.Buf) < len(t.winsize) {
-			return 0, kernel.EFAULT
+			return kernel.EFAULT
 		}
 		if cmd == TIOCGWINSZ {
 			copy(arg.Buf, t.winsize[:])
 		} else {
 			copy(t.winsize[:], arg.Buf)
 		}
-		return 0, nil
-	case TIOCSTI:
-		if !task.Capable() {
-			return 0, kernel.EPERM
-		}
-		if len(arg.Buf) < 1 {
-			return 0, kernel.EFAULT
-		}
-		t.receiveLocked(arg.Buf[:1], nil)
-		t.readers.Wake(kernel.PollIn | kernel.PollRdnorm)
-		return 0, nil
-	}
-	return 0, kernel.ENOTTY
-}
-
-func bit(on bool) uint32 {
-	if on {
-		return 1
-	}
-	return 0
-}
-
-func (t *TTY) getTermios(arg kernel.Arg, size int) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.termios.encode(arg.Buf, size)
-}
-
-// setTermios is set_termios: how 0 sets at once, 1 waits for output to leave first, 2 throws the input away as well.
-func (t *TTY) setTermios(task *kernel.Task, arg kernel.Arg, size int, how uint32) error {
-	now := t.Termios()
-	if err := now.decode(arg.Buf, size); err != nil {
-		return err
-	}
-	if how == 2 {
-		if err := t.flushQueues(TCIFLUSH); err != nil {
-			return err
-		}
-	}
-	if how > 0 {
-		if err := t.drain(task, 0); err != nil {
-			return err
-		}
-	}
-	t.SetTermios(now)
-	return nil
-}
-
-// SetTermios changes how the line is set, as TCSETS does. The hardware may correct the rates.
-func (t *TTY) SetTermios(now Termios) {
-	t.mu.Lock()
-	old := t.termios
-	t.termios = now
-	if t.running {
-		t.port.SetTermios(&t.termios, &old)
-		t.modemOnRateLocked(&old)
-	}
-	l := &t.ld
-	if (old.Lflag^now.Lflag)&(ICANON|EXTPROC) != 0 { // what was typed becomes readable, or starts a line ([n_tty] n_tty_set_termios)
-		l.ends = [bufSize / 64]uint64{}
-		if now.Lflag&ICANON == 0 || l.head == l.tail {
-			l.canonHead = l.tail
-		} else {
-			l.setEnd(l.head-1, true)
-			l.canonHead = l.head
-		}
-		l.lnext = false
-	}
-	if now.Iflag&IXON == 0 && old.Iflag&IXON != 0 {
-		t.setStopped(false)
-	}
-	t.mu.Unlock()
-	t.readers.Wake(0)
-	t.writers.Wake(0)
-	t.changes.WakeAll(0)
-}
-
-// modemOnRateLocked drops DTR and RTS at rate 0 and raises them when it is left (uart_set_termios).
-//
-// +checklocks:t.mu
-func (t *TTY) modemOnRateLocked(old *Termios) {
-	m, ok := t.port.(Modem)
-	if !ok {
-		return
-	}
-	was, is := old.Cflag&CBAUD != 0, t.termios.Cflag&CBAUD != 0
-	switch {
-	case was && !is:
-		_ = m.SetModemBits(0, TIOCM_DTR|TIOCM_RTS)
-	case !was && is:
-		_ = m.SetModemBits(TIOCM_DTR|TIOCM_RTS, 0)
-	}
-}
-
-func (t *TTY) setBreak(on bool) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if b, ok := t.port.(Breaker); ok {
-		return b.SetBreak(on)
-	}
-	return nil
-}
-
-// sendBreak is TCSBRK (0.25 s for argument 0, otherwise only the wait for output) and TCSBRKP (the argument in tenths of a second).
-func (t *TTY) sendBreak(task *kernel.Task, cmd uint32, arg uint64) error {
-	if err := t.drain(task, 0); err != nil {
-		return err
-	}
-	d := 250 * time.Millisecond
-	if cmd == TCSBRK && arg != 0 {
 		return nil
 	}
-	if cmd == TCSBRKP && arg != 0 {
-		d = time.Duration(arg) * 100 * time.Millisecond
+	return kernel.ENOTTY
+}
+
+// simulate is TIOCSTI: a character as if it had been typed.
+func (t *TTY) simulate(task *kernel.Task, arg kernel.Arg) error {
+	if !task.Capable() {
+		return kernel.EPERM
 	}
-	if err := t.setBreak(true); err != nil {
-		return err
+	if len(arg.Buf) < 1 {
+		return kernel.EFAULT
 	}
-	left := task.Sleep(d)
-	if err := t.setBreak(false); err != nil {
-		return err
-	}
-	if left > 0 {
-		return kernel.ERESTARTSYS
-	}
+	t.mu.Lock()
+	t.ld.receive(arg.Buf[:1], nil)
+	t.publishLocked()
+	t.mu.Unlock()
+	t.service()
+	t.readers.Wake(kernel.PollIn | kernel.PollRdnorm)
 	return nil
 }
 
+// flow is TCXONC.
 func (t *TTY) flow(arg uint64) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch arg {
-	case TCOOFF:
-		t.setStopped(true)
-	case TCOON:
-		t.setStopped(false)
-	case TCIOFF:
-		t.sendX(t.termios.CC[VSTOP])
-	case TCION:
-		t.sendX(t.termios.CC[VSTART])
-	default:
+	if arg > TCION {
 		return kernel.EINVAL
 	}
+	t.mu.Lock()
+	l := &t.ld
+	switch arg {
+	case TCOOFF:
+		l.setStopped(true)
+	case TCOON:
+		l.setStopped(false)
+	case TCIOFF:
+		l.sendX(l.tm.CC[VSTOP])
+	case TCION:
+		l.sendX(l.tm.CC[VSTART])
+	}
+	t.publishLocked()
+	t.mu.Unlock()
+	t.serviceNow()
 	return nil
 }
 
+// flushQueues is TCFLSH.
 func (t *TTY) flushQueues(arg uint64) error {
 	if arg > TCIOFLUSH {
 		return kernel.EINVAL
@@ -335,107 +194,19 @@ func (t *TTY) flushQueues(arg uint64) error {
 		t.throttleLocked()
 	}
 	if arg != TCIFLUSH {
-		t.ld.echo = t.ld.echo[:0]
-		if f, ok := t.port.(Flusher); ok {
-			f.FlushOutput()
-		}
+		t.ld.dropEcho()
+		t.ld.asks.flush, t.ld.asks.any = true, true
 	}
+	t.publishLocked()
 	t.mu.Unlock()
+	t.serviceNow()
 	t.writers.Wake(kernel.PollOut | kernel.PollWrnorm)
 	return nil
 }
 
-const settable = TIOCM_DTR | TIOCM_RTS | TIOCM_OUT1 | TIOCM_OUT2 | TIOCM_LOOP
-
-func (t *TTY) modem(cmd uint32, arg kernel.Arg) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	m, ok := t.port.(Modem)
-	if !ok {
-		return kernel.ENOTTY
+func bit(on bool) uint32 {
+	if on {
+		return 1
 	}
-	if cmd == TIOCMGET {
-		bits, err := m.ModemBits()
-		if err != nil {
-			return err
-		}
-		return arg.PutUint32(bits)
-	}
-	v, err := arg.Uint32()
-	if err != nil {
-		return err
-	}
-	v &= settable
-	switch cmd {
-	case TIOCMBIS:
-		return m.SetModemBits(v, 0)
-	case TIOCMBIC:
-		return m.SetModemBits(0, v)
-	}
-	return m.SetModemBits(v, settable&^v)
-}
-
-// awaitModem is TIOCMIWAIT: it waits until one of the lines in mask has changed (uart_wait_modem_status).
-func (t *TTY) awaitModem(task *kernel.Task, tf *file, mask uint32) error {
-	c, ok := t.port.(Counter)
-	if !ok {
-		return kernel.ENOTTY
-	}
-	before := c.Counters()
-	end := false
-	err := task.WaitEvent(&t.changes, func() bool {
-		t.mu.Lock()
-		end = tf.hung
-		t.mu.Unlock()
-		now := c.Counters()
-		return end || mask&TIOCM_RNG != 0 && now.Ring != before.Ring || mask&TIOCM_DSR != 0 && now.DSREdge != before.DSREdge ||
-			mask&TIOCM_CAR != 0 && now.DCDEdge != before.DCDEdge || mask&TIOCM_CTS != 0 && now.CTSEdge != before.CTSEdge
-	})
-	if err == nil && end {
-		return kernel.EIO
-	}
-	return err
-}
-
-// counts is TIOCGICOUNT (struct serial_icounter_struct): 11 int and 9 reserved.
-func (t *TTY) counts(arg kernel.Arg) error {
-	c, ok := t.port.(Counter)
-	if !ok {
-		return kernel.ENOTTY
-	}
-	if len(arg.Buf) < 80 {
-		return kernel.EFAULT
-	}
-	n := c.Counters()
-	clear(arg.Buf[:80])
-	for i, v := range [...]uint64{n.CTSEdge, n.DSREdge, n.Ring, n.DCDEdge, n.RX, n.TX, n.Frame, n.Overrun, n.Parity, n.Break, t.bufOverruns()} {
-		binary.LittleEndian.PutUint32(arg.Buf[4*i:], uint32(v))
-	}
-	return nil
-}
-
-func (t *TTY) bufOverruns() uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return uint64(t.ld.overruns)
-}
-
-// describe is TIOCGSERIAL: struct serial_struct of x86-64, 72 bytes.
-func (t *TTY) describe(arg kernel.Arg) error {
-	d, ok := t.port.(Describer)
-	if !ok {
-		return kernel.ENOTTY
-	}
-	if len(arg.Buf) < 72 {
-		return kernel.EFAULT
-	}
-	s := d.Describe()
-	clear(arg.Buf[:72])
-	le := binary.LittleEndian
-	for i, v := range [...]uint32{uint32(s.Type), uint32(s.Line), s.Port, uint32(s.IRQ), uint32(s.Flags), uint32(s.XmitFIFO), 0, uint32(s.BaudBase)} {
-		le.PutUint32(arg.Buf[4*i:], v)
-	}
-	le.PutUint16(arg.Buf[32:], 50) // close_delay, in hundredths of a second
-	le.PutUint16(arg.Buf[38:], 3000)
-	return nil
+	return 0
 }

@@ -2,6 +2,7 @@ package tty
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
@@ -14,13 +15,21 @@ const (
 	wakeChars = 256  // WAKEUP_CHARS: poll shows room to write below it
 )
 
-// ldisc is the N_TTY line discipline of one tty: the input buffer between what the hardware receives and what read takes, and
-// the state of line editing and echo. Positions count bytes since the buffer was empty at open; their low bits index it. The tty's
-// lock guards it.
+// ldisc is the N_TTY line discipline of one terminal, as a machine without locks: characters and settings go in, what a read takes
+// and what is to be echoed come out. What it wants of the port or of the tasks it leaves in asks. The tty's short lock guards it.
+// Positions count bytes since the buffer was empty at open; their low bits index it.
 //
-//	read … canonHead    complete lines, to be read
+//	            receive                                take
+//	hardware ──────────► special ──► edit ──► buf ──────────► read
+//	                        │          │
+//	                        ▼          ▼      opost
+//	                       asks       echo ◄──────── write
+//	                        └──────────┴───► port
+//
+//	tail … canonHead    complete lines, to be read
 //	canonHead … head    the line that is being typed (canonical mode)
 type ldisc struct {
+	tm        Termios // how the terminal is set
 	buf       [bufSize]byte
 	ends      [bufSize / 64]uint64 // where lines end
 	tail      uint
@@ -30,11 +39,25 @@ type ldisc struct {
 	column    uint // of the cursor, for tabs
 	lineStart uint // its column where the line began
 	echo      []byte
+	dropped   uint // how often echo was thrown away
 	erasing   bool // inside an ECHOPRT erase
 	lnext     bool // the next character is literal
+	closing   bool // the last close waits: nobody will read
 	stopped   bool // by STOP or TCOOFF: nothing is sent
 	throttled bool
 	overruns  uint
+	asks      asks
+}
+
+// asks are what the discipline wants done outside of it. The order does not matter but for this: what waits is thrown away before
+// an echo is sent.
+type asks struct {
+	any      bool
+	flush    bool // what has been written and not sent goes
+	throttle bool // throttled has changed, perhaps back again
+	x        byte // STOP or START for the other side, before all that waits; 0: none
+	signals  [3]kernel.Signal
+	nsignals int
 }
 
 // isEnd and setEnd are about line ends.
@@ -70,8 +93,14 @@ func (l *ldisc) flush() {
 	l.erasing, l.lnext = false, false
 }
 
+func (l *ldisc) dropEcho() {
+	l.echo = l.echo[:0]
+	l.dropped++
+}
+
 // available is whether a read finds something; for poll, min is what it waits for ([n_tty] input_available_p).
-func (l *ldisc) available(tm *Termios, poll bool) bool {
+func (l *ldisc) available(poll bool) bool {
+	tm := &l.tm
 	if tm.Lflag&ICANON != 0 && tm.Lflag&EXTPROC == 0 {
 		return l.canonHead != l.tail
 	}
@@ -87,12 +116,10 @@ func raw(tm *Termios) bool {
 	return tm.Iflag&(ISTRIP|IUCLC|IGNCR|ICRNL|INLCR|IXON) == 0 && tm.Lflag&(ICANON|ISIG|ECHO) == 0
 }
 
-// receiveLocked takes characters, with flags beside them or nil, as far as there is room, and returns how many it took. One place is
+// receive takes characters, with flags beside them or nil, as far as there is room, and returns how many it took. One place is
 // always kept free; a line that is longer than the buffer loses characters until it ends ([n_tty] n_tty_receive_buf_common).
-//
-// +checklocks:t.mu
-func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
-	l, tm := &t.ld, &t.termios
+func (l *ldisc) receive(p []byte, flags []serial.Flags) (n int) {
+	tm := &l.tm
 	plain := flags == nil && raw(tm)
 	for n < len(p) {
 		room := l.room()
@@ -123,24 +150,22 @@ func (t *TTY) receiveLocked(p []byte, flags []serial.Flags) (n int) {
 			if flags != nil {
 				f = flags[n]
 			}
-			t.receiveOne(c, f)
+			l.receiveOne(c, f)
 			n++
 		}
 	}
-	t.flushEcho()
 	return n
 }
 
-// +checklocks:t.mu
-func (t *TTY) receiveOne(c byte, f serial.Flags) {
-	l, tm := &t.ld, &t.termios
-	if t.closing && tm.Lflag&EXTPROC == 0 {
-		t.receiveClosing(c, f)
+func (l *ldisc) receiveOne(c byte, f serial.Flags) {
+	tm := &l.tm
+	if l.closing && tm.Lflag&EXTPROC == 0 {
+		l.receiveClosing(c, f)
 		return
 	}
 	switch {
 	case f&serial.Break != 0:
-		t.receiveBreak()
+		l.receiveBreak()
 		return
 	case f&(serial.ParityError|serial.Framing) != 0 && tm.Iflag&INPCK != 0:
 		switch {
@@ -162,7 +187,7 @@ func (t *TTY) receiveOne(c byte, f serial.Flags) {
 		if tm.Iflag&ISTRIP != 0 {
 			c &= 0x7f
 		}
-		t.ordinary(c)
+		l.ordinary(c)
 		return
 	}
 	if tm.Iflag&ISTRIP != 0 {
@@ -175,15 +200,13 @@ func (t *TTY) receiveOne(c byte, f serial.Flags) {
 		l.put(c)
 		return
 	}
-	t.special(c)
+	l.special(c)
 }
 
 // receiveClosing looks for flow control alone: nobody will read the rest, and an echo of it would keep a loop-back plug's port from ever closing
 // ([n_tty] n_tty_receive_char_closing).
-//
-// +checklocks:t.mu
-func (t *TTY) receiveClosing(c byte, f serial.Flags) {
-	tm := &t.termios
+func (l *ldisc) receiveClosing(c byte, f serial.Flags) {
+	tm := &l.tm
 	if f != 0 || tm.Iflag&IXON == 0 {
 		return
 	}
@@ -191,22 +214,21 @@ func (t *TTY) receiveClosing(c byte, f serial.Flags) {
 		c &= 0x7f
 	}
 	switch {
-	case t.is(c, VSTART):
-		t.setStopped(false)
-	case t.is(c, VSTOP):
-		t.setStopped(true)
-	case !t.is(c, VINTR) && !t.is(c, VQUIT) && !t.is(c, VSUSP):
-		t.resumeOnAny()
+	case l.is(c, VSTART):
+		l.setStopped(false)
+	case l.is(c, VSTOP):
+		l.setStopped(true)
+	case !l.is(c, VINTR) && !l.is(c, VQUIT) && !l.is(c, VSUSP):
+		l.resumeOnAny()
 	}
 }
 
-// +checklocks:t.mu
-func (t *TTY) receiveBreak() {
-	l, tm := &t.ld, &t.termios
+func (l *ldisc) receiveBreak() {
+	tm := &l.tm
 	switch {
 	case tm.Iflag&IGNBRK != 0:
 	case tm.Iflag&BRKINT != 0:
-		t.signal(kernel.SIGINT)
+		l.signal(kernel.SIGINT)
 	default:
 		if tm.Iflag&PARMRK != 0 {
 			l.put(0o377)
@@ -217,17 +239,15 @@ func (t *TTY) receiveBreak() {
 }
 
 // ordinary enters a character that means nothing but itself.
-//
-// +checklocks:t.mu
-func (t *TTY) ordinary(c byte) {
-	l, tm := &t.ld, &t.termios
-	t.resumeOnAny()
+func (l *ldisc) ordinary(c byte) {
+	tm := &l.tm
+	l.resumeOnAny()
 	if tm.Lflag&ECHO != 0 {
-		t.finishErasing()
+		l.finishErasing()
 		if l.canonHead == l.head {
 			l.lineStart = l.column
 		}
-		t.echoChar(c)
+		l.echoChar(c)
 	}
 	if tm.Iflag&PARMRK != 0 && c == 0o377 {
 		l.put(c)
@@ -235,160 +255,103 @@ func (t *TTY) ordinary(c byte) {
 	l.put(c)
 }
 
-// +checklocks:t.mu
-func (t *TTY) resumeOnAny() {
-	if t.ld.stopped && t.termios.Iflag&(IXON|IXANY) == IXON|IXANY {
-		t.setStopped(false)
+func (l *ldisc) resumeOnAny() {
+	if l.stopped && l.tm.Iflag&(IXON|IXANY) == IXON|IXANY {
+		l.setStopped(false)
 	}
 }
 
 // is reports whether c is a control character that is not disabled.
-//
-// +checklocks:t.mu
-func (t *TTY) is(c byte, index int) bool { return c == t.termios.CC[index] && c != disabled }
+func (l *ldisc) is(c byte, index int) bool { return c == l.tm.CC[index] && c != disabled }
 
-// special looks at a character that may mean something ([n_tty] n_tty_receive_char_special).
-//
-// +checklocks:t.mu
-func (t *TTY) special(c byte) {
-	l, tm := &t.ld, &t.termios
-	if tm.Iflag&IXON != 0 {
-		switch {
-		case t.is(c, VSTART):
-			t.setStopped(false)
-			return
-		case t.is(c, VSTOP):
-			t.setStopped(true)
-			return
-		}
+// signal asks for a signal to the terminal's tasks and, without NOFLSH, throws away what is under way ([n_tty] isig).
+func (l *ldisc) signal(sig kernel.Signal) {
+	if l.tm.Lflag&NOFLSH == 0 {
+		l.flush()
+		l.dropEcho()
+		l.asks.flush, l.asks.any = true, true
 	}
-	if tm.Lflag&ISIG != 0 {
-		for _, s := range [...]struct {
-			index int
-			sig   kernel.Signal
-		}{{VINTR, kernel.SIGINT}, {VQUIT, kernel.SIGQUIT}, {VSUSP, kernel.SIGTSTP}} {
-			if t.is(c, s.index) {
-				t.signal(s.sig)
-				if tm.Iflag&IXON != 0 {
-					t.setStopped(false)
-				}
-				if tm.Lflag&ECHO != 0 {
-					t.echoChar(c)
-				}
-				return
-			}
-		}
+	a := &l.asks
+	if !slices.Contains(a.signals[:a.nsignals], sig) {
+		a.signals[a.nsignals] = sig
+		a.nsignals++
 	}
-	t.resumeOnAny()
-	made := false // out of a carriage return
-	switch {
-	case c == '\r' && tm.Iflag&IGNCR != 0:
-		return
-	case c == '\r' && tm.Iflag&ICRNL != 0:
-		c, made = '\n', true
-	case c == '\n' && tm.Iflag&INLCR != 0:
-		c = '\r'
-	}
-	if tm.Lflag&ICANON != 0 && t.edit(c) {
-		return
-	}
-	if tm.Lflag&ECHO != 0 {
-		t.finishErasing()
-		if c == '\n' && made { // one that was typed shows as ^J here, outside of canonical mode
-			t.echoRaw('\n')
-		} else {
-			if l.canonHead == l.head {
-				l.lineStart = l.column
-			}
-			t.echoChar(c)
-		}
-	}
-	if tm.Iflag&PARMRK != 0 && c == 0o377 {
-		l.put(c)
-	}
-	l.put(c)
 }
 
-// edit is line editing in canonical mode; it reports whether c was dealt with.
-//
-// +checklocks:t.mu
-func (t *TTY) edit(c byte) bool {
-	l, tm := &t.ld, &t.termios
-	ext := tm.Lflag&IEXTEN != 0
+// setStopped holds or releases output (stop_tty, start_tty).
+func (l *ldisc) setStopped(on bool) {
+	if l.stopped != on {
+		l.stopped, l.asks.any = on, true
+	}
+}
+
+// throttle asks the sender to pause when the buffer fills, and to go on when it has emptied; waiting is whether more is received that
+// has no room here yet ([n_tty] n_tty_check_throttle, n_tty_check_unthrottle).
+func (l *ldisc) throttle(waiting bool) {
 	switch {
-	case t.is(c, VERASE), t.is(c, VKILL), ext && t.is(c, VWERASE):
-		t.erase(c)
-	case ext && t.is(c, VLNEXT):
-		l.lnext = true
-		if tm.Lflag&ECHO != 0 {
-			t.finishErasing()
-			if tm.Lflag&ECHOCTL != 0 {
-				t.echoRaw('^')
-				t.echoRaw('\b')
-			}
-		}
-	case ext && tm.Lflag&ECHO != 0 && t.is(c, VREPRINT):
-		t.finishErasing()
-		t.echoChar(c)
-		t.echoRaw('\n')
-		for pos := l.canonHead; pos != l.head; pos++ {
-			t.echoChar(l.at(pos))
-		}
-	case c == '\n':
-		if tm.Lflag&(ECHO|ECHONL) != 0 {
-			t.echoRaw('\n')
-		}
-		t.endLine(c)
-	case t.is(c, VEOF):
-		t.endLine(disabled)
-	case t.is(c, VEOL), ext && t.is(c, VEOL2):
-		if tm.Lflag&ECHO != 0 {
-			if l.canonHead == l.head {
-				l.lineStart = l.column
-			}
-			t.echoChar(c)
-		}
-		if tm.Iflag&PARMRK != 0 && c == 0o377 {
-			l.put(c)
-		}
-		t.endLine(c)
+	case !l.throttled && l.room() <= throttle && (l.tm.Lflag&ICANON == 0 || l.canonHead != l.tail):
+		l.throttled = true
+		l.xchar(VSTOP)
+	case l.throttled && l.head-l.tail <= throttle && !waiting:
+		l.throttled = false
+		l.xchar(VSTART)
 	default:
-		return false
+		return
 	}
-	return true
+	l.asks.throttle, l.asks.any = true, true
 }
 
-// +checklocks:t.mu
-func (t *TTY) endLine(c byte) {
-	l := &t.ld
-	l.put(c)
-	l.setEnd(l.head-1, true)
-	l.canonHead = l.head
+// xchar sends STOP or START where IXOFF is set.
+func (l *ldisc) xchar(index int) {
+	if l.tm.Iflag&IXOFF != 0 {
+		l.sendX(l.tm.CC[index])
+	}
 }
 
-// signal sends a signal of the terminal and, without NOFLSH, throws away what is under way ([n_tty] isig).
-//
-// +checklocks:t.mu
-func (t *TTY) signal(sig kernel.Signal) {
-	if t.termios.Lflag&NOFLSH == 0 {
-		t.ld.flush()
-		t.ld.echo = t.ld.echo[:0]
-		if f, ok := t.port.(Flusher); ok {
-			f.FlushOutput()
+func (l *ldisc) sendX(c byte) {
+	if c != disabled {
+		l.asks.x, l.asks.any = c, true
+	}
+}
+
+// set changes how the terminal is set: what was typed becomes readable, or starts a line ([n_tty] n_tty_set_termios).
+func (l *ldisc) set(now Termios) {
+	old := l.tm
+	l.tm = now
+	if (old.Lflag^now.Lflag)&(ICANON|EXTPROC) != 0 {
+		l.ends = [bufSize / 64]uint64{}
+		if now.Lflag&ICANON == 0 || l.head == l.tail {
+			l.canonHead = l.tail
+		} else {
+			l.setEnd(l.head-1, true)
+			l.canonHead = l.head
+		}
+		l.lnext = false
+	}
+	if now.Iflag&IXON == 0 && old.Iflag&IXON != 0 {
+		l.setStopped(false)
+	}
+}
+
+// count is what FIONREAD tells: without the marks of an end of file ([n_tty] inq_canon).
+func (l *ldisc) count() uint {
+	if l.tm.Lflag&ICANON == 0 {
+		return l.head - l.tail
+	}
+	n := uint(0)
+	for pos := l.tail; pos != l.canonHead; pos++ {
+		if !(l.isEnd(pos) && l.at(pos) == disabled) {
+			n++
 		}
 	}
-	for f := range t.files {
-		f.task.Kill(sig)
-	}
+	return n
 }
 
-// take copies input to p: in canonical mode up to and including a line's end, otherwise what there is. eof tells that the
-// line that was taken was ended by EOF.
-//
-// +checklocks:t.mu
-func (t *TTY) take(p []byte) (n int, more bool) {
-	l := &t.ld
-	if t.termios.Lflag&ICANON == 0 || t.termios.Lflag&EXTPROC != 0 {
+// take copies input to p: in canonical mode up to and including a line's end, otherwise what there is. more is whether the read may
+// wait for more. An EOF right behind what fills p is taken with it, or the next read would find an end of file ([n_tty]
+// canon_copy_from_read_buf).
+func (l *ldisc) take(p []byte) (n int, more bool) {
+	if l.tm.Lflag&ICANON == 0 || l.tm.Lflag&EXTPROC != 0 {
 		n = min(len(p), int(l.head-l.tail))
 		at := l.tail % bufSize
 		k := copy(p[:n], l.buf[at:])
@@ -402,14 +365,7 @@ func (t *TTY) take(p []byte) (n int, more bool) {
 	for l.tail != l.canonHead {
 		c, end := l.at(l.tail), l.isEnd(l.tail)
 		if end && c == disabled {
-			if n == len(p) && n > 0 { // the EOF of a line that just filled p is taken with it
-				l.tail++
-				return n, false
-			}
 			l.tail++
-			return n, false
-		}
-		if n == len(p) {
 			return n, false
 		}
 		p[n] = c

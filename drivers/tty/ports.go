@@ -5,8 +5,9 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Port is the hardware half of a terminal, which a driver supplies. None of its methods blocks. They are called with the tty's
-// lock held and must not call back into the tty from the same goroutine.
+// Port is the hardware half of a terminal, which a driver supplies. Startup, Shutdown, SetTermios and what belongs to Modem and Breaker
+// are called one at a time and may wait for the hardware. Write and what belongs to Throttler, Stopper, Flusher and XCharSender are
+// called one at a time too, between Startup and Shutdown, and must not wait. Queue may be called at any time.
 type Port interface {
 	// Startup powers the port up for its first open; Shutdown is for after its last close.
 	Startup(t *TTY) error
@@ -15,7 +16,7 @@ type Port interface {
 	Write(p []byte) int
 	// Queue is the room left in the transmit buffer and the number of bytes in it that have not left, in bytes.
 	Queue() (room, pending int)
-	// SetTermios puts the line into the mode of now and may correct it, to the rate that the hardware can do.
+	// SetTermios puts the line into the mode of now and may correct it, to the rate that the hardware can do. old is nil after Startup.
 	SetTermios(now, old *Termios)
 }
 
@@ -28,19 +29,15 @@ type Modem interface {
 // Owned is a Port of another module than the driver's, which is held while the terminal is open. Absence: the driver's module alone is.
 type Owned interface{ Owner() *kernel.Module }
 
-// Settler is a Port whose hardware is told in the background, since that takes time: Settle waits until all that Startup, SetTermios,
-// SetModemBits, SetBreak and Throttle asked for has been done. It is called without the tty's lock, before open and the ioctls that set
-// something return. Absence: the methods have done all. Errors: what the hardware answered.
-type Settler interface{ Settle() error }
-
 // Emptier is a Port whose hardware keeps characters after Queue's pending has come to 0: TxEmpty asks it whether all have left (tx_empty of struct
-// usb_serial_driver). It is called without the tty's lock, and may take its time. Absence: pending tells all.
+// usb_serial_driver). It may take its time. Absence: pending tells all.
 type Emptier interface{ TxEmpty() bool }
 
 // Breaker is a Port that can send a break. Absence: TCSBRK only waits.
 type Breaker interface{ SetBreak(on bool) error }
 
-// Throttler is a Port that can ask its sender to pause, with CRTSCTS or IXOFF as termios says. Absence: it is never asked.
+// Throttler is a Port that can ask its sender to pause, with CRTSCTS or IXOFF as termios says. It may be told the same twice. Absence:
+// it is never asked.
 type Throttler interface{ Throttle(on bool) }
 
 // Stopper is a Port whose transmitter can be held, for IXON and TCXONC. Absence: output is held in the tty alone.
@@ -58,6 +55,32 @@ type Describer interface{ Describe() SerialInfo }
 // XCharSender is a Port that can send one character before all that waits in its buffer, for flow control. Absence: the
 // character is put at the end.
 type XCharSender interface{ SendXChar(c byte) }
+
+// abilities are what a port can do besides, nil where it cannot.
+type abilities struct {
+	modem    Modem
+	empty    Emptier
+	brk      Breaker
+	throttle Throttler
+	stop     Stopper
+	flush    Flusher
+	count    Counter
+	describe Describer
+	xchar    XCharSender
+}
+
+func abilitiesOf(p Port) (a abilities) {
+	a.modem, _ = p.(Modem)
+	a.empty, _ = p.(Emptier)
+	a.brk, _ = p.(Breaker)
+	a.throttle, _ = p.(Throttler)
+	a.stop, _ = p.(Stopper)
+	a.flush, _ = p.(Flusher)
+	a.count, _ = p.(Counter)
+	a.describe, _ = p.(Describer)
+	a.xchar, _ = p.(XCharSender)
+	return a
+}
 
 // SerialInfo is what TIOCGSERIAL tells (struct serial_struct).
 type SerialInfo struct {

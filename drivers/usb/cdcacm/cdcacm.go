@@ -74,7 +74,7 @@ type modem struct {
 	port    *usbserial.Port
 	notify  *usb.URB
 
-	coding [7]byte // set last, belongs to the port's queue
+	coding [7]byte // set last, belongs to who has the port
 	many   uint    // notifications, belongs to the URB
 }
 

@@ -41,7 +41,7 @@ func New() *kernel.Module {
 	return a.Module()
 }
 
-// chip is one adapter. Its fields belong to the port's queue, the ones of Decode to the stream.
+// chip is one adapter. Its fields belong to who has the port, the ones of Decode to the stream.
 type chip struct {
 	i      *usb.Interface
 	packet int    // bytes of a packet from the chip

@@ -4,8 +4,8 @@
 //	tty core ──► Port ──► Stream ──► bulk OUT          Ops: what this chip does for
 //	          ◄── Receive ◄── Ops.Decode ◄── bulk IN        open, termios, modem lines, break
 //
-// The tty core calls a Port with the terminal's lock held, and USB takes time: all that talks to the device runs in the port's queue, one after
-// the other. [Port.Settle] waits for it, so a tcsetattr has been done when it returns. What is written meanwhile waits in the buffer.
+// The tty core lets a Port wait for its device where it sets something up, so a tcsetattr has been done when it returns. A transfer may
+// end, and deliver, in the middle of that or of a write: what it calls in the core never waits for either.
 //
 // References:
 //   - [usb-serial] Linux drivers/usb/serial/usb-serial.c, generic.c

@@ -11,7 +11,7 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Ops is what a chip does. Open to SetBreak run in the port's queue and may wait for transfers; Decode and Adjust must not.
+// Ops is what a chip does. Open to SetBreak are called one at a time and may wait for transfers; Decode and Adjust must not.
 type Ops interface {
 	// Open gets the chip ready for the first open; Close is for after the last close.
 	Open(p *Port) error
@@ -43,10 +43,7 @@ type Port struct {
 	ops    Ops
 	owner  *kernel.Module
 	stream *usb.Stream
-	queue  usb.Queue
 	t      atomic.Pointer[tty.TTY] // who opens it may be faster than Attach
-	send   func()                  // queued by Write
-	kicked atomic.Bool
 
 	mu sync.Mutex
 	// the lines as they are, TIOCM_
@@ -58,10 +55,6 @@ type Port struct {
 	// by Stop
 	stop   bool            // +checklocks:mu
 	counts serial.Counters // +checklocks:mu
-	// of the queue, since the last Settle
-	err error // +checklocks:mu
-	// startErr is why the last Startup failed; until it has been tried again nothing works.
-	startErr error // +checklocks:mu
 }
 
 // NewPort makes the port of an interface; data is the interface with the bulk endpoints.
@@ -74,10 +67,6 @@ func NewPort(iface, data *usb.Interface, ops Ops) (*Port, error) {
 	}
 	p := &Port{Iface: iface, ops: ops, owner: iface.Module()}
 	p.stream = usb.NewStream(data, usb.StreamConfig{In: in, Out: out, Receive: p.receive, Sent: p.sent})
-	p.send = func() {
-		p.kicked.Store(false)
-		p.stream.Send()
-	}
 	return p, nil
 }
 
@@ -93,43 +82,10 @@ func (p *Port) Attach(d *tty.Driver) error {
 // Detach takes the terminal away, after the device or the driver has gone.
 func (p *Port) Detach(d *tty.Driver) {
 	d.Remove(p.t.Load())
-	p.queue.End()
 }
 
 // TTY is the port's terminal.
 func (p *Port) TTY() *tty.TTY { return p.t.Load() }
-
-// do queues fn with output held until it is done.
-func (p *Port) do(fn func() error) {
-	p.stream.Hold()
-	p.queue.Put(func() {
-		if err := fn(); err != nil {
-			p.mu.Lock()
-			if p.err == nil {
-				p.err = err
-			}
-			p.mu.Unlock()
-		}
-		p.stream.Release()
-	})
-}
-
-// Settle waits until the device has done what was asked for. Errors: EIO if the device has gone; that of the last Startup, for all who open the
-// port; the first since the last Settle.
-func (p *Port) Settle() error {
-	p.queue.Flush()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	err := p.err
-	p.err = nil
-	switch {
-	case p.Iface.Dev().Gone():
-		return kernel.EIO
-	case p.startErr != nil:
-		return p.startErr
-	}
-	return err
-}
 
 // Startup implements tty.Port.
 func (p *Port) Startup(t *tty.TTY) error {
@@ -139,19 +95,12 @@ func (p *Port) Startup(t *tty.TTY) error {
 	p.t.Store(t)
 	p.mu.Lock()
 	p.modem &= inputs
-	p.held, p.stop, p.err = false, false, nil
+	p.held, p.stop = false, false
 	p.mu.Unlock()
-	p.do(func() error {
-		err := p.ops.Open(p)
-		if err == nil {
-			err = p.stream.Start()
-		}
-		p.mu.Lock()
-		p.startErr = err
-		p.mu.Unlock()
+	if err := p.ops.Open(p); err != nil {
 		return err
-	})
-	return nil
+	}
+	return p.stream.Start()
 }
 
 // Shutdown implements tty.Port.
@@ -165,15 +114,13 @@ func (p *Port) Shutdown() {
 		}
 	}
 	p.mu.Unlock()
-	p.queue.Put(func() {
-		p.stream.Stop()
-		if !p.Iface.Dev().Gone() {
-			p.ops.Close(p)
-		}
-		for range undo {
-			p.stream.Release()
-		}
-	})
+	p.stream.Stop()
+	if !p.Iface.Dev().Gone() {
+		p.ops.Close(p)
+	}
+	for range undo {
+		p.stream.Release()
+	}
 }
 
 // Write implements tty.Port.
@@ -183,15 +130,9 @@ func (p *Port) Write(b []byte) int {
 	p.counts.TX += uint64(n)
 	p.mu.Unlock()
 	if n > 0 {
-		p.kick()
+		p.stream.Send()
 	}
 	return n
-}
-
-func (p *Port) kick() {
-	if p.kicked.CompareAndSwap(false, true) {
-		p.queue.Put(p.send)
-	}
 }
 
 // Queue implements tty.Port.
@@ -209,21 +150,12 @@ func (p *Port) FlushOutput() { p.stream.Discard() }
 // SetTermios implements tty.Port.
 func (p *Port) SetTermios(now, old *tty.Termios) {
 	p.ops.Adjust(now)
-	mode := *now
-	var before *tty.Termios
-	if old != nil {
-		b := *old
-		before = &b
-	}
 	p.mu.Lock()
 	p.rtscts = now.Cflag&tty.CRTSCTS != 0
 	p.mu.Unlock()
-	p.do(func() error {
-		if err := p.ops.SetTermios(p, &mode, before); err != nil { // Linux says it in the log alone
-			p.Iface.Printf(kernel.LevelErr, "setting the line failed: error %d", -int(kernel.ErrnoOf(err)))
-		}
-		return nil
-	})
+	if err := p.ops.SetTermios(p, now, old); err != nil { // Linux says it in the log alone
+		p.Iface.Printf(kernel.LevelErr, "setting the line failed: error %d", -int(kernel.ErrnoOf(err)))
+	}
 	p.cts()
 }
 
@@ -242,15 +174,14 @@ func (p *Port) SetModemBits(set, clear uint32) error {
 	now := p.modem & outputs
 	p.mu.Unlock()
 	if was&outputs != now {
-		p.do(func() error { return p.ops.SetModem(p, now) })
+		return p.ops.SetModem(p, now)
 	}
 	return nil
 }
 
 // SetBreak implements tty.Breaker.
 func (p *Port) SetBreak(on bool) error {
-	p.do(func() error { return p.ops.SetBreak(p, on) })
-	return nil
+	return p.ops.SetBreak(p, on)
 }
 
 // Throttle implements tty.Throttler: nothing is read until the tty takes more, so the device fills up and does its own flow control.
@@ -260,7 +191,7 @@ func (p *Port) Throttle(on bool) {
 		return
 	}
 	p.stream.Unpause()
-	p.queue.Put(p.stream.Poke)
+	p.stream.Poke()
 }
 
 // Stop implements tty.Stopper.
@@ -288,7 +219,7 @@ func (p *Port) hold(changed, on bool) {
 	case on:
 		p.stream.Hold()
 	default:
-		p.queue.Put(p.stream.Release)
+		p.stream.Release()
 	}
 }
 
@@ -315,8 +246,17 @@ func (p *Port) Deliver(b []byte, flags []serial.Flags) {
 	p.mu.Lock()
 	p.counts.RX += uint64(len(b))
 	p.mu.Unlock()
-	p.TTY().Receive(b, flags)
+	t := p.TTY()
+	if room := t.Receive(b, flags); room < enough {
+		p.stream.Pause() // at once: who tells Throttle of it may come late
+		if !t.Throttled() {
+			p.stream.Unpause()
+		}
+	}
 }
+
+// enough is the room that the reads which are in flight may need, in bytes, and as much again.
+const enough = 4 * 4096
 
 // Event counts what went wrong with a character, or a break.
 func (p *Port) Event(f serial.Flags) {

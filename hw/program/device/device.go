@@ -81,9 +81,8 @@ func (l *Line) SetMode(mode string) error { return l.Do(Action{Do: "mode", Mode:
 
 // RunLine is the device that handle is, until the bench ends it; then it returns. A program that is not run by a bench is told so, and ends.
 func RunLine(handle func(*Line, Event)) {
-	l := &Line{}
 	f := open()
-	l.w = f
+	l := &Line{Device: Device{w: f}}
 	if err := serve(f, &l.Device, func(e Event) { handle(l, e) }); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
