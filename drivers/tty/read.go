@@ -96,13 +96,13 @@ func (tf *file) awaitInput(task *kernel.Task, w *patience) error {
 	if w.left < 0 {
 		return task.WaitEvent(&t.readers, look)
 	}
-	start := time.Now()
+	start := t.now()
 	err := task.WaitEventTimeout(&t.readers, w.left, look)
 	if err == kernel.ETIMEDOUT {
 		w.left = 0
 		return nil
 	}
-	w.left = max(w.left-time.Since(start), 1)
+	w.left = max(w.left-(t.now()-start), 1)
 	return err
 }
 

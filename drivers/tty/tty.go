@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kobench/kobench/drivers/tty/lockdep"
 	"github.com/kobench/kobench/kernel"
@@ -90,6 +91,9 @@ func (t *TTY) Termios() Termios {
 	defer t.mu.Unlock()
 	return t.ld.tm
 }
+
+// now is the machine's time.
+func (t *TTY) now() time.Duration { return t.driver.env.Kernel().Clock().Now() }
 
 func (t *TTY) isRunning() bool {
 	t.mu.Lock()

@@ -129,7 +129,9 @@ func TestHangup(t *testing.T) {
 	}{
 		{"read", func(task *kernel.Task, fd int) (int, error) { return task.Read(fd, make([]byte, 1)) }, 0, nil},
 		{"write", func(task *kernel.Task, fd int) (int, error) { return task.Write(fd, []byte("x")) }, 0, kernel.EIO},
-		{"TIOCMIWAIT", func(task *kernel.Task, fd int) (int, error) { return task.Ioctl(fd, TIOCMIWAIT, kernel.Arg{Val: TIOCM_CTS}) }, 0, kernel.EIO},
+		{"TIOCMIWAIT", func(task *kernel.Task, fd int) (int, error) {
+			return task.Ioctl(fd, TIOCMIWAIT, kernel.Arg{Val: TIOCM_CTS})
+		}, 0, kernel.EIO},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -52,7 +52,7 @@ func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
 		_, left = t.port.Queue() // after the echo, which moves from there to here
 		return over || left == 0 && echo == 0
 	}
-	for start := time.Now(); ; {
+	for start := t.now(); ; {
 		least := minDrainStep
 		if look() {
 			if over || t.can.empty == nil || t.can.empty.TxEmpty() {
@@ -62,7 +62,7 @@ func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
 		}
 		wait := t.lineTime(left, least) // the end of the last character raises no interrupt (drivers/tty/serial/serial_core.c uart_wait_until_sent)
 		if limit > 0 {
-			if wait = min(wait, limit-time.Since(start)); wait <= 0 {
+			if wait = min(wait, limit-(t.now()-start)); wait <= 0 {
 				return kernel.ETIMEDOUT
 			}
 		}

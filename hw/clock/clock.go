@@ -83,7 +83,7 @@ func (c *Clock) nowLocked() time.Duration {
 	}
 	t := time.Since(c.epoch) - c.lag
 	if len(c.queue) > 0 {
-		t = min(t, c.queue[0].at-1) // that event has not run yet
+		t = min(t, c.queue[0].when()-1) // that event has not run yet
 	}
 	c.now = max(c.now, t)
 	return c.now
@@ -163,7 +163,7 @@ func (c *Clock) stepLocked() bool {
 	}
 	e := c.queue[0]
 	if !c.virtual {
-		if !c.dueLocked(e.at) {
+		if !c.dueLocked(e.when()) {
 			return false
 		}
 	} else if c.wanted == 0 {
@@ -173,7 +173,7 @@ func (c *Clock) stepLocked() bool {
 		return false
 	}
 	c.queue.remove(e)
-	c.now = max(c.now, e.at)
+	c.now = max(c.now, e.when())
 	c.frozen.Store(true)
 	c.mu.Unlock()
 	e.f()

@@ -138,7 +138,7 @@ func TestRest(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, 1, n)
-		require.Equal(t, never, c.armed)
+		require.Equal(t, never, c.armed) // +checklocksignore
 	})
 }
 

@@ -102,14 +102,21 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// queue is a heap: the next event is the first.
+// queue is a heap: the next event is the first. The lock of the clock that has it guards the events in it, which checklocks cannot see.
 type queue []*Event
 
+// when is the time of an event, for who holds the lock of its clock.
+//
+// +checklocksignore
+func (e *Event) when() time.Duration { return e.at }
+
+// +checklocksignore
 func (q queue) before(i, j int) bool {
 	a, b := q[i], q[j]
 	return a.at < b.at || a.at == b.at && a.seq < b.seq
 }
 
+// +checklocksignore
 func (q queue) swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].index, q[j].index = i+1, j+1
@@ -139,12 +146,14 @@ func (q queue) down(i int) {
 	}
 }
 
+// +checklocksignore
 func (q *queue) add(e *Event) {
 	*q = append(*q, e)
 	e.index = len(*q)
 	q.up(e.index - 1)
 }
 
+// +checklocksignore
 func (q *queue) remove(e *Event) {
 	i, last := e.index-1, len(*q)-1
 	q.swap(i, last)

@@ -64,6 +64,8 @@ func (s *Supervisor) thread(tid int, fresh bool) *thread {
 }
 
 // goneLocked takes out the threads that have ended.
+//
+// +checklocks:s.threads.mu
 func (s *Supervisor) goneLocked() (gone []*thread) {
 	all := s.threads.all
 	if len(all) < max(s.threads.sweep, sweepAt) {

@@ -105,9 +105,8 @@ func (u *USB) Send(endpoint uint8, p []byte) error {
 
 // RunUSB is RunLine for a device on a USB bus, whose descriptors are a file (hw/usb/function/described).
 func RunUSB(handle func(*USB, Event)) {
-	u := &USB{}
 	f := open()
-	u.w = f
+	u := &USB{Device: Device{w: f}}
 	if err := serve(f, &u.Device, func(e Event) { handle(u, e) }); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
