@@ -15,36 +15,36 @@ import (
 )
 
 // boardPorts tests every port of a board by what is at the end of its line.
-func boardPorts(ctx context.Context, o Options, rep *Report, bar *progress) (err error) {
+func boardPorts(ctx context.Context, o Options, bar *progress) (all []*serialtest.Report, err error) {
 	m, err := sim.Start(sim.Options{Board: o.Board})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	if len(m.Ports)+len(m.Plugged()) == 0 {
-		return fmt.Errorf("board %s has no serial ports and nothing on its USB bus", m.Board.Name)
+		return nil, fmt.Errorf("board %s has no serial ports and nothing on its USB bus", m.Board.Name)
 	}
 	for i := range m.Ports {
 		r, err := port(ctx, o, m, i, bar)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		rep.Ports = append(rep.Ports, r)
+		all = append(all, r)
 	}
 	for _, p := range m.Plugged() {
 		r, err := plugged(ctx, o, m, p, bar)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		rep.Ports = append(rep.Ports, r)
+		all = append(all, r)
 	}
-	return nil
+	return all, nil
 }
 
 // port tests one port.

@@ -140,7 +140,7 @@ i=0; while [ $i -lt 1200 ] && [ ! -f /host/stop ]; do sleep 0.1; i=$((i+1)); don
 		found++
 		t.Run(id, func(t *testing.T) {
 			var out bytes.Buffer
-			o := Options{USB: addr + "/" + bus, Echo: true, MaxSize: 1024, JSON: true,
+			o := Options{USB: addr + "/" + bus, Echo: true, MaxSize: 1024, JSON: "-",
 				Skip: map[string]string{"lines": "the far end is an echo", "break": "the far end is an echo", "flow": "the far end is an echo", "errors": "the far end is an echo"}}
 			require.NoError(t, Run(t.Context(), o, &out, &out), "%s", &out)
 			var rep Report

@@ -35,7 +35,7 @@ func boardFile(t *testing.T, text string) string {
 // Every port of the default board does what its line promises.
 func TestDefaultBoard(t *testing.T) {
 	var out, errw bytes.Buffer
-	err := Run(t.Context(), Options{JSON: true, MaxSize: 4096}, &out, &errw)
+	err := Run(t.Context(), Options{JSON: "-", MaxSize: 4096}, &out, &errw)
 	require.NoError(t, err, "%s", out.String())
 	var rep Report
 	require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
@@ -76,13 +76,21 @@ func TestOptions(t *testing.T) {
 		want string
 	}{
 		{Options{Loopback: true}, "give --device or --usb too"},
-		{Options{USB: "0403:6001", Device: "x"}, "one of them"},
+		{Options{USB: "0403:6001", Devices: []string{"x"}}, "one of them"},
 		{Options{USB: "0403"}, "want VENDOR:PRODUCT"},
 		{Options{USB: "127.0.0.1:1/1-1"}, "127.0.0.1:1"},
-		{Options{Device: "x", Board: "default"}, "--device and --board"},
-		{Options{Device: "x", Loopback: true, Echo: true}, "one of them"},
-		{Options{Device: "x", Far: "y", Echo: true}, "one of them"},
+		{Options{Devices: []string{"x"}, Board: "default"}, "--device and --board"},
+		{Options{Devices: []string{"x"}, Loopback: true, Echo: true}, "one of them"},
+		{Options{Devices: []string{"x"}, Far: "y", Echo: true}, "one of them"},
 		{Options{Baud: -1}, "--baud -1"},
+		{Options{MaxSize: -1}, "--max-size -1: want 1 byte or more"},
+		{Options{Repeat: -1}, "--repeat -1"},
+		{Options{For: -1}, "--for"},
+		{Options{Skip: map[string]string{"size": ""}}, "--skip size: there is no such check; there are patterns, sizes, duplex, "},
+		{Options{Devices: []string{"/dev/x", "/dev/x"}}, "--device /dev/x: it is tested already"},
+		{Options{Devices: []string{"/dev/x", "/dev/y"}, Far: "/dev/z"}, "--far is the other end of one device"},
+		{Options{JSON: "-", TAP: "-"}, "one of them can go to the standard output"},
+		{Options{HTML: "/no/such/place.html"}, "--html: "},
 		{Options{Board: "nosuch"}, "nosuch"},
 	} {
 		var out bytes.Buffer
@@ -90,7 +98,7 @@ func TestOptions(t *testing.T) {
 		require.Empty(t, out.String())
 	}
 	var out bytes.Buffer
-	err := Run(t.Context(), Options{Device: "/dev/no-such-port"}, &out, &out)
+	err := Run(t.Context(), Options{Devices: []string{"/dev/no-such-port"}}, &out, &out)
 	require.True(t, errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported), "%v", err)
 }
 
@@ -116,7 +124,7 @@ func TestDevice(t *testing.T) {
 		}
 	}()
 	var out bytes.Buffer
-	err = Run(t.Context(), Options{Device: s.Name(), Echo: true, MaxSize: 1024, JSON: true}, &out, &out)
+	err = Run(t.Context(), Options{Devices: []string{s.Name()}, Echo: true, MaxSize: 1024, JSON: "-"}, &out, &out)
 	m.Close()
 	<-done
 	require.NoError(t, err, "%s", out.String())
@@ -152,7 +160,7 @@ func TestUSB(t *testing.T) {
 	}()
 	for id, passes := range map[string]int{"1-1": 40, "1-2": 1, "1-3": 12, "1-4": 3} {
 		var out bytes.Buffer
-		require.NoError(t, Run(t.Context(), Options{USB: l.Addr().String() + "/" + id, JSON: true, MaxSize: 1024, Loopback: true}, &out, &out), "%s: %s", id, &out)
+		require.NoError(t, Run(t.Context(), Options{USB: l.Addr().String() + "/" + id, JSON: "-", MaxSize: 1024, Loopback: true}, &out, &out), "%s: %s", id, &out)
 		var rep Report
 		require.NoError(t, json.Unmarshal(out.Bytes(), &rep))
 		require.GreaterOrEqual(t, rep.Ports[0].Count(serialtest.Pass), passes, id)

@@ -18,10 +18,10 @@ import (
 )
 
 // usbDevice tests a device of this computer, or of a USB/IP server, on the bus of an otherwise empty machine: its driver comes by MODALIAS.
-func usbDevice(ctx context.Context, o Options, rep *Report, bar *progress) (err error) {
+func usbDevice(ctx context.Context, o Options, bar *progress) (all []*serialtest.Report, err error) {
 	m, err := sim.Start(sim.Options{Board: "usb"})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	m.AutoModprobe()
@@ -31,15 +31,36 @@ func usbDevice(ctx context.Context, o Options, rep *Report, bar *progress) (err 
 	}
 	p, err := m.Plug(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.Settle()
 	r, err := plugged(ctx, o, m, p, bar)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rep.Ports = append(rep.Ports, r)
-	return nil
+	r.Device = pluggedIdentity(m, p)
+	return []*serialtest.Report{r}, nil
+}
+
+// pluggedIdentity is what the simulated kernel's sysfs says of a device.
+func pluggedIdentity(m *sim.Sim, p *board.Plugged) *serialtest.Device {
+	t := m.Kernel.NewTask(kernel.WithComm("smoke"))
+	defer t.Exit()
+	attr := func(name string) string {
+		fd, err := t.Open("/sys/bus/usb/devices/"+p.Slot.Name()+"/"+name, kernel.O_RDONLY)
+		if err != nil {
+			return ""
+		}
+		defer t.Close(fd)
+		b := make([]byte, 256)
+		n, _ := t.Read(fd, b)
+		return strings.TrimSpace(string(b[:max(n, 0)]))
+	}
+	d := &serialtest.Device{Path: p.From, PortPath: "usb " + p.Slot.Name(), Manufacturer: attr("manufacturer"), Product: attr("product"), Serial: attr("serial")}
+	if v := attr("idVendor"); v != "" {
+		d.ID = v + ":" + attr("idProduct")
+	}
+	return d
 }
 
 // plugged tests one device on the bus by what its driver made of it: a terminal, an instrument, or something for testusb.

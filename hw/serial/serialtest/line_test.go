@@ -168,18 +168,18 @@ func TestFindsMistakes(t *testing.T) {
 				c[i] = b[i] & 0x7f
 			}
 			return p.Write(c)
-		}}, "patterns/all-values", "byte 128 of 256 is 0x00, sent was 0x80"},
+		}}, "patterns/all-values", "byte 128 of 256: expected 0x80, saw 0x00"},
 		"eats XON": {bad{write: func(p *serial.Port, b []byte) (int, error) {
 			_, err := p.Write([]byte(strings.ReplaceAll(string(b), "\x11", "")))
 			return len(b), err
-		}}, "patterns/control", "sent was 0x11"},
+		}}, "patterns/control", "expected 0x11, saw 0x13"},
 		"loses a byte": {bad{write: func(p *serial.Port, b []byte) (int, error) {
 			if len(b) == 1023 {
 				p.Write(b[:1022])
 				return len(b), nil
 			}
 			return p.Write(b)
-		}}, "sizes/1023", "1022 of 1023 bytes came, then nothing"},
+		}}, "sizes/1023", "expected 1023 bytes, saw 1022 and then nothing"},
 		"short write": {bad{write: func(p *serial.Port, b []byte) (int, error) { return p.Write(b[:min(len(b), 4096)]) }},
 			"sizes/4097", "of 4097 bytes"},
 		"time-out is EOF": {bad{read: func(p *serial.Port, b []byte) (int, error) {
@@ -188,10 +188,10 @@ func TestFindsMistakes(t *testing.T) {
 				err = errors.New("EOF")
 			}
 			return n, err
-		}}, "deadline", "said EOF, not os.ErrDeadlineExceeded"},
+		}}, "deadline", "expected os.ErrDeadlineExceeded, saw EOF"},
 		"RTS is stuck": {bad{set: func(p *serial.Port, mask, value serial.Signals) error {
 			return p.SetSignals(mask, value|serial.RTS)
-		}}, "lines/RTS", "RTS was set to -; expected - at the far end, found CTS"},
+		}}, "lines/RTS", "RTS was switched off: expected CTS off at the far end, saw CTS on"},
 	} {
 		n++
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestDeadLine(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, rep.Count(serialtest.Fail))
 		require.Zero(t, rep.Count(serialtest.Pass))
-		require.Contains(t, rep.Results[0].Reason, "0 of 256 bytes came, then nothing for 5s")
+		require.Contains(t, rep.Results[0].Reason, "expected 256 bytes, saw 0 and then nothing for 5s")
 		require.Contains(t, skipped(rep, "latency"), "look at the cable")
 		require.Equal(t, "not today", skipped(rep, "sizes/16"))
 	})
@@ -312,4 +312,11 @@ func TestNoLoop(t *testing.T) {
 	require.Equal(t, 1, r.Count(serialtest.Fail))
 	require.Equal(t, 0, r.Count(serialtest.Pass))
 	require.Contains(t, r.Results[1].Reason, "what speaks on this line")
+}
+
+func TestNamesOfChecks(t *testing.T) {
+	require.Equal(t, []string{"patterns", "sizes", "duplex", "modes", "lines", "break", "errors", "flow", "deadline", "latency", "throughput", "close"}, serialtest.Groups())
+	for name, known := range map[string]bool{"sizes": true, "sizes/16": true, "modes/115200 8N1": true, "break": true, "sizes/5": false, "size": false, "": false} {
+		require.Equal(t, known, serialtest.Known(name), "%q", name)
+	}
 }

@@ -50,9 +50,21 @@ func PercentilesOf(d []time.Duration) *Percentiles {
 	return &Percentiles{len(d), d[0], at(50), at(90), at(99), d[len(d)-1]}
 }
 
+// Device is the identity of a real device, as far as it tells.
+type Device struct {
+	Path         string `json:"path,omitempty"`      // of the port on its computer
+	Driver       string `json:"driver,omitempty"`    // there
+	PortPath     string `json:"port_path,omitempty"` // on the bus: "usb 1-4.2"
+	ID           string `json:"id,omitempty"`        // "0403:6001"
+	Manufacturer string `json:"manufacturer,omitempty"`
+	Product      string `json:"product,omitempty"`
+	Serial       string `json:"serial,omitempty"`
+}
+
 // Report is what Run found.
 type Report struct {
 	Line    string   `json:"line"`
+	Device  *Device  `json:"device,omitempty"` // nil: not a real one
 	Looped  bool     `json:"looped"`
 	Results []Result `json:"results"`
 }

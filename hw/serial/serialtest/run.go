@@ -246,7 +246,7 @@ func (r *run) readFull(c serial.Conn, p []byte) (int, error) {
 		k, err := c.Read(p[n:])
 		n += k
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, fmt.Errorf("%d of %d bytes came, then nothing for %v", n, len(p), stall)
+			return n, fmt.Errorf("expected %d bytes, saw %d and then nothing for %v", len(p), n, stall)
 		}
 		if err != nil {
 			return n, err

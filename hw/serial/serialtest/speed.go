@@ -45,7 +45,7 @@ func (r *run) latency() error {
 		}
 		times = append(times, time.Since(start))
 		if b[0] != byte(i) {
-			return fmt.Errorf("round trip %d: %#02x came back for %#02x", i, b[0], byte(i))
+			return fmt.Errorf("round trip %d: expected %#02x, saw %#02x", i, byte(i), b[0])
 		}
 	}
 	r.result.Bytes, r.result.Latency = int64(n), PercentilesOf(times)
@@ -112,7 +112,7 @@ func (r *run) throughput() error {
 		}
 		for i := range k {
 			if want := data[(n+i)%len(data)]; buf[i] != want {
-				return fmt.Errorf("byte %d is %#02x, sent was %#02x", n+i, buf[i], want)
+				return fmt.Errorf("byte %d: expected %#02x, saw %#02x", n+i, want, buf[i])
 			}
 		}
 		if n += k; k > 0 {
