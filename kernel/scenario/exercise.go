@@ -80,12 +80,27 @@ func beyond(now, before map[string]bool) []string {
 }
 
 // Exercise writes a scenario of the calls that any program could make of any device and file: what
-// they answer is the driver's affair, what they do to the kernel is not. Of the files it only sets
-// parameters, each to what it is; others may unbind or remove things.
-func Exercise(nodes, files []string) string {
+// they answer is the driver's affair, what they do to the kernel is not. Files are read only, since a
+// write may unbind or remove things. Commands are ioctls that are tried on each device: with memory of
+// the size that the number states, all zero and with a small number in front, and with none.
+func Exercise(nodes, files []string, commands []uint32) string {
 	var b strings.Builder
 	for _, node := range nodes {
 		fmt.Fprintf(&b, strings.TrimLeft(nodeScript, "\n"), node)
+		if len(commands) > 0 {
+			fmt.Fprintf(&b, "open a %s rw nonblock\n", node)
+		}
+		for _, c := range commands {
+			if size := int(c >> 16 & 0x3fff); size > 0 {
+				rest := strings.Repeat("00", size-1)
+				fmt.Fprintf(&b, "ioctl a %#x hex:00%s\nioctl a %#x hex:04%s\nioctl a %#x hex:\n", c, rest, c, rest, c)
+				continue
+			}
+			fmt.Fprintf(&b, "ioctl a %#x 0\nioctl a %#x 1\n", c, c)
+		}
+		if len(commands) > 0 {
+			b.WriteString("close a\n")
+		}
 	}
 	for _, file := range files {
 		if strings.ContainsAny(file, " \t\"") {

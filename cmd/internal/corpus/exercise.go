@@ -153,7 +153,7 @@ func (j Job) run(root string) (x Result, err error) {
 
 // exercise makes the calls that any program could make.
 func (x *Result) exercise(k *kernel.Kernel) {
-	script, err := scenario.Parse(scenario.Exercise(x.Nodes, x.Files))
+	script, err := scenario.Parse(scenario.Exercise(x.Nodes, x.Files, nil))
 	if err == nil {
 		_, err = script.Run(context.Background(), scenario.Config{Kernel: k, Module: x.Name, Patience: patience})
 	}

@@ -186,7 +186,7 @@ func (r *run) use(k *kernel.Kernel, seen scenario.World) error {
 	if script == nil {
 		now := scenario.Look(k)
 		var err error
-		if script, err = scenario.Parse(scenario.Exercise(now.NodesBeyond(seen), now.FilesBeyond(seen))); err != nil {
+		if script, err = scenario.Parse(scenario.Exercise(now.NodesBeyond(seen), now.FilesBeyond(seen), commands(r.Image))); err != nil {
 			return fmt.Errorf("%s: %w: %w", r.Module, ErrCannot, err)
 		}
 	}

@@ -18,6 +18,9 @@
 //	poll-without-wait      poll found nothing and named no queue: its caller is never woken
 //	poll-stays-ready       poll said that a read will not block, and it would have
 //	negative-seek          lseek accepted a position below zero
+//	double-fetch           an ioctl read the same bytes of user memory twice
+//	ioctl-size             an ioctl reached beyond the size that its number states
+//	ignored-copy           user memory was refused, and the ioctl succeeded all the same
 //
 // Then every call that may fail (allocations, registrations, look-ups) is made to fail once, each in a
 // run of its own: the module must give back what it had, and load again.
