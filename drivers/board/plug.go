@@ -121,7 +121,7 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 	}
 	m.usb.mu.Unlock()
 	if err != nil {
-		if u, ok := dev.(interface{ Unplug() }); ok {
+		if u, ok := dev.(hw.Unplugger); ok {
 			u.Unplug()
 		}
 		p.stop()
@@ -129,7 +129,7 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 	}
 	m.alive.Go(func() {
 		<-p.Slot.Gone()
-		if e, ok := made.(interface{ Err() error }); ok && e.Err() != nil { // not pulled out: its server has failed
+		if e, ok := made.(hw.Failer); ok && e.Err() != nil { // not pulled out: its server has failed
 			m.Kernel.Log.Printf(kernel.LevelErr, "usb %s: %s: %v", p.Slot.Name(), d, e.Err())
 		}
 		p.stop()

@@ -194,7 +194,7 @@ func (b *Bus) remove(s *Slot) {
 	watchers := b.watchersLocked()
 	b.mu.Unlock()
 	for _, c := range gone {
-		if u, ok := c.dev.(interface{ Unplug() }); ok {
+		if u, ok := c.dev.(Unplugger); ok {
 			u.Unplug()
 		}
 		b.tellHub(c.path, UnknownSpeed)
@@ -304,9 +304,6 @@ func (s *Slot) Address() int { return int(s.address) }
 
 // Bus is the bus it is on.
 func (s *Slot) Bus() *Bus { return s.bus }
-
-// Device is what was plugged in.
-func (s *Slot) Device() Device { return s.dev }
 
 // Hub reports whether the device is one of our hubs, so that others can be plugged in behind it.
 func (s *Slot) Hub() bool { return hubOf(s.dev) != nil }

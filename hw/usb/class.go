@@ -42,7 +42,7 @@ type CDC struct {
 func ParseCDC(extra []byte) (CDC, error) {
 	var c CDC
 	var err error
-	Each(extra, func(typ uint8, d []byte) {
+	each(extra, func(typ uint8, d []byte) {
 		if typ != DescCSInterface || len(d) < 3 {
 			return
 		}
@@ -85,7 +85,7 @@ type HID struct {
 func ParseHID(extra []byte) (HID, error) {
 	var h HID
 	err := malformed("HID descriptor", "there is none of 9 bytes with a report descriptor")
-	Each(extra, func(typ uint8, d []byte) {
+	each(extra, func(typ uint8, d []byte) {
 		if typ == DescHID && len(d) >= 9 && d[6] == DescReport {
 			le := binary.LittleEndian
 			h, err = HID{BCD(le.Uint16(d[2:])), d[4], le.Uint16(d[7:])}, nil

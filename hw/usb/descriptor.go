@@ -52,9 +52,6 @@ type BCD uint16
 // String writes "2.10" as lsusb does.
 func (b BCD) String() string { return fmt.Sprintf("%x.%02x", uint16(b)>>8, uint16(b)&0xff) }
 
-// Milliamp is a current.
-type Milliamp uint16
-
 // DeviceDescriptor is the first thing a host reads [USB2] table 9-8.
 type DeviceDescriptor struct {
 	USB           BCD // bcdUSB
@@ -84,8 +81,8 @@ func (d *DeviceDescriptor) Append(b []byte) []byte {
 	return append(b, d.ManufacturerS, d.ProductS, d.SerialS, d.NumConfigs)
 }
 
-// AppendQualifier writes the device_qualifier descriptor that says what the device would be at its other speed [USB2] table 9-9.
-func (d *DeviceDescriptor) AppendQualifier(b []byte) []byte {
+// appendQualifier writes the device_qualifier descriptor that says what the device would be at its other speed [USB2] table 9-9.
+func (d *DeviceDescriptor) appendQualifier(b []byte) []byte {
 	b = append(b, 10, DescQualifier)
 	b = binary.LittleEndian.AppendUint16(b, uint16(d.USB))
 	return append(b, d.Class, d.SubClass, d.Protocol, d.MaxPacket0, d.NumConfigs, 0)
@@ -300,9 +297,9 @@ const USEnglish = 0x0409
 // osStringIndex is where Windows looks for a device's Microsoft OS descriptor.
 const osStringIndex = 0xee
 
-// StringDescriptor is the descriptor of a string in a language, or in the first for one that the device does not speak; index 0 lists the languages.
+// stringDescriptor is the descriptor of a string in a language, or in the first for one that the device does not speak; index 0 lists the languages.
 // nil if there is none [USB2] 9.6.7.
-func (d *Descriptors) StringDescriptor(index uint8, lang uint16) []byte {
+func (d *Descriptors) stringDescriptor(index uint8, lang uint16) []byte {
 	switch {
 	case index == 0 && len(d.Strings) == 0:
 		return nil
@@ -319,14 +316,14 @@ func (d *Descriptors) StringDescriptor(index uint8, lang uint16) []byte {
 	}
 	for _, l := range d.Languages {
 		if l.ID == lang && int(index) <= len(l.Strings) && l.Strings[index-1] != "" {
-			return AppendString(nil, l.Strings[index-1])
+			return appendString(nil, l.Strings[index-1])
 		}
 	}
-	return AppendString(nil, d.Strings[index-1])
+	return appendString(nil, d.Strings[index-1])
 }
 
-// AppendString writes a string descriptor; what goes beyond 126 UTF-16 units is cut off.
-func AppendString(b []byte, s string) []byte {
+// appendString writes a string descriptor; what goes beyond 126 UTF-16 units is cut off.
+func appendString(b []byte, s string) []byte {
 	u := utf16.Encode([]rune(s))
 	u = u[:min(len(u), 126)]
 	b = append(b, uint8(2+2*len(u)), DescString)

@@ -24,6 +24,15 @@ type Device interface {
 	Gone() <-chan struct{}
 }
 
+// Unplugger is a Device that can be told that it was pulled out. Absence: it notices by itself, or by the transfers that end.
+type Unplugger interface{ Unplug() }
+
+// Wrapper is a Device around another one, such as one with faults. Absence: it is the device itself.
+type Wrapper interface{ Unwrap() Device }
+
+// Failer is a Device that knows why it has gone: Err is nil if it was pulled out. Absence: it was.
+type Failer interface{ Err() error }
+
 // Do submits t and waits for it. When ctx ends first, t is cancelled and waited for; the error is then ETIMEDOUT for a deadline and
 // ctx's error otherwise, and t.Actual says what had been moved. t.Done must be nil. A Transfer used again costs no allocation.
 //
@@ -88,9 +97,6 @@ type Pipe struct {
 func NewPipe(d Device, endpoint uint8, typ TransferType) *Pipe {
 	return &Pipe{d: d, t: Transfer{Endpoint: endpoint, Type: typ}}
 }
-
-// SetFlags sets the flags of the transfers to come.
-func (p *Pipe) SetFlags(f Flags) { p.t.Flags = f }
 
 // Transfer moves data, or reads into it, and returns how many bytes were moved.
 //

@@ -114,9 +114,6 @@ func MustNew(fn Function, speed Speed) *Emulated {
 	return d
 }
 
-// Function is what the device was made of.
-func (d *Emulated) Function() Function { return d.fn }
-
 // Speed is the one given to New.
 func (d *Emulated) Speed() Speed { return d.speed }
 

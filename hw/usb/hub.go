@@ -45,11 +45,11 @@ func NewHub(ports int) *Hub {
 }
 
 func hubOf(d Device) *Hub {
-	if w, ok := d.(interface{ Unwrap() Device }); ok { // one with faults
+	if w, ok := d.(Wrapper); ok { // one with faults
 		return hubOf(w.Unwrap())
 	}
-	if f, ok := d.(interface{ Function() Function }); ok {
-		if h, ok := f.Function().(*Hub); ok {
+	if f, ok := d.(*Emulated); ok {
+		if h, ok := f.fn.(*Hub); ok {
 			return h
 		}
 	}

@@ -181,8 +181,8 @@ func ParseBOS(b []byte) (*BOS, error) {
 	return s, nil
 }
 
-// Each calls f for every descriptor in b, such as an interface's Extra, until one is broken.
-func Each(b []byte, f func(typ uint8, d []byte)) {
+// each calls f for every descriptor in b, such as an interface's Extra, until one is broken.
+func each(b []byte, f func(typ uint8, d []byte)) {
 	for len(b) >= 2 && int(b[0]) >= 2 && int(b[0]) <= len(b) {
 		f(b[1], b[:b[0]:b[0]])
 		b = b[b[0]:]

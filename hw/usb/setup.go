@@ -59,14 +59,14 @@ const (
 	LTMEnable        = 50
 )
 
-// SetupSize is the length of a setup packet.
-const SetupSize = 8
+// setupSize is the length of a setup packet.
+const setupSize = 8
 
 // ParseSetup reads a setup packet.
 //
 // Errors: EINVAL if b is shorter than 8 bytes.
 func ParseSetup(b []byte) (Setup, error) {
-	if len(b) < SetupSize {
+	if len(b) < setupSize {
 		return Setup{}, fail("setup packet", "", EINVAL, "%d bytes; it has 8", len(b))
 	}
 	return Setup{b[0], b[1], binary.LittleEndian.Uint16(b[2:]), binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:])}, nil

@@ -101,7 +101,7 @@ func (d *Emulated) descriptor(typ, index uint8, lang uint16) []byte {
 			return d.desc.Configs[index].Append(nil)
 		}
 	case DescString:
-		return d.desc.StringDescriptor(index, lang)
+		return d.desc.stringDescriptor(index, lang)
 	case DescQualifier, DescOtherSpeed: // only of a device that can run at full and at high speed [USB2] 9.6.2
 		if d.speed != FullSpeed && d.speed != HighSpeed {
 			return nil
@@ -111,7 +111,7 @@ func (d *Emulated) descriptor(typ, index uint8, lang uint16) []byte {
 			return nil
 		}
 		if typ == DescQualifier {
-			return o.Device.AppendQualifier(nil)
+			return o.Device.appendQualifier(nil)
 		}
 		if int(index) < len(o.Configs) {
 			b := o.Configs[index].Append(nil)

@@ -134,7 +134,7 @@ func (f *Device) vanish(below bool) {
 	if was {
 		return
 	}
-	if u, ok := f.Device.(interface{ Unplug() }); ok && below {
+	if u, ok := f.Device.(usb.Unplugger); ok && below {
 		u.Unplug()
 	}
 	f.flush()

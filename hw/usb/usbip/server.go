@@ -49,20 +49,6 @@ func NewServer(logf func(format string, args ...any), buses ...*usb.Bus) *Server
 	return &Server{buses: buses, logf: (&limited{to: logf}).logf, used: map[*usb.Slot]bool{}}
 }
 
-// ListenAndServe serves at addr until ctx ends; "" is [DefaultAddress].
-//
-// Errors: the listener's. nil when ctx ended.
-func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
-	if addr == "" {
-		addr = DefaultAddress
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("usbip: cannot listen on %s: %w (is a usbipd running? choose another port)", addr, err)
-	}
-	return s.Serve(ctx, l)
-}
-
 // Serve accepts connections until ctx ends, then closes l and all of them.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
