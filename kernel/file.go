@@ -180,7 +180,7 @@ func (f *File) writeSlow(t *Task, p []byte, done int, err error) (int, error) {
 		var n int
 		n, err = f.write(t, f, p[done:])
 		done += max(n, 0)
-		if err != nil && err != EAGAIN || done == len(p) || done > 0 && !f.op.WriteAll || f.Nonblock() {
+		if err != nil && err != EAGAIN || done == len(p) || done > 0 && !f.op.WriteAll || f.Nonblock() || n == 0 && err == nil {
 			break
 		}
 		if t.SignalPending() {

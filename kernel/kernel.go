@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,10 +139,35 @@ func (k *Kernel) Clock() Clock { return k.clock }
 func (k *Kernel) Context() context.Context { return k.ctx }
 
 // Shutdown ends every task, removes every module, newest first, and gives everything back. The error lists what could not be
-// released: modules that were stuck, and what modules left behind. A second call does nothing.
+// released: modules that were stuck, and what modules left behind. It comes to its end even if a driver does not, and names
+// what is in the way. A second call does nothing.
 func (k *Kernel) Shutdown() (err error) {
-	k.down.Do(func() { err = k.shutdown() })
+	k.down.Do(func() {
+		over := make(chan error, 1)
+		go func() { over <- k.shutdown() }()
+		limit := time.NewTimer(shutdownLimit)
+		defer limit.Stop()
+		select {
+		case err = <-over:
+		case <-limit.C:
+			err = fmt.Errorf("the shutdown is stuck after %v: %s", shutdownLimit, strings.Join(k.inTheWay(), "; "))
+		}
+	})
 	return err
+}
+
+// inTheWay names what a shutdown may be waiting for: tasks and modules that are still there.
+func (k *Kernel) inTheWay() (list []string) {
+	for _, line := range k.Holdings() {
+		if strings.HasPrefix(line, "task ") && !strings.HasPrefix(line, "task shutdown,") || strings.HasPrefix(line, "module ") ||
+			strings.HasPrefix(line, "open file ") {
+			list = append(list, line)
+		}
+	}
+	if list == nil {
+		return []string{"a driver does not come back from its exit, or hardware from its end"}
+	}
+	return list
 }
 
 func (k *Kernel) shutdown() error {
@@ -195,8 +221,10 @@ func (k *Kernel) shutdown() error {
 	return errors.Join(errs...)
 }
 
-// shutdownGrace is how long a shutdown waits for killed tasks to come out of their drivers.
-const shutdownGrace = 5 * time.Second
+const (
+	shutdownGrace = 5 * time.Second  // that killed tasks get to come out of their drivers
+	shutdownLimit = 40 * time.Second // of the whole, C's watchdog included
+)
 
 type modprobe struct {
 	run func(ctx context.Context, name string) error

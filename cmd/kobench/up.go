@@ -17,6 +17,7 @@ import (
 	"github.com/kobench/kobench/cmd/internal/doors"
 	"github.com/kobench/kobench/cmd/internal/private"
 	"github.com/kobench/kobench/cmd/internal/sim"
+	"github.com/kobench/kobench/kernel"
 	"github.com/spf13/cobra"
 )
 
@@ -28,7 +29,8 @@ type upOptions struct {
 	console             bool
 	doors               string // the directory of the terminals' links
 	noDoors             bool
-	brief               time.Duration // the bench may not live longer
+	failOn              []kernel.TroubleKind // of run
+	brief               time.Duration        // the bench may not live longer
 	noHostFiles         bool
 }
 
@@ -130,6 +132,7 @@ func start(o upOptions) (_ *bench, err error) {
 			_ = os.Remove(o.socket)
 		}
 	}()
+	_ = os.Remove(endFile(o.socket)) // of one before
 	m, err := sim.Start(o.Options)
 	if err != nil {
 		return nil, err
@@ -157,8 +160,7 @@ func start(o upOptions) (_ *bench, err error) {
 	if !o.noDoors {
 		if err = cleanDoors(o.doorsDir()); err != nil {
 			m.Discard()
-			b.server.Shutdown()
-			_ = b.wait()
+			giveUp()
 			return nil, fmt.Errorf("doors: %w (--doors chooses another place, --no-doors does without)", err)
 		}
 		b.doors, err = doors.Open(context.Background(), m.Machine, o.doorsDir(), o.brief)
@@ -195,44 +197,25 @@ func cleanDoors(dir string) error {
 	return nil
 }
 
-// wait waits for the end and takes everything down. Errors: what was stuck.
-func (b *bench) wait() error {
-	err := <-b.done
-	b.kerneld.end()
-	if b.doors != nil {
-		err = errors.Join(err, b.doors.Close())
-		_ = os.Remove(b.doorsDir) // unless there is something else in it
-	}
-	err = errors.Join(err, b.sim.Close())
-	_ = os.Remove(b.socket)
-	return err
-}
-
-func (s streams) downCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "down", Short: "End the running bench", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			c := s.bench("kobench")
-			defer c.Close()
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-			defer cancel()
-			return c.Shutdown(ctx)
-		},
-	}
-}
-
 func (s streams) runCommand() *cobra.Command {
 	o := upOptions{kerneld: true, brief: time.Second}
+	failOn := ""
 	cmd := &cobra.Command{
 		Use: "run [-b BOARD] -- COMMAND [ARGUMENT]…", Short: "Run a command with a fresh bench of its own",
 		Long: `run boots a machine, runs COMMAND with the tools in its PATH and KOBENCH_SOCKET, KOBENCH_ROOT set (KOBENCH_TTY is the directory of the serial terminals' ptys), ends the machine and returns the command's
 status (128 + n where signal n ended it). It is 1 where the command's is 0 and something of the board was not there, has failed (a replayed device that
-was not asked as it was recorded, a recording that could not be written), or did not end.
+was not asked as it was recorded, a recording that could not be written), or did not end. What went wrong in the kernel it says at the end: an oops, a
+WARN, what a module left behind at rmmod; --fail-on makes its status 1 for that.
 
 On Linux, COMMAND and its children see the machine where programs expect the kernel: its devices in /dev, its /sys, its /proc/modules and the like,
 /lib/modules, uname, and the system calls that load modules. The rest is the host's. It isn't a sandbox.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return s.runBench(o, args) },
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if o.failOn, err = parseFailOn(failOn); err != nil {
+				return err
+			}
+			return s.runBench(o, args)
+		},
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
@@ -240,6 +223,7 @@ On Linux, COMMAND and its children see the machine where programs expect the ker
 	f.BoolVar(&o.console, "console", false, "print the kernel's log as it is written")
 	f.StringVar(&o.mount, "mount", "", "also show the machine's files at this directory (FUSE)")
 	f.BoolVar(&o.noDoors, "no-doors", false, "open no ptys and no network ports for the serial terminals")
+	f.StringVar(&failOn, "fail-on", "", "fail when the kernel met one of these: oops, warn, left, with commas between; or any")
 	return cmd
 }
 
@@ -288,7 +272,8 @@ func (s streams) runBench(o upOptions, args []string) error {
 	if err != nil {
 		fmt.Fprintf(s.err, "kobench: at the end: %v\n", err)
 	}
-	if status == 0 && (err != nil || len(list) > 0) {
+	bad := s.troubles(b.sim.Kernel.Troubles(), o.failOn)
+	if status == 0 && (err != nil || len(list) > 0 || bad) {
 		status = 1
 	}
 	if status != 0 {

@@ -125,15 +125,16 @@ func TestWhatFails(t *testing.T) {
 	}
 }
 
-// A goroutine that a module forgets fails the test.
+// Goroutines that a module forgets fail the test. They are many, so that none of another test's that ends just now hides them.
 func TestGoroutineLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, stop := &recorder{TB: t}, make(chan struct{})
-		k := kerneltest.Boot(r)
-		go func() { <-stop }()
-		_ = k
-		require.Contains(t, r.end(), "1 goroutines more than at boot")
-		close(stop)
+		defer close(stop)
+		kerneltest.Boot(r)
+		for range 500 {
+			go func() { <-stop }()
+		}
+		require.Contains(t, r.end(), " goroutines more than at boot")
 	})
 }
 
@@ -151,7 +152,7 @@ func TestWhatFailsInC(t *testing.T) {
 		{"lock", `warn: WARNING: CPU: 0 PID: 1 at init/main.c:1284.*: initcall sloppy_init\+0x0/0x[0-9a-f]+ \[sloppy\] returned with preemption imbalance`},
 		{"irqs", `warn: WARNING: .*: initcall sloppy_init\+0x0/0x[0-9a-f]+ \[sloppy\] returned with disabled interrupts`},
 		{"sleep", `warn: BUG: scheduling while atomic: init/1/0x00000002`},
-		{"warn", `warn: WARNING: CPU: 0 PID: 1 at .*sloppy.c:62.*: something is odd: 3`},
+		{"warn", `warn: WARNING: CPU: 0 PID: 1 at .*sloppy.c:\d+.*: something is odd: 3`},
 	} {
 		t.Run("what="+tt.what, func(t *testing.T) {
 			run := func(opts ...kerneltest.Option) string {

@@ -66,6 +66,9 @@ func New(socket, comm string) *Client {
 // Another is a second connection to the same bench.
 func (c *Client) Another() *Client { return New(c.socket, c.comm) }
 
+// Socket is where the bench listens.
+func (c *Client) Socket() string { return c.socket }
+
 // Close ends the connection and the task behind it.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

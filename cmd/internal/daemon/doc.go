@@ -28,7 +28,7 @@
 //	POST   /v1/mknod?path=&mode=&major=&minor=          POST /v1/mkdir?path=&mode=    POST /v1/chmod?path=&mode=
 //	POST   /v1/open?path=&flags=                        {"fd": 3}
 //	POST   /v1/fd/N/read?n=   POST /v1/fd/N/write       bytes; {"n": 5}
-//	POST   /v1/fd/N/lseek?off=&whence=                  POST /v1/fd/N/ioctl?cmd=&val=  (body: what the argument points to)
+//	POST   /v1/fd/N/lseek?off=&whence=                  POST /v1/fd/N/ioctl?cmd=&val=  (body: what the argument points to; none: val)
 //	POST   /v1/fd/N/poll?events=&ms=                    POST /v1/fd/N/fcntl?cmd=&arg=
 //	POST   /v1/fd/N/dup       DELETE /v1/fd/N
 //	GET    /v1/log?follow=1&all=1                       records, a JSON object a line;   DELETE: hide what was so far

@@ -179,6 +179,9 @@ func (s *Server) writeFile(w http.ResponseWriter, r *http.Request) {
 		n, rerr := r.Body.Read(buf)
 		for p := buf[:n]; len(p) > 0; {
 			k, err := t.Write(fd, p)
+			if k == 0 && err == nil { // it would go on for ever; programs say the same (gnulib's full_write)
+				err = kernel.ENOSPC
+			}
 			if err != nil {
 				fail(w, err)
 				return

@@ -230,6 +230,11 @@ func (c *Ctx) Release(f func()) {
 		}
 		panic(c.killed(err))
 	}
+	select {
+	case <-c.kill: // nil, and so never, for a task's; a thread that is to end does so wherever it lets others run
+		panic(c.killed(errUnwound))
+	default:
+	}
 }
 
 // forever is MAX_SCHEDULE_TIMEOUT.

@@ -2,6 +2,7 @@ package capi
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/ko/machine"
@@ -96,11 +97,21 @@ func (c *Ctx) kthreadCreate(fn, data ptr, name string) ptr {
 	return task
 }
 
-// end unwinds the thread by force.
+// end unwinds the thread by force: at its next sleep or cond_resched, or when the watchdog finds it running for too long. One
+// that does not end even so is left behind; the log says so.
 func (k *kthread) end() {
 	close(k.c.kill)
-	<-k.done
+	limit := time.NewTimer(k.c.s.watchdog() + endGrace)
+	defer limit.Stop()
+	select {
+	case <-k.done:
+	case <-limit.C:
+		k.c.s.K.Log.Printf(kernel.LevelErr, "kernel thread %s (%d) does not end", k.c.comm, k.c.pid)
+	}
 }
+
+// endGrace is how long a kernel thread may take to come out of C beyond the watchdog's limit.
+const endGrace = 5 * time.Second
 
 func (k *kthread) run() {
 	c := k.c

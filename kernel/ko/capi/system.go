@@ -1,9 +1,11 @@
 package capi
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,6 +102,8 @@ func New(k *kernel.Kernel, cfg Config) (*System, error) {
 }
 
 // Close ends timers and kernel threads that are left and gives the machine back.
+//
+// Errors: something is still in C code after all that time; it is left there.
 func (s *System) Close() error {
 	var rest []*resource
 	s.M.Do(func() {
@@ -111,8 +115,32 @@ func (s *System) Close() error {
 		r.release()
 	}
 	s.soft.close()
-	s.wg.Wait()
-	return s.M.Close()
+	over := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(over)
+	}()
+	limit := time.NewTimer(s.watchdog() + endGrace)
+	defer limit.Stop()
+	select {
+	case <-over:
+		return s.M.Close()
+	case <-limit.C:
+		return errors.New("kernel threads are still running: " + strings.Join(s.running(), ", "))
+	}
+}
+
+// running names the kernel threads that have not ended.
+func (s *System) running() (names []string) {
+	s.M.Do(func() {
+		for _, c := range s.tasks {
+			if c.kt != nil {
+				names = append(names, fmt.Sprintf("%s (%d)", c.comm, c.pid))
+			}
+		}
+	})
+	slices.Sort(names)
+	return names
 }
 
 // Funcs are all functions that the package binds, area by area.
