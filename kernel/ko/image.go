@@ -92,17 +92,13 @@ func (g *image) Link(m *kernel.Module, found map[string]*kernel.Symbol) error {
 		g.f.k.Log.Printf(kernel.LevelWarning, "%s: %s is %v, but is called as %v (wrong prototype?)", m.Name, a.Symbol, a.Is, a.Used)
 	}
 	g.describe(m, mod, c)
-	p := &params{sys: sys, mod: mod}
-	if err := g.fill(m, mod, c, sys, p); err != nil {
+	if err := g.fill(m, mod, c, sys); err != nil {
 		g.f.k.Log.Printf(kernel.LevelErr, "%s: %v", m.Name, err)
 		c.Free()
 		return kernel.ENOEXEC
 	}
 	m.FreeInit = c.Live
-	m.Free = func() []string {
-		p.free()
-		return c.Free()
-	}
+	m.Free = c.Free
 	return nil
 }
 
@@ -132,10 +128,12 @@ func (g *image) describe(m *kernel.Module, mod *machine.Module, c *capi.Module) 
 	}
 }
 
-func pages(n uint32) uint32 { return (n + capi.PageSize - 1) &^ (capi.PageSize - 1) }
+const pageSize = 4096
+
+func pages(n uint32) uint32 { return (n + pageSize - 1) &^ (pageSize - 1) }
 
 // fill sets Init, Exit, Params and Exports.
-func (g *image) fill(m *kernel.Module, mod *machine.Module, own *capi.Module, sys *capi.System, p *params) error {
+func (g *image) fill(m *kernel.Module, mod *machine.Module, own *capi.Module, sys *capi.System) error {
 	init, hasInit := mod.Symbol("init_module")
 	exit, hasExit := mod.Symbol("cleanup_module")
 	for _, s := range []struct {
@@ -180,7 +178,7 @@ func (g *image) fill(m *kernel.Module, mod *machine.Module, own *capi.Module, sy
 	if err := exports(m, mod, sys); err != nil {
 		return err
 	}
-	return p.read(m, g)
+	return own.ReadParams(g.Modinfo())
 }
 
 // exports reads the symbol table sections, ___ksymtab+NAME and ___ksymtab_gpl+NAME.

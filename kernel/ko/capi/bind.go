@@ -12,7 +12,7 @@ type Func struct {
 	GPL bool // EXPORT_SYMBOL_GPL
 }
 
-// word is what C passes in one argument: 32 bits are int, long and pointers, 64 bits long long.
+// word is what C passes in one argument: 32 bits are int, 64 bits long and pointers.
 type word interface {
 	~int32 | ~uint32 | ~int64 | ~uint64
 }
@@ -43,67 +43,67 @@ func bind(name string, params []machine.ValType, res []machine.ValType, fn func(
 func kinds(k ...machine.ValType) []machine.ValType { return k }
 
 // F0 to F8 bind functions with a result, V0 to V6 such without.
-func F0[R word](name string, fn func(*Ctx) R) Func {
+func f0[R word](name string, fn func(*Ctx) R) Func {
 	return bind(name, nil, kinds(kind[R]()), func(c *Ctx, s []uint64) { result(s, fn(c)) })
 }
 
-func F1[A, R word](name string, fn func(*Ctx, A) R) Func {
+func f1[A, R word](name string, fn func(*Ctx, A) R) Func {
 	return bind(name, kinds(kind[A]()), kinds(kind[R]()), func(c *Ctx, s []uint64) { result(s, fn(c, A(s[0]))) })
 }
 
-func F2[A, B, R word](name string, fn func(*Ctx, A, B) R) Func {
+func f2[A, B, R word](name string, fn func(*Ctx, A, B) R) Func {
 	return bind(name, kinds(kind[A](), kind[B]()), kinds(kind[R]()), func(c *Ctx, s []uint64) { result(s, fn(c, A(s[0]), B(s[1]))) })
 }
 
-func F3[A, B, C, R word](name string, fn func(*Ctx, A, B, C) R) Func {
+func f3[A, B, C, R word](name string, fn func(*Ctx, A, B, C) R) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C]()), kinds(kind[R]()),
 		func(c *Ctx, s []uint64) { result(s, fn(c, A(s[0]), B(s[1]), C(s[2]))) })
 }
 
-func F4[A, B, C, D, R word](name string, fn func(*Ctx, A, B, C, D) R) Func {
+func f4[A, B, C, D, R word](name string, fn func(*Ctx, A, B, C, D) R) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C](), kind[D]()), kinds(kind[R]()),
 		func(c *Ctx, s []uint64) { result(s, fn(c, A(s[0]), B(s[1]), C(s[2]), D(s[3]))) })
 }
 
-func F5[A, B, C, D, E, R word](name string, fn func(*Ctx, A, B, C, D, E) R) Func {
+func f5[A, B, C, D, E, R word](name string, fn func(*Ctx, A, B, C, D, E) R) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C](), kind[D](), kind[E]()), kinds(kind[R]()),
 		func(c *Ctx, s []uint64) { result(s, fn(c, A(s[0]), B(s[1]), C(s[2]), D(s[3]), E(s[4]))) })
 }
 
-func F6[A, B, C, D, E, F, R word](name string, fn func(*Ctx, A, B, C, D, E, F) R) Func {
+func f6[A, B, C, D, E, F, R word](name string, fn func(*Ctx, A, B, C, D, E, F) R) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C](), kind[D](), kind[E](), kind[F]()), kinds(kind[R]()),
 		func(c *Ctx, s []uint64) { result(s, fn(c, A(s[0]), B(s[1]), C(s[2]), D(s[3]), E(s[4]), F(s[5]))) })
 }
 
-func F7[A, B, C, D, E, F, G, R word](name string, fn func(*Ctx, A, B, C, D, E, F, G) R) Func {
+func f7[A, B, C, D, E, F, G, R word](name string, fn func(*Ctx, A, B, C, D, E, F, G) R) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C](), kind[D](), kind[E](), kind[F](), kind[G]()), kinds(kind[R]()),
 		func(c *Ctx, s []uint64) {
 			result(s, fn(c, A(s[0]), B(s[1]), C(s[2]), D(s[3]), E(s[4]), F(s[5]), G(s[6])))
 		})
 }
 
-func V0(name string, fn func(*Ctx)) Func {
+func v0(name string, fn func(*Ctx)) Func {
 	return bind(name, nil, nil, func(c *Ctx, _ []uint64) { fn(c) })
 }
 
-func V1[A word](name string, fn func(*Ctx, A)) Func {
+func v1[A word](name string, fn func(*Ctx, A)) Func {
 	return bind(name, kinds(kind[A]()), nil, func(c *Ctx, s []uint64) { fn(c, A(s[0])) })
 }
 
-func V2[A, B word](name string, fn func(*Ctx, A, B)) Func {
+func v2[A, B word](name string, fn func(*Ctx, A, B)) Func {
 	return bind(name, kinds(kind[A](), kind[B]()), nil, func(c *Ctx, s []uint64) { fn(c, A(s[0]), B(s[1])) })
 }
 
-func V3[A, B, C word](name string, fn func(*Ctx, A, B, C)) Func {
+func v3[A, B, C word](name string, fn func(*Ctx, A, B, C)) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C]()), nil, func(c *Ctx, s []uint64) { fn(c, A(s[0]), B(s[1]), C(s[2])) })
 }
 
-func V4[A, B, C, D word](name string, fn func(*Ctx, A, B, C, D)) Func {
+func v4[A, B, C, D word](name string, fn func(*Ctx, A, B, C, D)) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C](), kind[D]()), nil,
 		func(c *Ctx, s []uint64) { fn(c, A(s[0]), B(s[1]), C(s[2]), D(s[3])) })
 }
 
-func V5[A, B, C, D, E word](name string, fn func(*Ctx, A, B, C, D, E)) Func {
+func v5[A, B, C, D, E word](name string, fn func(*Ctx, A, B, C, D, E)) Func {
 	return bind(name, kinds(kind[A](), kind[B](), kind[C](), kind[D](), kind[E]()), nil,
 		func(c *Ctx, s []uint64) { fn(c, A(s[0]), B(s[1]), C(s[2]), D(s[3]), E(s[4])) })
 }

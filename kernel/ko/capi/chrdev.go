@@ -6,6 +6,16 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
+// chrdevState is what the area keeps. It belongs to the holder of the big lock.
+type chrdevState struct {
+	cdevs   map[ptr]*cdev          // by address of struct cdev
+	regions map[kernel.Dev]*region // by the first number
+}
+
+func newChrdevState() chrdevState {
+	return chrdevState{cdevs: map[ptr]*cdev{}, regions: map[kernel.Dev]*region{}}
+}
+
 // cdev is a registered struct cdev, or the range of a register_chrdev.
 type cdev struct {
 	k     *kernel.Cdev
@@ -24,11 +34,11 @@ type region struct {
 // Character device numbers. References: fs/char_dev.c.
 func chrdevFuncs() []Func {
 	return []Func{
-		F5("__register_chrdev", func(c *Ctx, major, base, count uint32, name, fops ptr) int32 {
+		f5("__register_chrdev", func(c *Ctx, major, base, count uint32, name, fops ptr) int32 {
 			return c.registerChrdev(major, base, count, name, fops)
 		}),
-		V4("__unregister_chrdev", func(c *Ctx, major, base, count uint32, name ptr) { c.unregisterChrdev(major, base, count, name) }),
-		F4("alloc_chrdev_region", func(c *Ctx, at ptr, base, count uint32, name ptr) int32 {
+		v4("__unregister_chrdev", func(c *Ctx, major, base, count uint32, name ptr) { c.unregisterChrdev(major, base, count, name) }),
+		f4("alloc_chrdev_region", func(c *Ctx, at ptr, base, count uint32, name ptr) int32 {
 			dev, err := c.s.K.AllocChrdevRegion(base, count, c.mem().str(name))
 			if err != nil {
 				return errno(err)
@@ -37,39 +47,39 @@ func chrdevFuncs() []Func {
 			c.mem().put(at, uint32(dev))
 			return 0
 		}),
-		F3("register_chrdev_region", func(c *Ctx, dev, count uint32, name ptr) int32 {
+		f3("register_chrdev_region", func(c *Ctx, dev, count uint32, name ptr) int32 {
 			if err := c.s.K.RegisterChrdevRegion(kernel.Dev(dev), count, c.mem().str(name)); err != nil {
 				return errno(err)
 			}
 			c.ownRegion(kernel.Dev(dev), count, c.mem().str(name))
 			return 0
 		}),
-		V2("unregister_chrdev_region", func(c *Ctx, dev, count uint32) {
+		v2("unregister_chrdev_region", func(c *Ctx, dev, count uint32) {
 			c.s.K.UnregisterChrdevRegion(kernel.Dev(dev), count)
 			c.s.dropRegion(kernel.Dev(dev), count)
 		}),
-		V2("cdev_init", func(c *Ctx, p, fops ptr) {
+		v2("cdev_init", func(c *Ctx, p, fops ptr) {
 			m := c.mem()
-			clear(m.bytes(p, SizeofCdev))
-			m.listInit(p + OffCdevList)
-			m.putPtr(p+OffCdevOps, fops)
-			m.put(p+OffCdevKobj+OffKobjectKref, 1)
+			clear(m.bytes(p, sizeofCdev))
+			m.listInit(p + offCdevList)
+			m.putPtr(p+offCdevOps, fops)
+			m.put(p+offCdevKobj+offKobjectKref, 1)
 		}),
-		F0("cdev_alloc", func(c *Ctx) ptr {
-			p := c.alloc(SizeofCdev, 0, GfpZero, PageSize)
+		f0("cdev_alloc", func(c *Ctx) ptr {
+			p := c.alloc(sizeofCdev, 0, gfpZero, pageSize)
 			if p != 0 {
-				c.mem().listInit(p + OffCdevList)
-				c.mem().put(p+OffCdevKobj+OffKobjectKref, 1)
+				c.mem().listInit(p + offCdevList)
+				c.mem().put(p+offCdevKobj+offKobjectKref, 1)
 				c.s.cdevs[p] = &cdev{alloc: true}
 			}
 			return p
 		}),
-		F3("cdev_add", func(c *Ctx, p ptr, dev, count uint32) int32 { return c.cdevAdd(p, kernel.Dev(dev), count) }),
-		V1("cdev_del", func(c *Ctx, p ptr) { c.cdevDel(p) }),
-		V1("cdev_put", func(c *Ctx, p ptr) {}),
-		V2("cdev_set_parent", func(c *Ctx, p, kobj ptr) { c.mem().putPtr(p+OffCdevKobj+OffKobjectParent, kobj) }),
-		F2("cdev_device_add", func(c *Ctx, p, dev ptr) int32 {
-			if devt := c.mem().u32(dev + OffDeviceDevt); devt != 0 {
+		f3("cdev_add", func(c *Ctx, p ptr, dev, count uint32) int32 { return c.cdevAdd(p, kernel.Dev(dev), count) }),
+		v1("cdev_del", func(c *Ctx, p ptr) { c.cdevDel(p) }),
+		v1("cdev_put", func(c *Ctx, p ptr) {}),
+		v2("cdev_set_parent", func(c *Ctx, p, kobj ptr) { c.mem().putPtr(p+offCdevKobj+offKobjectParent, kobj) }),
+		f2("cdev_device_add", func(c *Ctx, p, dev ptr) int32 {
+			if devt := c.mem().u32(dev + offDeviceDevt); devt != 0 {
 				if e := c.cdevAdd(p, kernel.Dev(devt), 1); e != 0 {
 					return e
 				}
@@ -80,7 +90,7 @@ func chrdevFuncs() []Func {
 			}
 			return e
 		}),
-		V2("cdev_device_del", func(c *Ctx, p, dev ptr) { c.deviceDel(dev); c.cdevDel(p) }),
+		v2("cdev_device_del", func(c *Ctx, p, dev ptr) { c.deviceDel(dev); c.cdevDel(p) }),
 	}
 }
 
@@ -149,7 +159,7 @@ func (s *System) dropRegion(dev kernel.Dev, count uint32) {
 
 func (c *Ctx) cdevAdd(p ptr, dev kernel.Dev, count uint32) int32 {
 	m, s := c.mem(), c.s
-	fops := m.ptr(p + OffCdevOps)
+	fops := m.ptr(p + offCdevOps)
 	if fops == 0 {
 		return -int32(kernel.EINVAL)
 	}
@@ -162,15 +172,15 @@ func (c *Ctx) cdevAdd(p ptr, dev kernel.Dev, count uint32) int32 {
 		return -int32(kernel.EBUSY)
 	}
 	k := &kernel.Cdev{Ops: c.fopsAt(fops).k, Private: p}
-	if owner := s.modules[m.ptr(p+OffCdevOwner)]; owner != nil {
+	if owner := s.modules[m.ptr(p+offCdevOwner)]; owner != nil {
 		k.Owner = owner.K
 	}
 	if err := s.K.CdevAdd(k, dev, count); err != nil {
 		return errno(err)
 	}
 	d.k = k
-	m.put(p+OffCdevDev, uint32(dev))
-	m.put(p+OffCdevCount, count)
+	m.put(p+offCdevDev, uint32(dev))
+	m.put(p+offCdevCount, count)
 	d.res = c.own(func() string { return fmt.Sprintf("cdev %d:%d", dev.Major(), dev.Minor()) }, func() {
 		s.K.CdevDel(k)
 		s.M.Do(func() { delete(s.cdevs, p) })

@@ -63,8 +63,8 @@ func (s *System) newCtx(comm string, pid int) (*Ctx, error) {
 	return c, nil
 }
 
-// Helper runs fn with a Ctx that belongs to nobody, for calls that the kernel makes without a task at hand.
-func (s *System) Helper(fn func(c *Ctx) error) error {
+// helper runs fn with a Ctx that belongs to nobody, for calls that the kernel makes without a task at hand.
+func (s *System) helper(fn func(c *Ctx) error) error {
 	s.helpMu.Lock()
 	var c *Ctx
 	if n := len(s.helpers); n > 0 {
@@ -100,11 +100,11 @@ func (c *Ctx) dropTask() {
 	}
 	addr := c.task
 	c.task = 0
-	if b, ok := c.s.M.Bytes(addr, SizeofTaskStruct); ok {
+	if b, ok := c.s.M.Bytes(addr, sizeofTaskStruct); ok {
 		m := c.mem()
-		m.put(addr+OffTaskStructExitState, 0x20)
-		n := m.u32(addr+OffTaskStructUsage) - 1
-		m.put(addr+OffTaskStructUsage, n)
+		m.put(addr+offTaskStructExitState, 0x20)
+		n := m.u32(addr+offTaskStructUsage) - 1
+		m.put(addr+offTaskStructUsage, n)
 		if n == 0 {
 			_ = b
 			delete(c.s.tasks, addr)
@@ -115,9 +115,9 @@ func (c *Ctx) dropTask() {
 
 // offCred is where a task's struct cred and poll_table stand behind its task_struct.
 const (
-	offCred    = (SizeofTaskStruct + 7) &^ 7
-	offPollTab = (offCred + SizeofCred + 7) &^ 7
-	taskBlock  = offPollTab + SizeofPollTable
+	offCred    = (sizeofTaskStruct + 7) &^ 7
+	offPollTab = (offCred + sizeofCred + 7) &^ 7
+	taskBlock  = offPollTab + sizeofPollTable
 )
 
 // current is the address of the task_struct. Needs the big lock.
@@ -131,61 +131,58 @@ func (c *Ctx) current() ptr {
 	}
 	m := c.mem()
 	clear(m.bytes(addr, taskBlock))
-	m.put(addr+OffTaskStructPid, uint32(c.pid))
-	m.put(addr+OffTaskStructTgid, uint32(c.pid))
-	m.putPtr(addr+OffTaskStructRealParent, addr)
-	m.putPtr(addr+OffTaskStructParent, addr)
-	m.putPtr(addr+OffTaskStructGroupLeader, addr)
-	m.put(addr+OffTaskStructUsage, 1)
-	m.put(addr+OffTaskStructPrio, 120)
-	m.put(addr+OffTaskStructStaticPrio, 120)
-	m.put(addr+OffTaskStructNormalPrio, 120)
-	m.put64(addr+OffTaskStructStartTime, uint64(c.s.K.Uptime()))
-	for _, off := range []ptr{OffTaskStructChildren, OffTaskStructSibling, OffTaskStructTasks} {
+	m.put(addr+offTaskStructPid, uint32(c.pid))
+	m.put(addr+offTaskStructTgid, uint32(c.pid))
+	m.putPtr(addr+offTaskStructRealParent, addr)
+	m.putPtr(addr+offTaskStructParent, addr)
+	m.putPtr(addr+offTaskStructGroupLeader, addr)
+	m.put(addr+offTaskStructUsage, 1)
+	m.put(addr+offTaskStructPrio, 120)
+	m.put(addr+offTaskStructStaticPrio, 120)
+	m.put(addr+offTaskStructNormalPrio, 120)
+	m.put64(addr+offTaskStructStartTime, uint64(c.s.K.Uptime()))
+	for _, off := range []ptr{offTaskStructChildren, offTaskStructSibling, offTaskStructTasks} {
 		m.listInit(addr + off)
 	}
 	if c.T == nil {
-		m.put(addr+OffTaskStructFlags, PfKthread)
+		m.put(addr+offTaskStructFlags, pfKthread)
 	} else {
-		m.putPtr(addr+OffTaskStructMm, addr) // not NULL: it has a user space
+		m.putPtr(addr+offTaskStructMm, addr) // not NULL: it has a user space
 	}
-	copy(m.bytes(addr+OffTaskStructComm, TaskCommLen-1), c.Comm())
+	copy(m.bytes(addr+offTaskStructComm, taskCommLen-1), c.command())
 	cred := addr + offCred
-	m.putPtr(addr+OffTaskStructCred, cred)
-	m.putPtr(addr+OffTaskStructRealCred, cred)
-	m.put(cred+OffCredUsage, 1)
+	m.putPtr(addr+offTaskStructCred, cred)
+	m.putPtr(addr+offTaskStructRealCred, cred)
+	m.put(cred+offCredUsage, 1)
 	if c.T != nil {
 		who := c.T.Cred()
-		for _, off := range []ptr{OffCredUid, OffCredSuid, OffCredEuid, OffCredFsuid} {
+		for _, off := range []ptr{offCredUid, offCredSuid, offCredEuid, offCredFsuid} {
 			m.put(cred+off, who.UID)
 		}
-		for _, off := range []ptr{OffCredGid, OffCredSgid, OffCredEgid, OffCredFsgid} {
+		for _, off := range []ptr{offCredGid, offCredSgid, offCredEgid, offCredFsgid} {
 			m.put(cred+off, who.GID)
 		}
 	}
 	c.task, c.pollTab = addr, addr+offPollTab
-	m.putPtr(c.pollTab+OffPollTableQproc, c.s.slots.pollwait)
-	m.put(c.pollTab+OffPollTableKey, 0xffffffff)
+	m.putPtr(c.pollTab+offPollTableQproc, c.s.slots.pollwait)
+	m.put(c.pollTab+offPollTableKey, 0xffffffff)
 	c.s.tasks[addr] = c
 	return addr
 }
 
-// Comm is the name of whoever runs.
-func (c *Ctx) Comm() string {
+// command is the name of whoever runs.
+func (c *Ctx) command() string {
 	if c.T != nil {
 		return c.T.Comm()
 	}
 	return c.comm
 }
 
-// Thread is the C thread.
-func (c *Ctx) Thread() *machine.Thread { return c.th }
-
 // Call runs the C function at an address. Errors: *kernel.Fault when it made an oops; inside of C the thread is unwound then.
 func (c *Ctx) Call(fn ptr, args ...uint64) (uint64, error) {
 	r, err := c.th.Call(fn, args...)
 	if err != nil {
-		return 0, c.Fault(err)
+		return 0, c.fault(err)
 	}
 	return r, nil
 }
@@ -216,8 +213,8 @@ func (c *Ctx) killed(err error) *machine.Trap {
 	return &machine.Trap{Kind: machine.TrapKilled, Msg: err.Error(), Err: err}
 }
 
-// Release gives up the big lock while f sleeps. A panic of f unwinds the C thread and reaches the system call.
-func (c *Ctx) Release(f func()) {
+// release gives up the big lock while f sleeps. A panic of f unwinds the C thread and reaches the system call.
+func (c *Ctx) release(f func()) {
 	var cause any
 	c.th.Release(func() {
 		defer func() { cause = recover() }()
@@ -245,31 +242,31 @@ func (c *Ctx) block(limit time.Duration) (left time.Duration) {
 	c.mayBlock()
 	m := c.mem()
 	task := c.current()
-	state := m.u32(task + OffTaskStructState)
+	state := m.u32(task + offTaskStructState)
 	left = limit
 	switch {
-	case state == TaskRunning:
-		c.Release(func() {})
+	case state == taskRunning:
+		c.release(func() {})
 		return left
 	case c.T != nil:
 		left = c.blockTask(state, limit)
 	default:
 		left = c.blockSelf(state, limit)
 	}
-	m.put(task+OffTaskStructState, TaskRunning)
+	m.put(task+offTaskStructState, taskRunning)
 	return left
 }
 
 func (c *Ctx) blockTask(state uint32, limit time.Duration) (left time.Duration) {
 	s := kernel.TaskUninterruptible
-	if state&TaskInterruptible != 0 {
+	if state&taskInterruptible != 0 {
 		s = kernel.TaskInterruptible
-	} else if state&TaskWakekill != 0 {
+	} else if state&taskWakekill != 0 {
 		s = kernel.TaskKillable
 	}
 	c.T.SetState(s)
 	left = limit
-	c.Release(func() {
+	c.release(func() {
 		if limit == forever {
 			c.T.Schedule()
 		} else {
@@ -282,7 +279,7 @@ func (c *Ctx) blockTask(state uint32, limit time.Duration) (left time.Duration) 
 func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) {
 	c.state.Store(state)
 	left = limit
-	c.Release(func() {
+	c.release(func() {
 		var after <-chan time.Time
 		start := time.Now()
 		if limit != forever {
@@ -290,17 +287,17 @@ func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) 
 			defer t.Stop()
 			after = t.C
 		}
-		for c.state.Load() != TaskRunning {
+		for c.state.Load() != taskRunning {
 			select {
 			case <-c.wake:
 				continue
 			case <-after:
 				left = 0
 			case <-c.kill:
-				c.state.Store(TaskRunning)
+				c.state.Store(taskRunning)
 				panic(errUnwound)
 			}
-			c.state.Store(TaskRunning)
+			c.state.Store(taskRunning)
 			return
 		}
 		if limit != forever {
@@ -314,14 +311,14 @@ func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) 
 func (s *System) wakeUp(task ptr, mask uint32) bool {
 	m := s.mem()
 	c := s.tasks[task]
-	state := m.u32(task + OffTaskStructState)
+	state := m.u32(task + offTaskStructState)
 	if c == nil || state&mask == 0 {
 		return false
 	}
-	m.put(task+OffTaskStructState, TaskRunning)
+	m.put(task+offTaskStructState, taskRunning)
 	if c.T != nil {
 		c.T.WakeUp()
-	} else if c.state.Swap(TaskRunning) != TaskRunning {
+	} else if c.state.Swap(taskRunning) != taskRunning {
 		select {
 		case c.wake <- struct{}{}:
 		default:
@@ -341,7 +338,7 @@ func (c *Ctx) mayBlock() {
 
 // atomicBug is __schedule_bug. n is what the driver has added to the preempt count; schedule() itself adds one.
 func (c *Ctx) atomicBug(n int) {
-	text := fmt.Sprintf("BUG: scheduling while atomic: %s/%d/0x%08x", c.Comm(), c.pid, n+1)
+	text := fmt.Sprintf("BUG: scheduling while atomic: %s/%d/0x%08x", c.command(), c.pid, n+1)
 	c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
 	c.dumpStack(kernel.LevelErr)
 	c.s.K.AddTaint(kernel.TaintWarn)
@@ -376,10 +373,10 @@ func (c *Ctx) CallInit(m *Module, fn ptr) (uint64, error) {
 func (c *Ctx) sleepFor(d time.Duration, state uint32) (left time.Duration) {
 	deadline := time.Now().Add(d)
 	for left = d; left > 0; left = time.Until(deadline) {
-		if state&TaskInterruptible != 0 && c.signalPending() {
+		if state&taskInterruptible != 0 && c.signalPending() {
 			return left
 		}
-		c.mem().put(c.current()+OffTaskStructState, state)
+		c.mem().put(c.current()+offTaskStructState, state)
 		c.block(left)
 	}
 	return 0

@@ -12,6 +12,15 @@ import (
 // debugRoot is where debugfs is mounted, below /sys.
 const debugRoot = "kernel/debug"
 
+// debugfsState is what the area keeps. It belongs to the holder of the big lock.
+type debugfsState struct {
+	debugs map[ptr]*debugEntry // by address of struct dentry
+}
+
+func newDebugfsState() debugfsState {
+	return debugfsState{debugs: map[ptr]*debugEntry{}}
+}
+
 // debugEntry is a file or folder of debugfs: its struct dentry names it for C.
 type debugEntry struct {
 	path   string // below debugRoot
@@ -31,13 +40,13 @@ type debugNumber struct {
 //	[debugfs] fs/debugfs/inode.c and fs/debugfs/file.c
 func debugfsFuncs() []Func {
 	list := []Func{
-		F2("debugfs_create_dir", func(c *Ctx, name, parent ptr) ptr {
+		f2("debugfs_create_dir", func(c *Ctx, name, parent ptr) ptr {
 			return c.debugEntry("Directory", name, parent, func(path string) (func(), error) {
 				c.s.K.SysDir(path)
 				return func() { c.s.K.SysRemove(path) }, nil
 			})
 		}),
-		F5("debugfs_create_file", func(c *Ctx, name ptr, mode uint32, parent, data, fops ptr) ptr {
+		f5("debugfs_create_file", func(c *Ctx, name ptr, mode uint32, parent, data, fops ptr) ptr {
 			return c.debugEntry("File", name, parent, func(path string) (func(), error) {
 				o := c.procOps(fops, false)
 				o.proc = &procEntry{data: data}
@@ -48,7 +57,7 @@ func debugfsFuncs() []Func {
 				return c.s.K.SysFileOps(path, mode&0o7777, o.k, nil)
 			})
 		}),
-		F2("debugfs_lookup", func(c *Ctx, name, parent ptr) ptr {
+		f2("debugfs_lookup", func(c *Ctx, name, parent ptr) ptr {
 			path := c.debugPath(name, parent)
 			for p, e := range c.s.debugs {
 				if e.path == path {
@@ -57,7 +66,7 @@ func debugfsFuncs() []Func {
 			}
 			return 0
 		}),
-		V1("debugfs_remove", func(c *Ctx, p ptr) {
+		v1("debugfs_remove", func(c *Ctx, p ptr) {
 			if e := c.s.debugs[p]; e != nil {
 				c.s.debugRemove(e.path)
 			}
@@ -67,7 +76,7 @@ func debugfsFuncs() []Func {
 		{"u8", 1, "%d"}, {"u16", 2, "%d"}, {"u32", 4, "%d"}, {"u64", 8, "%d"}, {"x8", 1, "0x%02x"}, {"x16", 2, "0x%04x"}, {"x32", 4, "0x%08x"},
 		{"x64", 8, "0x%016x"}, {"size_t", 8, "%d"}, {"ulong", 8, "%d"}, {"atomic_t", 4, ""}, {"bool", 1, ""},
 	} {
-		list = append(list, V4("debugfs_create_"+n.kind, func(c *Ctx, name ptr, mode uint32, parent, value ptr) {
+		list = append(list, v4("debugfs_create_"+n.kind, func(c *Ctx, name ptr, mode uint32, parent, value ptr) {
 			c.debugEntry("File", name, parent, func(path string) (func(), error) {
 				a := &kernel.Attr{Show: func(*kernel.Task) (text string, err error) {
 					c.s.M.Do(func() { text = n.show(c.s.mem(), value) })
@@ -184,11 +193,11 @@ func (c *Ctx) debugEntry(what string, name, parent ptr, make func(path string) (
 			return errPtr(kernel.EEXIST)
 		}
 	}
-	p, err := s.M.Alloc(SizeofDentry, 0, nil)
+	p, err := s.M.Alloc(sizeofDentry, 0, nil)
 	if err != nil {
 		return errPtr(err)
 	}
-	clear(c.mem().bytes(p, SizeofDentry))
+	clear(c.mem().bytes(p, sizeofDentry))
 	remove, err := make(debugRoot + "/" + path)
 	if err != nil {
 		_ = s.M.Free(p)

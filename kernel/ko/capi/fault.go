@@ -10,9 +10,9 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// Fault makes of a trap what the kernel logs as an oops. Inside of C, where the thread is about to be unwound, it is a plain EFAULT.
+// fault makes of a trap what the kernel logs as an oops. Inside of C, where the thread is about to be unwound, it is a plain EFAULT.
 // A trap that only carries a panic of the kernel's own through C goes on as that panic.
-func (c *Ctx) Fault(err error) error {
+func (c *Ctx) fault(err error) error {
 	var tr *machine.Trap
 	if !errors.As(err, &tr) {
 		return err
@@ -41,7 +41,7 @@ func (c *Ctx) Fault(err error) error {
 		f.What = fmt.Sprintf("kernel stack overflow in %s", tr.Func)
 		f.Detail = []string{"stack: " + tr.Msg}
 	case machine.TrapWatchdog:
-		f.What = fmt.Sprintf("!watchdog: BUG: soft lockup - CPU#0 stuck for %ds! [%s:%d]", int(c.s.watchdog().Seconds()), c.Comm(), c.pid)
+		f.What = fmt.Sprintf("!watchdog: BUG: soft lockup - CPU#0 stuck for %ds! [%s:%d]", int(c.s.watchdog().Seconds()), c.command(), c.pid)
 		c.s.K.AddTaint(kernel.TaintSoftlockup)
 	case machine.TrapCall:
 		f.What = fmt.Sprintf("unable to handle page fault for address: %016x", tr.Addr)
@@ -161,7 +161,7 @@ func (c *Ctx) warn(file string, line int, taint uint32, text string) {
 // dumpStack logs who runs. The frames of a running thread are not known.
 func (c *Ctx) dumpStack(level kernel.Level) {
 	log := &c.s.K.Log
-	log.Printf(level, "CPU: 0 PID: %d Comm: %s %s #1", c.pid, c.Comm(), kernel.Release)
+	log.Printf(level, "CPU: 0 PID: %d Comm: %s %s #1", c.pid, c.command(), kernel.Release)
 	log.Printf(level, "Call Trace:")
 	log.Printf(level, " <TASK>")
 	if m := c.th.Module(); m != nil {

@@ -9,40 +9,40 @@ import (
 // Files. References: fs/fcntl.c fasync_helper; fs/read_write.c; fs/open.c.
 func fsFuncs() []Func {
 	return []Func{
-		V3("__kb_pollwait", func(c *Ctx, filp, head, table ptr) { c.pollwait(head) }),
-		F4("__kb_pollwake", func(c *Ctx, entry ptr, mode uint32, flags int32, key ptr) int32 {
+		v3("__kb_pollwait", func(c *Ctx, filp, head, table ptr) { c.pollwait(head) }),
+		f4("__kb_pollwake", func(c *Ctx, entry ptr, mode uint32, flags int32, key ptr) int32 {
 			if e := c.s.polls[entry]; e != nil {
 				e.q.WakeAll(kernel.Events(key))
 			}
 			return 1
 		}),
-		F4("fasync_helper", func(c *Ctx, fd int32, filp ptr, on int32, at ptr) int32 {
+		f4("fasync_helper", func(c *Ctx, fd int32, filp ptr, on int32, at ptr) int32 {
 			return c.fasyncHelper(filp, on != 0, at)
 		}),
-		V3("kill_fasync", func(c *Ctx, at ptr, sig, band int32) {
+		v3("kill_fasync", func(c *Ctx, at ptr, sig, band int32) {
 			if a := c.s.asyncs[c.mem().ptr(at)]; a != nil {
 				a.list.Kill()
 			}
 		}),
-		F3("filp_open", func(c *Ctx, name ptr, flags int32, mode uint32) ptr {
+		f3("filp_open", func(c *Ctx, name ptr, flags int32, mode uint32) ptr {
 			return c.filpOpen(c.mem().str(name), uint32(flags))
 		}),
-		F2("filp_close", func(c *Ctx, filp, id ptr) int32 { c.fput(filp); return 0 }),
-		V1("fput", func(c *Ctx, filp ptr) { c.fput(filp) }),
-		F1("fget", func(c *Ctx, fd uint32) ptr { return 0 }),
-		F4("kernel_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, false) }),
-		F4("kernel_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, true) }),
-		F4("vfs_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, false) }),
-		F4("vfs_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, true) }),
-		F3("vfs_llseek", func(c *Ctx, filp ptr, off int64, whence int32) int64 {
+		f2("filp_close", func(c *Ctx, filp, id ptr) int32 { c.fput(filp); return 0 }),
+		v1("fput", func(c *Ctx, filp ptr) { c.fput(filp) }),
+		f1("fget", func(c *Ctx, fd uint32) ptr { return 0 }),
+		f4("kernel_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, false) }),
+		f4("kernel_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, true) }),
+		f4("vfs_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, false) }),
+		f4("vfs_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, true) }),
+		f3("vfs_llseek", func(c *Ctx, filp ptr, off int64, whence int32) int64 {
 			of := c.s.files[filp]
-			if of == nil || of.ops.llseek == 0 || c.mem().u32(filp+OffFileFMode)&FmodeLseek == 0 {
+			if of == nil || of.ops.llseek == 0 || c.mem().u32(filp+offFileFMode)&fmodeLseek == 0 {
 				return -int64(kernel.ESPIPE)
 			}
 			r, _ := c.th.Call(of.ops.llseek, uint64(filp), uint64(off), uint64(uint32(whence)))
 			return int64(r)
 		}),
-		F2("vfs_poll", func(c *Ctx, filp, table ptr) uint32 {
+		f2("vfs_poll", func(c *Ctx, filp, table ptr) uint32 {
 			of := c.s.files[filp]
 			if of == nil || of.ops.poll == 0 {
 				return uint32(kernel.PollDefault)
@@ -50,8 +50,8 @@ func fsFuncs() []Func {
 			r, _ := c.Call(of.ops.poll, uint64(filp), uint64(table))
 			return uint32(r)
 		}),
-		F3("d_path", func(c *Ctx, path, buf ptr, n uint32) ptr {
-			name := "/" + c.mem().name(c.mem().ptr(c.mem().ptr(path+OffPathDentry)+OffDentryDName+OffQstrName))
+		f3("d_path", func(c *Ctx, path, buf ptr, n uint32) ptr {
+			name := "/" + c.mem().name(c.mem().ptr(c.mem().ptr(path+offPathDentry)+offDentryDName+offQstrName))
 			if uint32(len(name))+1 > n {
 				return errPtr(kernel.ENAMETOOLONG)
 			}
@@ -105,9 +105,9 @@ func (c *Ctx) fasyncHelper(filp ptr, on bool, at ptr) int32 {
 func (c *Ctx) filpOpen(path string, flags uint32) ptr {
 	var h *kernel.Handle
 	var err error
-	c.Release(func() {
+	c.release(func() {
 		if c.sub == nil {
-			c.sub = c.s.K.NewTask(kernel.WithComm(c.Comm()))
+			c.sub = c.s.K.NewTask(kernel.WithComm(c.command()))
 		}
 		if h, err = c.sub.OpenFile(path, flags); err != nil {
 			return
@@ -132,11 +132,11 @@ func (c *Ctx) fput(filp ptr) {
 	if of == nil {
 		return
 	}
-	n := c.mem().ptr(filp+OffFileFCount) - 1
-	c.mem().putPtr(filp+OffFileFCount, n)
+	n := c.mem().ptr(filp+offFileFCount) - 1
+	c.mem().putPtr(filp+offFileFCount, n)
 	if h := of.handle; n == 0 && h != nil {
 		of.handle = nil
-		c.Release(func() { _ = h.Close() })
+		c.release(func() { _ = h.Close() })
 	}
 }
 
@@ -152,13 +152,13 @@ func (c *Ctx) kernelIO(filp, buf, n, pos ptr, write bool) int64 {
 	}
 	if slot == 0 {
 		c.s.K.Log.Printf(kernel.LevelWarning, "kernel %s not supported for file %s (pid: %d comm: %s)",
-			map[bool]string{false: "read", true: "write"}[write], of.k.Path(), c.pid, c.Comm())
+			map[bool]string{false: "read", true: "write"}[write], of.k.Path(), c.pid, c.command())
 		return -int64(kernel.EINVAL)
 	}
 	m := c.mem()
 	if of.iter == 0 {
 		var err error
-		if of.iter, err = c.s.M.Alloc(iterBlock+SizeofKvec, 0, nil); err != nil {
+		if of.iter, err = c.s.M.Alloc(iterBlock+sizeofKvec, 0, nil); err != nil {
 			return -int64(kernel.ENOMEM)
 		}
 	}
@@ -168,12 +168,12 @@ func (c *Ctx) kernelIO(filp, buf, n, pos ptr, write bool) int64 {
 	if pos != 0 {
 		at = m.u64(pos)
 	}
-	m.putPtr(vec+OffKvecIovBase, buf)
-	m.putPtr(vec+OffKvecIovLen, n)
-	of.prepare(m, iter, vec, n, IterKvec, source, at)
-	r, err := c.th.Call(slot, uint64(iter), uint64(iter+SizeofKiocb))
+	m.putPtr(vec+offKvecIovBase, buf)
+	m.putPtr(vec+offKvecIovLen, n)
+	of.prepare(m, iter, vec, n, iterKvec, source, at)
+	r, err := c.th.Call(slot, uint64(iter), uint64(iter+sizeofKiocb))
 	if err == nil && int64(r) > 0 && pos != 0 {
-		m.put64(pos, m.u64(iter+OffKiocbKiPos))
+		m.put64(pos, m.u64(iter+offKiocbKiPos))
 	}
 	if of.iter == 0 {
 		of.iter = iter

@@ -6,6 +6,15 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
+// kobjectState is what the area keeps. It belongs to the holder of the big lock.
+type kobjectState struct {
+	kobjs map[ptr]*kobj // by address of struct kobject
+}
+
+func newKobjectState() kobjectState {
+	return kobjectState{kobjs: map[ptr]*kobj{}}
+}
+
 // kobj is a struct kobject with a folder below /sys.
 type kobj struct {
 	addr  ptr
@@ -19,21 +28,21 @@ type kobj struct {
 // Kernel objects. References: lib/kobject.c; lib/kobject_uevent.c.
 func kobjectFuncs() []Func {
 	return gpl([]Func{
-		V2("kobject_init", func(c *Ctx, p, ktype ptr) { c.kobjInit(p, ktype) }),
-		F4("kobject_add", func(c *Ctx, p, parent, format, args ptr) int32 {
+		v2("kobject_init", func(c *Ctx, p, ktype ptr) { c.kobjInit(p, ktype) }),
+		f4("kobject_add", func(c *Ctx, p, parent, format, args ptr) int32 {
 			return c.kobjAdd(p, parent, c.vformat(format, args))
 		}),
-		F5("kobject_init_and_add", func(c *Ctx, p, ktype, parent, format, args ptr) int32 {
+		f5("kobject_init_and_add", func(c *Ctx, p, ktype, parent, format, args ptr) int32 {
 			c.kobjInit(p, ktype)
 			return c.kobjAdd(p, parent, c.vformat(format, args))
 		}),
-		F3("kobject_set_name", func(c *Ctx, p, format, args ptr) int32 {
+		f3("kobject_set_name", func(c *Ctx, p, format, args ptr) int32 {
 			q := c.strdup(c.vformat(format, args), 0)
-			c.mem().putPtr(p+OffKobjectName, q)
+			c.mem().putPtr(p+offKobjectName, q)
 			return 0
 		}),
-		F2("kobject_create_and_add", func(c *Ctx, name, parent ptr) ptr {
-			p, err := c.s.M.Alloc(SizeofKobject, 0, nil)
+		f2("kobject_create_and_add", func(c *Ctx, name, parent ptr) ptr {
+			p, err := c.s.M.Alloc(sizeofKobject, 0, nil)
 			if err != nil {
 				return 0
 			}
@@ -45,26 +54,26 @@ func kobjectFuncs() []Func {
 			c.s.kobjs[p].made = true
 			return p
 		}),
-		V1("kobject_del", func(c *Ctx, p ptr) { c.kobjHide(p) }),
-		F1("kobject_get", func(c *Ctx, p ptr) ptr {
+		v1("kobject_del", func(c *Ctx, p ptr) { c.kobjHide(p) }),
+		f1("kobject_get", func(c *Ctx, p ptr) ptr {
 			if p != 0 {
-				c.mem().put(p+OffKobjectKref, c.mem().u32(p+OffKobjectKref)+1)
+				c.mem().put(p+offKobjectKref, c.mem().u32(p+offKobjectKref)+1)
 			}
 			return p
 		}),
-		V1("kobject_put", func(c *Ctx, p ptr) { c.kobjPut(p) }),
-		F2("kobject_uevent", func(c *Ctx, p ptr, action uint32) int32 { return c.kobjEvent(p, action) }),
-		F3("kobject_uevent_env", func(c *Ctx, p ptr, action uint32, env ptr) int32 { return c.kobjEvent(p, action) }),
+		v1("kobject_put", func(c *Ctx, p ptr) { c.kobjPut(p) }),
+		f2("kobject_uevent", func(c *Ctx, p ptr, action uint32) int32 { return c.kobjEvent(p, action) }),
+		f3("kobject_uevent_env", func(c *Ctx, p ptr, action uint32, env ptr) int32 { return c.kobjEvent(p, action) }),
 	})
 }
 
 func (c *Ctx) kobjInit(p, ktype ptr) {
 	m := c.mem()
-	clear(m.bytes(p, SizeofKobject))
-	m.listInit(p + OffKobjectEntry)
-	m.putPtr(p+OffKobjectKtype, ktype)
-	m.put(p+OffKobjectKref, 1)
-	m.put(p+OffKobjectKref+4, 1) // state_initialized
+	clear(m.bytes(p, sizeofKobject))
+	m.listInit(p + offKobjectEntry)
+	m.putPtr(p+offKobjectKtype, ktype)
+	m.put(p+offKobjectKref, 1)
+	m.put(p+offKobjectKref+4, 1) // state_initialized
 }
 
 // kobjPath is the folder of a kobject or of a device, whose kobject comes first in it.
@@ -93,18 +102,18 @@ func (c *Ctx) kobjAdd(p, parent ptr, name string) int32 {
 		return -int32(kernel.ENOMEM)
 	}
 	copy(m.bytes(k.name, uint64(len(name))+1), name+"\x00")
-	m.putPtr(p+OffKobjectName, k.name)
-	m.putPtr(p+OffKobjectParent, parent)
-	m.put(p+OffKobjectKref+4, 3)
+	m.putPtr(p+offKobjectName, k.name)
+	m.putPtr(p+offKobjectParent, parent)
+	m.put(p+offKobjectKref+4, 3)
 	s.K.SysDir(path)
 	s.kobjs[p] = k
 	k.res = c.own(func() string { return "/sys/" + path }, func() {
 		s.K.SysRemove(path)
 		s.M.Do(func() { s.dropKobj(k) })
 	})
-	if t := m.ptr(p + OffKobjectKtype); t != 0 {
-		c.eachAttr(m.ptr(t+OffKobjTypeDefaultGroups), func(attr ptr) { c.sysfsCreate(p, attr) })
-		for list := m.ptr(t + OffKobjTypeDefaultAttrs); list != 0 && m.ptr(list) != 0; list += sizeofPtr {
+	if t := m.ptr(p + offKobjectKtype); t != 0 {
+		c.eachAttr(m.ptr(t+offKobjTypeDefaultGroups), func(attr ptr) { c.sysfsCreate(p, attr) })
+		for list := m.ptr(t + offKobjTypeDefaultAttrs); list != 0 && m.ptr(list) != 0; list += sizeofPtr {
 			c.sysfsCreate(p, m.ptr(list))
 		}
 	}
@@ -133,15 +142,15 @@ func (c *Ctx) kobjPut(p ptr) {
 		return
 	}
 	m := c.mem()
-	n := m.u32(p+OffKobjectKref) - 1
-	m.put(p+OffKobjectKref, n)
+	n := m.u32(p+offKobjectKref) - 1
+	m.put(p+offKobjectKref, n)
 	if n != 0 {
 		return
 	}
 	c.kobjHide(p)
 	release := ptr(0)
-	if t := m.ptr(p + OffKobjectKtype); t != 0 {
-		release = m.ptr(t + OffKobjTypeRelease)
+	if t := m.ptr(p + offKobjectKtype); t != 0 {
+		release = m.ptr(t + offKobjTypeRelease)
 	}
 	c.s.dropKobj(k)
 	if release != 0 {

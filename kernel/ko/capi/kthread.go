@@ -29,34 +29,34 @@ func (e exitThread) Error() string { return "kthread_exit" }
 // Kernel threads. References: kernel/kthread.c.
 func kthreadFuncs() []Func {
 	return []Func{
-		F5("kthread_create_on_node", func(c *Ctx, fn, data ptr, node int32, format, args ptr) ptr {
+		f5("kthread_create_on_node", func(c *Ctx, fn, data ptr, node int32, format, args ptr) ptr {
 			return c.kthreadCreate(fn, data, c.vformat(format, args))
 		}),
-		F0("kthread_should_stop", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.stop.Load()) }),
-		F0("kthread_should_park", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.park.Load()) }),
-		F1("kthread_stop", func(c *Ctx, task ptr) int32 { return c.kthreadStop(task) }),
-		F1("kthread_park", func(c *Ctx, task ptr) int32 {
+		f0("kthread_should_stop", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.stop.Load()) }),
+		f0("kthread_should_park", func(c *Ctx) uint32 { return flag(c.kt != nil && c.kt.park.Load()) }),
+		f1("kthread_stop", func(c *Ctx, task ptr) int32 { return c.kthreadStop(task) }),
+		f1("kthread_park", func(c *Ctx, task ptr) int32 {
 			if t := c.s.tasks[task]; t != nil && t.kt != nil {
 				t.kt.park.Store(true)
 				c.s.wakeUp(task, 0xffff)
 			}
 			return 0
 		}),
-		V1("kthread_unpark", func(c *Ctx, task ptr) {
+		v1("kthread_unpark", func(c *Ctx, task ptr) {
 			if t := c.s.tasks[task]; t != nil && t.kt != nil {
 				t.kt.park.Store(false)
 				c.s.wakeUp(task, 0xffff)
 			}
 		}),
-		V0("kthread_parkme", func(c *Ctx) {
+		v0("kthread_parkme", func(c *Ctx) {
 			for c.kt != nil && c.kt.park.Load() && !c.kt.stop.Load() {
-				c.mem().put(c.current()+OffTaskStructState, 0x40) // TASK_PARKED
+				c.mem().put(c.current()+offTaskStructState, 0x40) // TASK_PARKED
 				c.block(forever)
 			}
 		}),
-		V2("kthread_bind", func(c *Ctx, task ptr, cpu uint32) {}),
-		V1("kthread_exit", func(c *Ctx, code int64) { c.kthreadExit(int32(code)) }),
-		V2("kthread_complete_and_exit", func(c *Ctx, done ptr, code int64) {
+		v2("kthread_bind", func(c *Ctx, task ptr, cpu uint32) {}),
+		v1("kthread_exit", func(c *Ctx, code int64) { c.kthreadExit(int32(code)) }),
+		v2("kthread_complete_and_exit", func(c *Ctx, done ptr, code int64) {
 			if sym, ok := c.s.M.Builtin().Symbol("complete"); ok && done != 0 {
 				_, _ = c.Call(sym.Addr, uint64(done))
 			}
@@ -89,9 +89,9 @@ func (c *Ctx) kthreadCreate(fn, data ptr, name string) ptr {
 	t.kt = k
 	task := t.current()
 	m := c.mem()
-	m.putPtr(task+OffTaskStructKthreadData, data)
-	m.put(task+OffTaskStructState, TaskUninterruptible)
-	t.state.Store(TaskUninterruptible)
+	m.putPtr(task+offTaskStructKthreadData, data)
+	m.put(task+offTaskStructState, taskUninterruptible)
+	t.state.Store(taskUninterruptible)
 	k.res = s.own(owner, func() string { return "kernel thread " + name }, func() { k.end() })
 	s.wg.Go(k.run)
 	return task
@@ -126,7 +126,7 @@ func (k *kthread) run() {
 		}
 		k.name.Exit()
 	}()
-	for c.state.Load() != TaskRunning {
+	for c.state.Load() != taskRunning {
 		select {
 		case <-c.wake:
 		case <-c.kill:
@@ -168,6 +168,6 @@ func (c *Ctx) kthreadStop(task ptr) int32 {
 	k.park.Store(false)
 	c.s.wakeUp(task, 0xffff)
 	c.mayBlock()
-	c.Release(func() { <-k.done })
+	c.release(func() { <-k.done })
 	return k.result
 }

@@ -72,21 +72,21 @@ func (m mem) text(addr ptr, s string) {
 
 // The doubly linked lists of include/linux/list.h.
 func (m mem) listInit(head ptr) {
-	m.putPtr(head+OffListHeadNext, head)
-	m.putPtr(head+OffListHeadPrev, head)
+	m.putPtr(head+offListHeadNext, head)
+	m.putPtr(head+offListHeadPrev, head)
 }
 
 func (m mem) listAdd(entry, head ptr) {
-	next := m.ptr(head + OffListHeadNext)
-	m.putPtr(next+OffListHeadPrev, entry)
-	m.putPtr(entry+OffListHeadNext, next)
-	m.putPtr(entry+OffListHeadPrev, head)
-	m.putPtr(head+OffListHeadNext, entry)
+	next := m.ptr(head + offListHeadNext)
+	m.putPtr(next+offListHeadPrev, entry)
+	m.putPtr(entry+offListHeadNext, next)
+	m.putPtr(entry+offListHeadPrev, head)
+	m.putPtr(head+offListHeadNext, entry)
 }
 
 func (m mem) listDel(entry ptr) {
-	next, prev := m.ptr(entry+OffListHeadNext), m.ptr(entry+OffListHeadPrev)
-	m.putPtr(next+OffListHeadPrev, prev)
-	m.putPtr(prev+OffListHeadNext, next)
+	next, prev := m.ptr(entry+offListHeadNext), m.ptr(entry+offListHeadPrev)
+	m.putPtr(next+offListHeadPrev, prev)
+	m.putPtr(prev+offListHeadNext, next)
 	m.listInit(entry)
 }

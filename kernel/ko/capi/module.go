@@ -9,16 +9,29 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
+// moduleState is what the area keeps. It belongs to the holder of the big lock.
+type moduleState struct {
+	modules map[ptr]*Module // by address of struct module
+	byMach  map[*machine.Module]*Module
+	anyone  map[*resource]bool // resources of no module
+}
+
+func newModuleState() moduleState {
+	return moduleState{modules: map[ptr]*Module{}, byMach: map[*machine.Module]*Module{}, anyone: map[*resource]bool{}}
+}
+
 // Module is a loaded C module.
 type Module struct {
 	K    *kernel.Module
 	M    *machine.Module
-	This ptr // address of its struct module, 0 if it has none
+	this ptr // address of its struct module, 0 if it has none
 
 	s     *System
 	names map[string]string // of init_module and cleanup_module in the source
 	held  map[*resource]bool
 	seq   uint64
+
+	params []*param
 }
 
 // Add enters a module that the machine has loaded.
@@ -30,14 +43,14 @@ func (s *System) Add(k *kernel.Module, m *machine.Module) *Module {
 			mod.names[alias] = fn
 		}
 	}
-	if sec, ok := m.Section(".gnu.linkonce.this_module"); ok && sec.Size >= SizeofModule {
-		mod.This = sec.Addr
+	if sec, ok := m.Section(".gnu.linkonce.this_module"); ok && sec.Size >= sizeofModule {
+		mod.this = sec.Addr
 	}
 	s.M.Do(func() {
 		s.byMach[m] = mod
-		if mod.This != 0 {
-			s.modules[mod.This] = mod
-			s.mem().put(mod.This+OffModuleState, ModuleStateComing)
+		if mod.this != 0 {
+			s.modules[mod.this] = mod
+			s.mem().put(mod.this+offModuleState, moduleStateComing)
 		}
 	})
 	return mod
@@ -46,8 +59,8 @@ func (s *System) Add(k *kernel.Module, m *machine.Module) *Module {
 // Live tells C that the module's init is done, and gives its memory back.
 func (mod *Module) Live() {
 	mod.s.M.Do(func() {
-		if mod.This != 0 {
-			mod.s.mem().put(mod.This+OffModuleState, ModuleStateLive)
+		if mod.this != 0 {
+			mod.s.mem().put(mod.this+offModuleState, moduleStateLive)
 		}
 		_ = mod.M.FreeInit()
 	})
@@ -55,6 +68,7 @@ func (mod *Module) Live() {
 
 // Free takes the module out of the machine. What it left behind is given back by force and reported, a line each.
 func (mod *Module) Free() (left []string) {
+	mod.freeParams()
 	s := mod.s
 	var rest []*resource
 	s.M.Do(func() {
@@ -74,7 +88,7 @@ func (mod *Module) Free() (left []string) {
 	}
 	s.M.Do(func() {
 		delete(s.byMach, mod.M)
-		delete(s.modules, mod.This)
+		delete(s.modules, mod.this)
 		for _, l := range leaks {
 			left = append(left, fmt.Sprintf("%d bytes of memory at %016x", l.Size, l.Addr))
 			_ = s.M.Free(l.Addr)
@@ -151,35 +165,35 @@ func (r *resource) release() (line string) {
 
 func moduleFuncs() []Func {
 	return []Func{
-		F1("try_module_get", func(c *Ctx, mod ptr) uint32 {
+		f1("try_module_get", func(c *Ctx, mod ptr) uint32 {
 			if m := c.s.modules[mod]; m != nil {
 				return flag(m.K.Get())
 			}
 			return flag(mod == 0)
 		}),
-		V1("__module_get", func(c *Ctx, mod ptr) {
+		v1("__module_get", func(c *Ctx, mod ptr) {
 			if m := c.s.modules[mod]; m != nil {
 				m.K.Get()
 			}
 		}),
-		V1("module_put", func(c *Ctx, mod ptr) {
+		v1("module_put", func(c *Ctx, mod ptr) {
 			if m := c.s.modules[mod]; m != nil {
 				m.K.Put()
 			}
 		}),
-		F1("module_refcount", func(c *Ctx, mod ptr) int32 {
+		f1("module_refcount", func(c *Ctx, mod ptr) int32 {
 			if m := c.s.modules[mod]; m != nil {
 				return int32(m.K.Refcount())
 			}
 			return 0
 		}),
-		V2("__module_put_and_kthread_exit", func(c *Ctx, mod ptr, code int64) {
+		v2("__module_put_and_kthread_exit", func(c *Ctx, mod ptr, code int64) {
 			if m := c.s.modules[mod]; m != nil {
 				m.K.Put()
 			}
 			c.kthreadExit(int32(code))
 		}),
-		F3("__request_module", func(c *Ctx, wait uint32, format, args ptr) int32 {
+		f3("__request_module", func(c *Ctx, wait uint32, format, args ptr) int32 {
 			name := c.vformat(format, args)
 			var err error
 			ask := func() { err = c.s.K.RequestModule(c.T, name) }
@@ -187,10 +201,10 @@ func moduleFuncs() []Func {
 				c.s.wg.Go(ask)
 				return 0
 			}
-			c.Release(ask)
+			c.release(ask)
 			return errno(err)
 		}),
-		F1("__symbol_get", func(c *Ctx, name ptr) ptr {
+		f1("__symbol_get", func(c *Ctx, name ptr) ptr {
 			want := c.mem().str(name)
 			for _, m := range c.s.modules {
 				for _, e := range m.K.Exports {
@@ -207,7 +221,7 @@ func moduleFuncs() []Func {
 			}
 			return 0
 		}),
-		V1("__symbol_put", func(c *Ctx, name ptr) {
+		v1("__symbol_put", func(c *Ctx, name ptr) {
 			want := c.mem().str(name)
 			for _, m := range c.s.modules {
 				for _, e := range m.K.Exports {

@@ -10,29 +10,29 @@ import (
 // The log. References: kernel/printk/printk.c; drivers/base/core.c dev_vprintk_emit; kernel/panic.c.
 func printkFuncs() []Func {
 	list := []Func{
-		F2("_printk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
-		F2("_printk_deferred", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
-		F2("vprintk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
-		V0("dump_stack", func(c *Ctx) { c.dumpStack(kernel.LevelWarning) }),
-		V1("dump_stack_lvl", func(c *Ctx, level ptr) { c.dumpStack(levelOf(c.mem().name(level))) }),
-		V2("add_taint", func(c *Ctx, flag, lockdep uint32) { c.s.K.AddTaint(kernel.Taint(1 << (flag & 31))) }),
-		V2("__bug", func(c *Ctx, file ptr, line int32) { c.bug("kernel BUG at %s:%d!", c.mem().name(file), line) }),
-		V5("warn_slowpath_fmt", func(c *Ctx, file ptr, line int32, taint uint32, format, args ptr) {
+		f2("_printk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
+		f2("_printk_deferred", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
+		f2("vprintk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),
+		v0("dump_stack", func(c *Ctx) { c.dumpStack(kernel.LevelWarning) }),
+		v1("dump_stack_lvl", func(c *Ctx, level ptr) { c.dumpStack(levelOf(c.mem().name(level))) }),
+		v2("add_taint", func(c *Ctx, flag, lockdep uint32) { c.s.K.AddTaint(kernel.Taint(1 << (flag & 31))) }),
+		v2("__bug", func(c *Ctx, file ptr, line int32) { c.bug("kernel BUG at %s:%d!", c.mem().name(file), line) }),
+		v5("warn_slowpath_fmt", func(c *Ctx, file ptr, line int32, taint uint32, format, args ptr) {
 			text := ""
 			if format != 0 {
 				text = c.vformat(format, args)
 			}
 			c.warn(c.mem().name(file), int(line), taint, text)
 		}),
-		V2("panic", func(c *Ctx, format, args ptr) {
+		v2("panic", func(c *Ctx, format, args ptr) {
 			text := c.vformat(format, args)
 			c.s.K.Log.Printf(kernel.LevelEmerg, "Kernel panic - not syncing: %s", strings.TrimSuffix(text, "\n"))
 			c.bug("Kernel panic - not syncing: %s", strings.TrimSuffix(text, "\n"))
 		}),
-		V4("_dev_printk", func(c *Ctx, level, dev, format, args ptr) {
+		v4("_dev_printk", func(c *Ctx, level, dev, format, args ptr) {
 			c.devPrintk(levelOf(c.mem().name(level)), dev, c.vformat(format, args))
 		}),
-		F4("dev_err_probe", func(c *Ctx, dev ptr, err int32, format, args ptr) int32 {
+		f4("dev_err_probe", func(c *Ctx, dev ptr, err int32, format, args ptr) int32 {
 			if kernel.Errno(-err) != kernel.EPROBE_DEFER {
 				c.devPrintk(kernel.LevelErr, dev, fmt.Sprintf("error %s: %s", errText(err), c.vformat(format, args)))
 			}
@@ -40,7 +40,7 @@ func printkFuncs() []Func {
 		}),
 	}
 	for i, name := range []string{"emerg", "alert", "crit", "err", "warn", "notice", "info"} {
-		list = append(list, V3("_dev_"+name, func(c *Ctx, dev, format, args ptr) {
+		list = append(list, v3("_dev_"+name, func(c *Ctx, dev, format, args ptr) {
 			c.devPrintk(kernel.Level(i), dev, c.vformat(format, args))
 		}))
 	}
@@ -73,23 +73,23 @@ func (c *Ctx) devPrintk(level kernel.Level, dev ptr, text string) {
 
 func (c *Ctx) devName(dev ptr) string {
 	m := c.mem()
-	if p := m.ptr(dev + OffDeviceInitName); p != 0 {
+	if p := m.ptr(dev + offDeviceInitName); p != 0 {
 		return m.str(p)
 	}
-	return m.name(m.ptr(dev + OffDeviceKobj + OffKobjectName))
+	return m.name(m.ptr(dev + offDeviceKobj + offKobjectName))
 }
 
 // devDriver is dev_driver_string.
 func (c *Ctx) devDriver(dev ptr) string {
 	m := c.mem()
-	if d := m.ptr(dev + OffDeviceDriver); d != 0 {
-		return m.name(m.ptr(d + OffDeviceDriverName))
+	if d := m.ptr(dev + offDeviceDriver); d != 0 {
+		return m.name(m.ptr(d + offDeviceDriverName))
 	}
-	if b := m.ptr(dev + OffDeviceBus); b != 0 {
-		return m.name(m.ptr(b + OffBusTypeName))
+	if b := m.ptr(dev + offDeviceBus); b != 0 {
+		return m.name(m.ptr(b + offBusTypeName))
 	}
-	if cl := m.ptr(dev + OffDeviceClass); cl != 0 {
-		return m.name(m.ptr(cl + OffClassName))
+	if cl := m.ptr(dev + offDeviceClass); cl != 0 {
+		return m.name(m.ptr(cl + offClassName))
 	}
 	return ""
 }

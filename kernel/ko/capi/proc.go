@@ -7,6 +7,15 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
+// procState is what the area keeps. It belongs to the holder of the big lock.
+type procState struct {
+	procs map[ptr]*procEntry // by address of struct proc_dir_entry
+}
+
+func newProcState() procState {
+	return procState{procs: map[ptr]*procEntry{}}
+}
+
 // procEntry is a struct proc_dir_entry: an address that names it, and the file or folder it stands for.
 type procEntry struct {
 	addr   ptr
@@ -24,13 +33,13 @@ type procEntry struct {
 // Files of /proc. References: fs/proc/generic.c; fs/proc/inode.c.
 func procFuncs() []Func {
 	return []Func{
-		F5("proc_create_data", func(c *Ctx, name ptr, mode uint32, parent, ops, data ptr) ptr {
+		f5("proc_create_data", func(c *Ctx, name ptr, mode uint32, parent, ops, data ptr) ptr {
 			return c.procFile(name, mode, parent, data, c.procOps(ops, true))
 		}),
-		F5("__proc_create_data_fops", func(c *Ctx, name ptr, mode uint32, parent, ops, data ptr) ptr {
+		f5("__proc_create_data_fops", func(c *Ctx, name ptr, mode uint32, parent, ops, data ptr) ptr {
 			return c.procFile(name, mode, parent, data, c.procOps(ops, false))
 		}),
-		F5("proc_create_single_data", func(c *Ctx, name ptr, mode uint32, parent, show, data ptr) ptr {
+		f5("proc_create_single_data", func(c *Ctx, name ptr, mode uint32, parent, show, data ptr) ptr {
 			o := c.libOps("seq_read", "seq_lseek", "single_release")
 			p := c.procFile(name, mode, parent, data, o)
 			if e := c.s.procs[p]; e != nil {
@@ -38,7 +47,7 @@ func procFuncs() []Func {
 			}
 			return p
 		}),
-		F6("proc_create_seq_private", func(c *Ctx, name ptr, mode uint32, parent, ops ptr, state uint32, data ptr) ptr {
+		f6("proc_create_seq_private", func(c *Ctx, name ptr, mode uint32, parent, ops ptr, state uint32, data ptr) ptr {
 			release := "seq_release"
 			if state != 0 {
 				release = "seq_release_private"
@@ -49,27 +58,27 @@ func procFuncs() []Func {
 			}
 			return p
 		}),
-		F2("proc_mkdir", func(c *Ctx, name, parent ptr) ptr { return c.procDir(name, parent, 0) }),
-		F4("proc_mkdir_data", func(c *Ctx, name ptr, mode uint32, parent, data ptr) ptr { return c.procDir(name, parent, data) }),
-		V1("proc_remove", func(c *Ctx, p ptr) { c.procRemove(p) }),
-		V2("remove_proc_entry", func(c *Ctx, name, parent ptr) {
+		f2("proc_mkdir", func(c *Ctx, name, parent ptr) ptr { return c.procDir(name, parent, 0) }),
+		f4("proc_mkdir_data", func(c *Ctx, name ptr, mode uint32, parent, data ptr) ptr { return c.procDir(name, parent, data) }),
+		v1("proc_remove", func(c *Ctx, p ptr) { c.procRemove(p) }),
+		v2("remove_proc_entry", func(c *Ctx, name, parent ptr) {
 			if !c.procRemovePath(c.procPath(name, parent)) {
 				c.warn("fs/proc/generic.c", 713, 9, fmt.Sprintf("name '%s'\n", c.mem().str(name)))
 			}
 		}),
-		F2("remove_proc_subtree", func(c *Ctx, name, parent ptr) int32 {
+		f2("remove_proc_subtree", func(c *Ctx, name, parent ptr) int32 {
 			if !c.procRemovePath(c.procPath(name, parent)) {
 				return -int32(kernel.ENOENT)
 			}
 			return 0
 		}),
-		V2("proc_set_size", func(c *Ctx, p ptr, size int64) {}), // stat(2) alone would show it
-		V3("proc_set_user", func(c *Ctx, p ptr, uid, gid uint32) {
+		v2("proc_set_size", func(c *Ctx, p ptr, size int64) {}), // stat(2) alone would show it
+		v3("proc_set_user", func(c *Ctx, p ptr, uid, gid uint32) {
 			if e := c.s.procs[p]; e != nil {
 				c.s.K.ProcChown(e.path, uid, gid)
 			}
 		}),
-		F1("pde_data", func(c *Ctx, inode ptr) ptr { return c.mem().ptr(inode + OffInodeIPrivate) }),
+		f1("pde_data", func(c *Ctx, inode ptr) ptr { return c.mem().ptr(inode + offInodeIPrivate) }),
 	}
 }
 
@@ -85,10 +94,10 @@ func (c *Ctx) procPath(name, parent ptr) string {
 func (c *Ctx) procOps(addr ptr, isProc bool) *fops {
 	o := &fops{s: c.s, addr: addr, mod: c.owner()}
 	if isProc {
-		b := c.mem().bytes(addr, SizeofProcOps)
+		b := c.mem().bytes(addr, sizeofProcOps)
 		at := func(off uint32) ptr { return binary.LittleEndian.Uint64(b[off:]) }
-		o.open, o.release, o.read, o.write = at(OffProcOpsProcOpen), at(OffProcOpsProcRelease), at(OffProcOpsProcRead), at(OffProcOpsProcWrite)
-		o.readIter, o.llseek, o.poll, o.ioctl = at(OffProcOpsProcReadIter), at(OffProcOpsProcLseek), at(OffProcOpsProcPoll), at(OffProcOpsProcIoctl)
+		o.open, o.release, o.read, o.write = at(offProcOpsProcOpen), at(offProcOpsProcRelease), at(offProcOpsProcRead), at(offProcOpsProcWrite)
+		o.readIter, o.llseek, o.poll, o.ioctl = at(offProcOpsProcReadIter), at(offProcOpsProcLseek), at(offProcOpsProcPoll), at(offProcOpsProcIoctl)
 	} else {
 		t := c.fopsAt(addr)
 		o.open, o.release, o.read, o.write = t.open, t.release, t.read, t.write

@@ -8,10 +8,10 @@ import (
 // Random numbers. References: drivers/char/random.c.
 func randomFuncs() []Func {
 	return []Func{
-		V2("get_random_bytes", func(c *Ctx, p, n ptr) { _, _ = rand.Read(c.mem().bytes(p, n)) }),
-		F0("get_random_u8", func(c *Ctx) uint32 { return mrand.Uint32() & 0xff }),
-		F0("get_random_u16", func(c *Ctx) uint32 { return mrand.Uint32() & 0xffff }),
-		F0("get_random_u32", func(c *Ctx) uint32 { return mrand.Uint32() }),
-		F0("get_random_u64", func(c *Ctx) uint64 { return mrand.Uint64() }),
+		v2("get_random_bytes", func(c *Ctx, p, n ptr) { _, _ = rand.Read(c.mem().bytes(p, n)) }),
+		f0("get_random_u8", func(c *Ctx) uint32 { return mrand.Uint32() & 0xff }),
+		f0("get_random_u16", func(c *Ctx) uint32 { return mrand.Uint32() & 0xffff }),
+		f0("get_random_u32", func(c *Ctx) uint32 { return mrand.Uint32() }),
+		f0("get_random_u64", func(c *Ctx) uint64 { return mrand.Uint64() }),
 	}
 }

@@ -4,6 +4,15 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
+// slabState is what the area keeps. It belongs to the holder of the big lock.
+type slabState struct {
+	caches map[ptr]*kmemCache // by address of struct kmem_cache
+}
+
+func newSlabState() slabState {
+	return slabState{caches: map[ptr]*kmemCache{}}
+}
+
 // kmemCache is a struct kmem_cache.
 type kmemCache struct {
 	name        string
@@ -16,22 +25,22 @@ type kmemCache struct {
 // Memory. References: mm/slab_common.c; mm/page_alloc.c; mm/vmalloc.c.
 func slabFuncs() []Func {
 	list := []Func{
-		F2("__kmalloc", func(c *Ctx, size ptr, flags uint32) ptr { return c.alloc(size, 0, flags, 1<<22) }),
-		V1("kfree", func(c *Ctx, p ptr) { c.free(p) }),
-		V1("kvfree", func(c *Ctx, p ptr) { c.free(p) }),
-		V1("vfree", func(c *Ctx, p ptr) { c.free(p) }),
-		V1("kfree_sensitive", func(c *Ctx, p ptr) {
+		f2("__kmalloc", func(c *Ctx, size ptr, flags uint32) ptr { return c.alloc(size, 0, flags, 1<<22) }),
+		v1("kfree", func(c *Ctx, p ptr) { c.free(p) }),
+		v1("kvfree", func(c *Ctx, p ptr) { c.free(p) }),
+		v1("vfree", func(c *Ctx, p ptr) { c.free(p) }),
+		v1("kfree_sensitive", func(c *Ctx, p ptr) {
 			if n, _, ok := c.s.M.AllocSize(p); ok {
 				clear(c.mem().bytes(p, uint64(n)))
 			}
 			c.free(p)
 		}),
-		F3("krealloc", func(c *Ctx, p, size ptr, flags uint32) ptr {
+		f3("krealloc", func(c *Ctx, p, size ptr, flags uint32) ptr {
 			if size == 0 {
 				c.free(p)
-				return ZeroSizePtr
+				return zeroSizePtr
 			}
-			if p <= ZeroSizePtr {
+			if p <= zeroSizePtr {
 				return c.alloc(size, 0, flags, 1<<22)
 			}
 			old, _, ok := c.s.M.AllocSize(p)
@@ -46,24 +55,24 @@ func slabFuncs() []Func {
 			}
 			return q
 		}),
-		F1("ksize", func(c *Ctx, p ptr) ptr {
+		f1("ksize", func(c *Ctx, p ptr) ptr {
 			n, _ := c.s.M.AllocRoom(p)
 			return uint64(n)
 		}),
-		F3("kvmalloc_node", func(c *Ctx, size ptr, flags uint32, node int32) ptr { return c.alloc(size, 0, flags, 1<<30) }),
-		F1("vmalloc", func(c *Ctx, size ptr) ptr { return c.alloc(size, PageSize, 0, 1<<30) }),
-		F1("vzalloc", func(c *Ctx, size ptr) ptr { return c.alloc(size, PageSize, GfpZero, 1<<30) }),
-		F1("vmalloc_user", func(c *Ctx, size ptr) ptr { return c.alloc(size, PageSize, GfpZero, 1<<30) }),
-		F1("is_vmalloc_addr", func(c *Ctx, p ptr) uint32 { return 0 }),
-		F2("__get_free_pages", func(c *Ctx, flags, order uint32) ptr { return c.pages(order, flags) }),
-		F1("get_zeroed_page", func(c *Ctx, flags uint32) ptr { return c.pages(0, flags|GfpZero) }),
-		V2("free_pages", func(c *Ctx, p ptr, order uint32) { c.free(p) }),
-		F2("alloc_pages_exact", func(c *Ctx, size ptr, flags uint32) ptr { return c.alloc(size, PageSize, flags, 1<<22) }),
-		V2("free_pages_exact", func(c *Ctx, p, size ptr) { c.free(p) }),
-		F5("kmem_cache_create", func(c *Ctx, name ptr, size, align, flags uint32, ctor ptr) ptr {
+		f3("kvmalloc_node", func(c *Ctx, size ptr, flags uint32, node int32) ptr { return c.alloc(size, 0, flags, 1<<30) }),
+		f1("vmalloc", func(c *Ctx, size ptr) ptr { return c.alloc(size, pageSize, 0, 1<<30) }),
+		f1("vzalloc", func(c *Ctx, size ptr) ptr { return c.alloc(size, pageSize, gfpZero, 1<<30) }),
+		f1("vmalloc_user", func(c *Ctx, size ptr) ptr { return c.alloc(size, pageSize, gfpZero, 1<<30) }),
+		f1("is_vmalloc_addr", func(c *Ctx, p ptr) uint32 { return 0 }),
+		f2("__get_free_pages", func(c *Ctx, flags, order uint32) ptr { return c.pages(order, flags) }),
+		f1("get_zeroed_page", func(c *Ctx, flags uint32) ptr { return c.pages(0, flags|gfpZero) }),
+		v2("free_pages", func(c *Ctx, p ptr, order uint32) { c.free(p) }),
+		f2("alloc_pages_exact", func(c *Ctx, size ptr, flags uint32) ptr { return c.alloc(size, pageSize, flags, 1<<22) }),
+		v2("free_pages_exact", func(c *Ctx, p, size ptr) { c.free(p) }),
+		f5("kmem_cache_create", func(c *Ctx, name ptr, size, align, flags uint32, ctor ptr) ptr {
 			return c.cacheCreate(name, size, align, ctor)
 		}),
-		V1("kmem_cache_destroy", func(c *Ctx, p ptr) {
+		v1("kmem_cache_destroy", func(c *Ctx, p ptr) {
 			k := c.s.caches[p]
 			if k == nil {
 				return
@@ -77,7 +86,7 @@ func slabFuncs() []Func {
 			k.res.done()
 			_ = c.s.M.Free(p)
 		}),
-		F2("kmem_cache_alloc", func(c *Ctx, p ptr, flags uint32) ptr {
+		f2("kmem_cache_alloc", func(c *Ctx, p ptr, flags uint32) ptr {
 			k := c.s.caches[p]
 			if k == nil {
 				c.bug("kernel BUG at mm/slab: kmem_cache_alloc of %016x, which is no cache", p)
@@ -92,40 +101,40 @@ func slabFuncs() []Func {
 			}
 			return q
 		}),
-		V2("kmem_cache_free", func(c *Ctx, p, q ptr) {
+		v2("kmem_cache_free", func(c *Ctx, p, q ptr) {
 			if k := c.s.caches[p]; k != nil && q != 0 {
 				k.live--
 			}
 			c.free(q)
 		}),
-		F1("kmem_cache_size", func(c *Ctx, p ptr) uint32 {
+		f1("kmem_cache_size", func(c *Ctx, p ptr) uint32 {
 			if k := c.s.caches[p]; k != nil {
 				return k.size
 			}
 			return 0
 		}),
-		F1("kmem_cache_shrink", func(c *Ctx, p ptr) uint32 { return 0 }),
+		f1("kmem_cache_shrink", func(c *Ctx, p ptr) uint32 { return 0 }),
 		// A struct page is the head of its own page's memory block here: page_address knows the way.
-		F2("alloc_pages", func(c *Ctx, flags, order uint32) ptr {
+		f2("alloc_pages", func(c *Ctx, flags, order uint32) ptr {
 			mem := c.pages(order, flags)
 			if mem == 0 {
 				return 0
 			}
-			page := c.alloc(SizeofPage, 0, GfpZero, 1<<12)
+			page := c.alloc(sizeofPage, 0, gfpZero, 1<<12)
 			if page == 0 {
 				c.free(mem)
 				return 0
 			}
-			c.mem().putPtr(page+OffPageVirtual, mem)
-			c.mem().put(page+OffPageRefcount, 1)
+			c.mem().putPtr(page+offPageVirtual, mem)
+			c.mem().put(page+offPageRefcount, 1)
 			return page
 		}),
-		V2("__free_pages", func(c *Ctx, page ptr, order uint32) { c.putPage(page) }),
-		V1("put_page", func(c *Ctx, page ptr) { c.putPage(page) }),
-		V1("get_page", func(c *Ctx, page ptr) {
-			c.mem().put(page+OffPageRefcount, c.mem().u32(page+OffPageRefcount)+1)
+		v2("__free_pages", func(c *Ctx, page ptr, order uint32) { c.putPage(page) }),
+		v1("put_page", func(c *Ctx, page ptr) { c.putPage(page) }),
+		v1("get_page", func(c *Ctx, page ptr) {
+			c.mem().put(page+offPageRefcount, c.mem().u32(page+offPageRefcount)+1)
 		}),
-		F1("page_address", func(c *Ctx, page ptr) ptr { return c.mem().ptr(page + OffPageVirtual) }),
+		f1("page_address", func(c *Ctx, page ptr) ptr { return c.mem().ptr(page + offPageVirtual) }),
 	}
 	return list
 }
@@ -133,22 +142,22 @@ func slabFuncs() []Func {
 // alloc is kmalloc: NULL when there is no room.
 func (c *Ctx) alloc(size uint64, align, flags uint32, limit uint64) ptr {
 	if size == 0 {
-		return ZeroSizePtr
+		return zeroSizePtr
 	}
 	if size > limit {
-		if flags&GfpNowarn == 0 {
+		if flags&gfpNowarn == 0 {
 			c.warn("mm/page_alloc.c", 5530, 9, "")
 		}
 		return 0
 	}
 	p, err := c.s.M.Alloc(size, align, c.heapOwner())
 	if err != nil {
-		if flags&GfpNowarn == 0 {
-			c.s.K.Log.Printf(kernel.LevelWarning, "%s: page allocation failure: %d bytes, mode:0x%x", c.Comm(), size, flags)
+		if flags&gfpNowarn == 0 {
+			c.s.K.Log.Printf(kernel.LevelWarning, "%s: page allocation failure: %d bytes, mode:0x%x", c.command(), size, flags)
 		}
 		return 0
 	}
-	if flags&GfpZero != 0 {
+	if flags&gfpZero != 0 {
 		clear(c.mem().bytes(p, size))
 	}
 	return p
@@ -158,22 +167,22 @@ func (c *Ctx) pages(order, flags uint32) ptr {
 	if order > 10 {
 		return 0
 	}
-	return c.alloc(PageSize<<order, PageSize, flags, PageSize<<10)
+	return c.alloc(pageSize<<order, pageSize, flags, pageSize<<10)
 }
 
 func (c *Ctx) putPage(page ptr) {
 	m := c.mem()
-	n := m.u32(page+OffPageRefcount) - 1
-	m.put(page+OffPageRefcount, n)
+	n := m.u32(page+offPageRefcount) - 1
+	m.put(page+offPageRefcount, n)
 	if n == 0 {
-		c.free(m.ptr(page + OffPageVirtual))
+		c.free(m.ptr(page + offPageVirtual))
 		c.free(page)
 	}
 }
 
 // free is kfree: a wrong address is an oops.
 func (c *Ctx) free(p ptr) {
-	if p <= ZeroSizePtr {
+	if p <= zeroSizePtr {
 		return
 	}
 	if err := c.s.M.Free(p); err != nil {

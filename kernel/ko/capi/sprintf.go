@@ -9,29 +9,29 @@ import (
 // Text into memory. References: lib/vsprintf.c; lib/kasprintf.c; fs/sysfs/file.c sysfs_emit.
 func sprintfFuncs() []Func {
 	list := []Func{
-		F3("sprintf", func(c *Ctx, to, format, args ptr) int32 { return c.sprint(to, 1<<31-1, format, args) }),
-		F3("vsprintf", func(c *Ctx, to, format, args ptr) int32 { return c.sprint(to, 1<<31-1, format, args) }),
-		F4("snprintf", func(c *Ctx, to, n, format, args ptr) int32 { return c.sprint(to, n, format, args) }),
-		F4("vsnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return c.sprint(to, n, format, args) }),
-		F4("scnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return clip(c.sprint(to, n, format, args), n) }),
-		F4("vscnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return clip(c.sprint(to, n, format, args), n) }),
-		F3("kasprintf", func(c *Ctx, flags uint32, format, args ptr) ptr { return c.strdup(c.vformat(format, args), flags) }),
-		F3("kvasprintf", func(c *Ctx, flags uint32, format, args ptr) ptr { return c.strdup(c.vformat(format, args), flags) }),
-		F3("sscanf", func(c *Ctx, from, format, args ptr) int32 { return c.scan(from, format, args) }),
-		F3("vsscanf", func(c *Ctx, from, format, args ptr) int32 { return c.scan(from, format, args) }),
-		F3("sysfs_emit", func(c *Ctx, to, format, args ptr) int32 {
-			if to&(PageSize-1) != 0 {
+		f3("sprintf", func(c *Ctx, to, format, args ptr) int32 { return c.sprint(to, 1<<31-1, format, args) }),
+		f3("vsprintf", func(c *Ctx, to, format, args ptr) int32 { return c.sprint(to, 1<<31-1, format, args) }),
+		f4("snprintf", func(c *Ctx, to, n, format, args ptr) int32 { return c.sprint(to, n, format, args) }),
+		f4("vsnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return c.sprint(to, n, format, args) }),
+		f4("scnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return clip(c.sprint(to, n, format, args), n) }),
+		f4("vscnprintf", func(c *Ctx, to, n, format, args ptr) int32 { return clip(c.sprint(to, n, format, args), n) }),
+		f3("kasprintf", func(c *Ctx, flags uint32, format, args ptr) ptr { return c.strdup(c.vformat(format, args), flags) }),
+		f3("kvasprintf", func(c *Ctx, flags uint32, format, args ptr) ptr { return c.strdup(c.vformat(format, args), flags) }),
+		f3("sscanf", func(c *Ctx, from, format, args ptr) int32 { return c.scan(from, format, args) }),
+		f3("vsscanf", func(c *Ctx, from, format, args ptr) int32 { return c.scan(from, format, args) }),
+		f3("sysfs_emit", func(c *Ctx, to, format, args ptr) int32 {
+			if to&(pageSize-1) != 0 {
 				c.warn("fs/sysfs/file.c", 735, 9, "invalid sysfs_emit: buf:"+strconv.FormatUint(uint64(to), 16)+"\n")
 				return 0
 			}
-			return clip(c.sprint(to, PageSize, format, args), PageSize)
+			return clip(c.sprint(to, pageSize, format, args), pageSize)
 		}),
-		F4("sysfs_emit_at", func(c *Ctx, to ptr, at int32, format, args ptr) int32 {
-			if to&(PageSize-1) != 0 || at < 0 || at >= PageSize {
+		f4("sysfs_emit_at", func(c *Ctx, to ptr, at int32, format, args ptr) int32 {
+			if to&(pageSize-1) != 0 || at < 0 || at >= pageSize {
 				c.warn("fs/sysfs/file.c", 765, 9, "invalid sysfs_emit_at\n")
 				return 0
 			}
-			return clip(c.sprint(to+ptr(at), PageSize-uint64(at), format, args), PageSize-uint64(at))
+			return clip(c.sprint(to+ptr(at), pageSize-uint64(at), format, args), pageSize-uint64(at))
 		}),
 	}
 	return list

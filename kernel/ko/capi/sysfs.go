@@ -10,7 +10,7 @@ func (c *Ctx) eachAttr(groups ptr, fn func(attr ptr)) {
 		if g == 0 {
 			return
 		}
-		for list := m.ptr(g + OffAttributeGroupAttrs); list != 0; list += sizeofPtr {
+		for list := m.ptr(g + offAttributeGroupAttrs); list != 0; list += sizeofPtr {
 			attr := m.ptr(list)
 			if attr == 0 {
 				break
@@ -20,13 +20,13 @@ func (c *Ctx) eachAttr(groups ptr, fn func(attr ptr)) {
 	}
 }
 
-func (c *Ctx) attrName(attr ptr) string { return c.mem().str(c.mem().ptr(attr + OffAttributeName)) }
+func (c *Ctx) attrName(attr ptr) string { return c.mem().str(c.mem().ptr(attr + offAttributeName)) }
 
 // attrFile makes a file of an attribute that knows its show and store functions: those of devices, classes, drivers and plain
 // kobjects look alike.
 func (c *Ctx) attrFile(dir string, obj, attr ptr) int32 {
 	m, s := c.mem(), c.s
-	show, store := m.ptr(attr+OffDeviceAttributeShow), m.ptr(attr+OffDeviceAttributeStore)
+	show, store := m.ptr(attr+offDeviceAttributeShow), m.ptr(attr+offDeviceAttributeStore)
 	a := &kernel.Attr{}
 	if show != 0 {
 		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, obj, attr) }
@@ -34,16 +34,16 @@ func (c *Ctx) attrFile(dir string, obj, attr ptr) int32 {
 	if store != 0 {
 		a.Write = func(t *kernel.Task, text string) (int, error) { return s.store(t, store, obj, attr, text) }
 	}
-	return errno(s.K.SysAttr(s.K.SysDir(dir), c.attrName(attr), uint32(m.u16(attr+OffAttributeMode)), a))
+	return errno(s.K.SysAttr(s.K.SysDir(dir), c.attrName(attr), uint32(m.u16(attr+offAttributeMode)), a))
 }
 
-// Page gives fn a page of kernel memory, and a byte of zero behind it.
-func (s *System) Page(fn func(p ptr) error) error {
+// page gives fn a page of kernel memory, and a byte of zero behind it.
+func (s *System) page(fn func(p ptr) error) error {
 	var p ptr
 	var err error
 	s.M.Do(func() {
-		if p, err = s.M.Alloc(PageSize+1, PageSize, nil); err == nil {
-			clear(s.mem().bytes(p, PageSize+1))
+		if p, err = s.M.Alloc(pageSize+1, pageSize, nil); err == nil {
+			clear(s.mem().bytes(p, pageSize+1))
 		}
 	})
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *System) Page(fn func(p ptr) error) error {
 
 // Show runs a function (object, attribute, page) that writes text and gives its length.
 func (s *System) show(t *kernel.Task, slot, obj, attr ptr) (text string, err error) {
-	err = s.Page(func(p ptr) error {
+	err = s.page(func(p ptr) error {
 		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p))
 		if err != nil {
 			return err
@@ -64,10 +64,10 @@ func (s *System) show(t *kernel.Task, slot, obj, attr ptr) (text string, err err
 			return kernel.Errno(-int64(r))
 		}
 		s.M.Do(func() {
-			if r >= PageSize {
+			if r >= pageSize {
 				s.badCount(slot)
 			}
-			text = string(s.mem().bytes(p, min(r, PageSize)))
+			text = string(s.mem().bytes(p, min(r, pageSize)))
 		})
 		return nil
 	})
@@ -83,9 +83,9 @@ func (s *System) badCount(fn ptr) {
 
 // store runs a function (object, attribute, text, length); what it returns is what write(2) does.
 func (s *System) store(t *kernel.Task, slot, obj, attr ptr, text string) (taken int, err error) {
-	err = s.Page(func(p ptr) error {
+	err = s.page(func(p ptr) error {
 		n := 0
-		s.M.Do(func() { n = copy(s.mem().bytes(p, PageSize), text) })
+		s.M.Do(func() { n = copy(s.mem().bytes(p, pageSize), text) })
 		r, err := s.Enter(t).Call(slot, uint64(obj), uint64(attr), uint64(p), uint64(n))
 		if err != nil {
 			return err

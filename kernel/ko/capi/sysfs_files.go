@@ -5,9 +5,9 @@ import "github.com/kobench/kobench/kernel"
 // Attributes of kernel objects. References: fs/sysfs/file.c; fs/sysfs/group.c.
 func sysfsFuncs() []Func {
 	return gpl([]Func{
-		F3("sysfs_create_file_ns", func(c *Ctx, p, attr, ns ptr) int32 { return c.sysfsCreate(p, attr) }),
-		V3("sysfs_remove_file_ns", func(c *Ctx, p, attr, ns ptr) { c.sysfsRemove(p, attr) }),
-		F2("sysfs_create_files", func(c *Ctx, p, list ptr) int32 {
+		f3("sysfs_create_file_ns", func(c *Ctx, p, attr, ns ptr) int32 { return c.sysfsCreate(p, attr) }),
+		v3("sysfs_remove_file_ns", func(c *Ctx, p, attr, ns ptr) { c.sysfsRemove(p, attr) }),
+		f2("sysfs_create_files", func(c *Ctx, p, list ptr) int32 {
 			for ; c.mem().ptr(list) != 0; list += sizeofPtr {
 				if e := c.sysfsCreate(p, c.mem().ptr(list)); e != 0 {
 					return e
@@ -15,13 +15,13 @@ func sysfsFuncs() []Func {
 			}
 			return 0
 		}),
-		V2("sysfs_remove_files", func(c *Ctx, p, list ptr) {
+		v2("sysfs_remove_files", func(c *Ctx, p, list ptr) {
 			for ; c.mem().ptr(list) != 0; list += sizeofPtr {
 				c.sysfsRemove(p, c.mem().ptr(list))
 			}
 		}),
-		F2("sysfs_create_group", func(c *Ctx, p, group ptr) int32 { return c.sysfsGroup(p, group) }),
-		F2("sysfs_create_groups", func(c *Ctx, p, groups ptr) int32 {
+		f2("sysfs_create_group", func(c *Ctx, p, group ptr) int32 { return c.sysfsGroup(p, group) }),
+		f2("sysfs_create_groups", func(c *Ctx, p, groups ptr) int32 {
 			for ; groups != 0 && c.mem().ptr(groups) != 0; groups += sizeofPtr {
 				if e := c.sysfsGroup(p, c.mem().ptr(groups)); e != 0 {
 					return e
@@ -29,13 +29,13 @@ func sysfsFuncs() []Func {
 			}
 			return 0
 		}),
-		V2("sysfs_remove_group", func(c *Ctx, p, group ptr) { c.sysfsGroupGone(p, group) }),
-		V2("sysfs_remove_groups", func(c *Ctx, p, groups ptr) {
+		v2("sysfs_remove_group", func(c *Ctx, p, group ptr) { c.sysfsGroupGone(p, group) }),
+		v2("sysfs_remove_groups", func(c *Ctx, p, groups ptr) {
 			for ; groups != 0 && c.mem().ptr(groups) != 0; groups += sizeofPtr {
 				c.sysfsGroupGone(p, c.mem().ptr(groups))
 			}
 		}),
-		F3("sysfs_create_link", func(c *Ctx, p, target, name ptr) int32 {
+		f3("sysfs_create_link", func(c *Ctx, p, target, name ptr) int32 {
 			from, ok := c.kobjPath(p)
 			to, ok2 := c.kobjPath(target)
 			if !ok || !ok2 {
@@ -43,12 +43,12 @@ func sysfsFuncs() []Func {
 			}
 			return errno(c.s.K.SysLink(c.s.K.SysDir(from), c.mem().str(name), "/sys/"+to))
 		}),
-		V2("sysfs_remove_link", func(c *Ctx, p, name ptr) {
+		v2("sysfs_remove_link", func(c *Ctx, p, name ptr) {
 			if from, ok := c.kobjPath(p); ok {
 				c.s.K.SysRemove(from + "/" + c.mem().str(name))
 			}
 		}),
-		V3("sysfs_notify", func(c *Ctx, p, dir, attr ptr) {}),
+		v3("sysfs_notify", func(c *Ctx, p, dir, attr ptr) {}),
 	})
 }
 
@@ -65,20 +65,20 @@ func (c *Ctx) sysfsCreate(p, attr ptr) int32 {
 func (c *Ctx) sysfsFile(path string, p, attr ptr) int32 {
 	m, s := c.mem(), c.s
 	ops := ptr(0)
-	if t := m.ptr(p + OffKobjectKtype); t != 0 && s.devices[p] == nil {
-		ops = m.ptr(t + OffKobjTypeSysfsOps)
+	if t := m.ptr(p + offKobjectKtype); t != 0 && s.devices[p] == nil {
+		ops = m.ptr(t + offKobjTypeSysfsOps)
 	}
 	if ops == 0 || ops == s.data["kobj_sysfs_ops"] {
 		return c.attrFile(path, p, attr)
 	}
 	a := &kernel.Attr{}
-	if show := m.ptr(ops + OffSysfsOpsShow); show != 0 {
+	if show := m.ptr(ops + offSysfsOpsShow); show != 0 {
 		a.Show = func(t *kernel.Task) (string, error) { return s.show(t, show, p, attr) }
 	}
-	if store := m.ptr(ops + OffSysfsOpsStore); store != 0 {
+	if store := m.ptr(ops + offSysfsOpsStore); store != 0 {
 		a.Write = func(t *kernel.Task, text string) (int, error) { return s.store(t, store, p, attr, text) }
 	}
-	return errno(s.K.SysAttr(s.K.SysDir(path), c.attrName(attr), uint32(m.u16(attr+OffAttributeMode)), a))
+	return errno(s.K.SysAttr(s.K.SysDir(path), c.attrName(attr), uint32(m.u16(attr+offAttributeMode)), a))
 }
 
 func (c *Ctx) sysfsRemove(p, attr ptr) {
@@ -89,7 +89,7 @@ func (c *Ctx) sysfsRemove(p, attr ptr) {
 
 func (c *Ctx) groupPath(p, group ptr) (string, bool) {
 	path, ok := c.kobjPath(p)
-	if name := c.mem().name(c.mem().ptr(group + OffAttributeGroupName)); name != "" {
+	if name := c.mem().name(c.mem().ptr(group + offAttributeGroupName)); name != "" {
 		path += "/" + name
 	}
 	return path, ok
@@ -101,9 +101,9 @@ func (c *Ctx) sysfsGroup(p, group ptr) int32 {
 		return -int32(kernel.EINVAL)
 	}
 	m := c.mem()
-	visible := m.ptr(group + OffAttributeGroupIsVisible)
+	visible := m.ptr(group + offAttributeGroupIsVisible)
 	n := uint64(0)
-	for list := m.ptr(group + OffAttributeGroupAttrs); list != 0 && m.ptr(list) != 0; list += sizeofPtr {
+	for list := m.ptr(group + offAttributeGroupAttrs); list != 0 && m.ptr(list) != 0; list += sizeofPtr {
 		attr := m.ptr(list)
 		if visible != 0 {
 			if mode, err := c.Call(visible, uint64(p), uint64(attr), n); err != nil || mode == 0 {
@@ -122,7 +122,7 @@ func (c *Ctx) sysfsGroup(p, group ptr) int32 {
 func (c *Ctx) sysfsGroupGone(p, group ptr) {
 	path, ok := c.groupPath(p, group)
 	m := c.mem()
-	for list := m.ptr(group + OffAttributeGroupAttrs); ok && list != 0 && m.ptr(list) != 0; list += sizeofPtr {
+	for list := m.ptr(group + offAttributeGroupAttrs); ok && list != 0 && m.ptr(list) != 0; list += sizeofPtr {
 		c.s.K.SysRemove(path + "/" + c.attrName(m.ptr(list)))
 	}
 }

@@ -21,31 +21,24 @@ type System struct {
 	K *kernel.Kernel
 	M *machine.Machine
 
-	modules map[ptr]*Module // by address of struct module
-	byMach  map[*machine.Module]*Module
-	tasks   map[ptr]*Ctx // by address of struct task_struct
-	data    map[string]ptr
-	fops    map[ptr]*fops // by address of struct file_operations
-	files   map[ptr]*openFile
-	polls   map[ptr]*pollEntry
-	cdevs   map[ptr]*cdev
-	regions map[kernel.Dev]*region
-	miscs   map[ptr]*misc
-	classes map[ptr]*class
-	devices map[ptr]*device
-	procs   map[ptr]*procEntry
-	kobjs   map[ptr]*kobj
-	caches  map[ptr]*kmemCache
-	asyncs  map[ptr]*fasync
-	debugs  map[ptr]*debugEntry
-	irqs    map[irqKey]*resource
-	soft    softirq
-	anyone  map[*resource]bool // resources of no module
+	// What the areas keep; each is described in its area's file.
+	moduleState
+	schedState
+	fsState
+	chrdevState
+	miscState
+	deviceState
+	procState
+	kobjectState
+	slabState
+	debugfsState
+	interruptState
+	soft softirq
 
-	slots     hostSlots
-	dog       time.Duration
-	deviceSeq uint64 // of the last device_add
-	salt      uint32 // of the hashes that %p shows
+	data  map[string]ptr // variables that C sees, by name
+	slots hostSlots
+	dog   time.Duration
+	salt  uint32 // of the hashes that %p shows
 
 	helpMu  sync.Mutex
 	helpers []*Ctx         // +checklocks:helpMu
@@ -64,11 +57,10 @@ type Config struct {
 // New starts the C side of a kernel.
 func New(k *kernel.Kernel, cfg Config) (*System, error) {
 	s := &System{
-		K: k, modules: map[ptr]*Module{}, byMach: map[*machine.Module]*Module{}, tasks: map[ptr]*Ctx{}, data: map[string]ptr{},
-		fops: map[ptr]*fops{}, files: map[ptr]*openFile{}, polls: map[ptr]*pollEntry{}, cdevs: map[ptr]*cdev{},
-		miscs: map[ptr]*misc{}, classes: map[ptr]*class{}, devices: map[ptr]*device{}, procs: map[ptr]*procEntry{},
-		kobjs: map[ptr]*kobj{}, caches: map[ptr]*kmemCache{}, asyncs: map[ptr]*fasync{}, debugs: map[ptr]*debugEntry{},
-		irqs: map[irqKey]*resource{}, regions: map[kernel.Dev]*region{}, anyone: map[*resource]bool{},
+		K: k, data: map[string]ptr{},
+		moduleState: newModuleState(), schedState: newSchedState(), fsState: newFsState(), chrdevState: newChrdevState(),
+		miscState: newMiscState(), deviceState: newDeviceState(), procState: newProcState(), kobjectState: newKobjectState(),
+		slabState: newSlabState(), debugfsState: newDebugfsState(), interruptState: newInterruptState(),
 	}
 	funcs := Funcs()
 	byName := make(map[string]int, len(funcs))
@@ -186,8 +178,8 @@ func (s *System) Resolve(sym *object.Symbol) (machine.Target, error) {
 // dataSymbols are variables of the kernel that live in Go's part, with their sizes.
 func dataSymbols() map[string]uint64 {
 	return map[string]uint64{
-		"init_task": SizeofTaskStruct, "init_user_ns": 4, "init_uts_ns": SizeofNewUtsname, "kernel_kobj": sizeofPtr + SizeofKobject,
-		"kobj_sysfs_ops": SizeofSysfsOps, "sys_tz": 8, "console_loglevel": 4,
+		"init_task": sizeofTaskStruct, "init_user_ns": 4, "init_uts_ns": sizeofNewUtsname, "kernel_kobj": sizeofPtr + sizeofKobject,
+		"kobj_sysfs_ops": sizeofSysfsOps, "sys_tz": 8, "console_loglevel": 4,
 	}
 }
 
@@ -208,13 +200,13 @@ func (s *System) dataSymbol(name string) (addr ptr, err error) {
 		s.data[name] = addr
 		switch name {
 		case "init_task":
-			m.putPtr(addr+OffTaskStructRealParent, addr)
-			m.put(addr+OffTaskStructUsage, 2)
-			copy(m.bytes(addr+OffTaskStructComm, TaskCommLen), "swapper/0")
+			m.putPtr(addr+offTaskStructRealParent, addr)
+			m.put(addr+offTaskStructUsage, 2)
+			copy(m.bytes(addr+offTaskStructComm, taskCommLen), "swapper/0")
 		case "init_uts_ns":
-			for off, text := range map[ptr]string{OffNewUtsnameSysname: uapi.Sysname, OffNewUtsnameNodename: uapi.Nodename,
-				OffNewUtsnameRelease: uapi.Release, OffNewUtsnameVersion: uapi.Version, OffNewUtsnameMachine: uapi.Machine,
-				OffNewUtsnameDomainname: "(none)"} {
+			for off, text := range map[ptr]string{offNewUtsnameSysname: uapi.Sysname, offNewUtsnameNodename: uapi.Nodename,
+				offNewUtsnameRelease: uapi.Release, offNewUtsnameVersion: uapi.Version, offNewUtsnameMachine: uapi.Machine,
+				offNewUtsnameDomainname: "(none)"} {
 				copy(m.bytes(addr+off, 64), text)
 			}
 		case "console_loglevel":
@@ -222,7 +214,7 @@ func (s *System) dataSymbol(name string) (addr ptr, err error) {
 		case "kernel_kobj":
 			obj := addr + sizeofPtr
 			m.putPtr(addr, obj)
-			m.put(obj+OffKobjectKref, 1)
+			m.put(obj+offKobjectKref, 1)
 			s.kobjs[obj] = &kobj{addr: obj, path: "kernel", shown: true}
 		}
 	})

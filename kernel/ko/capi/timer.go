@@ -75,7 +75,7 @@ func (q *softirq) run(addr ptr, kind softKind) {
 type softKind uint32
 
 // offPending is not NULL in a timer that is pending: entry.pprev.
-const offPending = OffTimerListEntry + OffHlistNodePprev
+const offPending = offTimerListEntry + offHlistNodePprev
 
 const (
 	softTimer softKind = iota
@@ -95,7 +95,7 @@ func (c *Ctx) dispatch(addr ptr, kind softKind) {
 	count := ptr(0)
 	if sym, ok := c.s.M.Builtin().Symbol("__preempt_count"); ok {
 		count = sym.Addr
-		m.put(count, m.u32(count)+SoftirqOffset)
+		m.put(count, m.u32(count)+softirqOffset)
 	}
 	q.running = addr
 	switch kind {
@@ -111,7 +111,7 @@ func (c *Ctx) dispatch(addr ptr, kind softKind) {
 	}
 	q.running = 0
 	if count != 0 {
-		m.put(count, m.u32(count)-SoftirqOffset)
+		m.put(count, m.u32(count)-softirqOffset)
 	}
 }
 
@@ -120,16 +120,16 @@ func (c *Ctx) fireTimer(addr ptr) {
 	if t == nil || t.high {
 		return
 	}
-	if left := int64(m.ptr(addr+OffTimerListExpires) - c.s.jiffies()); left > 0 && m.ptr(addr+offPending) != 0 {
+	if left := int64(m.ptr(addr+offTimerListExpires) - c.s.jiffies()); left > 0 && m.ptr(addr+offPending) != 0 {
 		t.t.Reset(ticks(left))
 		return
 	}
 	c.s.forget(t)
 	arg := addr
-	if m.u32(addr+OffTimerListFlags)&TimerOldstyle != 0 {
-		arg = m.ptr(addr + OffTimerListData)
+	if m.u32(addr+offTimerListFlags)&timerOldstyle != 0 {
+		arg = m.ptr(addr + offTimerListData)
 	}
-	_, _ = c.Call(m.ptr(addr+OffTimerListFunction), uint64(arg))
+	_, _ = c.Call(m.ptr(addr+offTimerListFunction), uint64(arg))
 }
 
 func (c *Ctx) fireHrtimer(addr ptr) {
@@ -138,34 +138,34 @@ func (c *Ctx) fireHrtimer(addr ptr) {
 		return
 	}
 	c.s.forget(t)
-	m.put(addr+OffHrtimerState, 2)
-	again, err := c.Call(m.ptr(addr+OffHrtimerFunction), uint64(addr))
+	m.put(addr+offHrtimerState, 2)
+	again, err := c.Call(m.ptr(addr+offHrtimerFunction), uint64(addr))
 	if err != nil {
 		return
 	}
-	state := m.u32(addr+OffHrtimerState) &^ 2
-	m.put(addr+OffHrtimerState, state)
-	if again == HrtimerRestart && state&1 == 0 {
+	state := m.u32(addr+offHrtimerState) &^ 2
+	m.put(addr+offHrtimerState, state)
+	if again == hrtimerRestart && state&1 == 0 {
 		c.startHrtimer(addr)
 	}
 }
 
 func (c *Ctx) fireTasklet(addr ptr) {
 	m := c.mem()
-	state := m.ptr(addr + OffTaskletStructState)
+	state := m.ptr(addr + offTaskletStructState)
 	if state&1 == 0 {
 		return // killed
 	}
-	if m.u32(addr+OffTaskletStructCount) != 0 { // disabled: again later
+	if m.u32(addr+offTaskletStructCount) != 0 { // disabled: again later
 		c.s.after(time.Millisecond, addr, softTasklet)
 		return
 	}
-	m.putPtr(addr+OffTaskletStructState, state&^1)
+	m.putPtr(addr+offTaskletStructState, state&^1)
 	arg := addr
-	if m.u8(addr+OffTaskletStructUseCallback) == 0 {
-		arg = m.ptr(addr + OffTaskletStructData)
+	if m.u8(addr+offTaskletStructUseCallback) == 0 {
+		arg = m.ptr(addr + offTaskletStructData)
 	}
-	_, _ = c.Call(m.ptr(addr+OffTaskletStructFunc), uint64(arg))
+	_, _ = c.Call(m.ptr(addr+offTaskletStructFunc), uint64(arg))
 }
 
 func (s *System) after(d time.Duration, addr ptr, kind softKind) *time.Timer {
@@ -179,10 +179,10 @@ func (s *System) forget(t *timer) {
 	t.res.done()
 	m := s.mem()
 	if t.high {
-		m.put(t.addr+OffHrtimerState, m.u32(t.addr+OffHrtimerState)&^1)
+		m.put(t.addr+offHrtimerState, m.u32(t.addr+offHrtimerState)&^1)
 		return
 	}
-	m.putPtr(t.addr+OffTimerListEntry, 0)
+	m.putPtr(t.addr+offTimerListEntry, 0)
 	m.putPtr(t.addr+offPending, 0)
 }
 
@@ -229,7 +229,7 @@ func (c *Ctx) waitSoft(addr ptr) {
 	q := &c.s.soft
 	for q.running == addr && q.c != c { // +checklocksignore
 		c.mayBlock()
-		c.Release(q.quiet)
+		c.release(q.quiet)
 	}
 }
 
@@ -239,14 +239,14 @@ func (c *Ctx) modTimer(addr, expires ptr, only bool) uint32 {
 	if t == nil && only {
 		return 0
 	}
-	if m.ptr(addr+OffTimerListFunction) == 0 {
+	if m.ptr(addr+offTimerListFunction) == 0 {
 		c.warn("kernel/time/timer.c", 1130, 9, "")
 		return 0
 	}
 	if t != nil {
 		c.s.forget(t)
 	}
-	m.putPtr(addr+OffTimerListExpires, expires)
+	m.putPtr(addr+offTimerListExpires, expires)
 	m.putPtr(addr+offPending, addr)
 	c.start(addr, ticks(int64(expires-c.s.jiffies())), false)
 	return flag(t != nil)
@@ -254,13 +254,13 @@ func (c *Ctx) modTimer(addr, expires ptr, only bool) uint32 {
 
 func (c *Ctx) startHrtimer(addr ptr) {
 	m := c.mem()
-	m.put(addr+OffHrtimerState, m.u32(addr+OffHrtimerState)|1)
-	c.start(addr, time.Duration(int64(m.u64(addr+OffHrtimerExpires))-c.clock(addr)), true)
+	m.put(addr+offHrtimerState, m.u32(addr+offHrtimerState)|1)
+	c.start(addr, time.Duration(int64(m.u64(addr+offHrtimerExpires))-c.clock(addr)), true)
 }
 
 // clock is what an hrtimer's time is measured by.
 func (c *Ctx) clock(addr ptr) int64 {
-	if c.mem().u32(addr+OffHrtimerClock) == ClockRealtime {
+	if c.mem().u32(addr+offHrtimerClock) == clockRealtime {
 		return time.Now().UnixNano()
 	}
 	return int64(c.s.K.Uptime())
@@ -269,89 +269,89 @@ func (c *Ctx) clock(addr ptr) int64 {
 // Timers and tasklets. References: kernel/time/timer.c; kernel/time/hrtimer.c; kernel/softirq.c.
 func timerFuncs() []Func {
 	return []Func{
-		V2("__kb_softirq", func(c *Ctx, addr ptr, kind uint32) { c.dispatch(addr, softKind(kind)) }),
-		V5("init_timer_key", func(c *Ctx, addr, fn ptr, flags uint32, name, key ptr) {
+		v2("__kb_softirq", func(c *Ctx, addr ptr, kind uint32) { c.dispatch(addr, softKind(kind)) }),
+		v5("init_timer_key", func(c *Ctx, addr, fn ptr, flags uint32, name, key ptr) {
 			m := c.mem()
-			clear(m.bytes(addr, SizeofTimerList))
-			m.putPtr(addr+OffTimerListFunction, fn)
-			m.put(addr+OffTimerListFlags, flags)
+			clear(m.bytes(addr, sizeofTimerList))
+			m.putPtr(addr+offTimerListFunction, fn)
+			m.put(addr+offTimerListFlags, flags)
 		}),
-		V1("add_timer", func(c *Ctx, addr ptr) {
+		v1("add_timer", func(c *Ctx, addr ptr) {
 			if c.s.soft.timers[addr] != nil {
 				c.bug("kernel BUG at kernel/time/timer.c:1152!")
 			}
-			c.modTimer(addr, c.mem().ptr(addr+OffTimerListExpires), false)
+			c.modTimer(addr, c.mem().ptr(addr+offTimerListExpires), false)
 		}),
-		F2("mod_timer", func(c *Ctx, addr, expires ptr) uint32 { return c.modTimer(addr, expires, false) }),
-		F2("mod_timer_pending", func(c *Ctx, addr, expires ptr) uint32 { return c.modTimer(addr, expires, true) }),
-		F1("del_timer", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, false) }),
-		F1("del_timer_sync", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, true) }),
-		V3("hrtimer_init", func(c *Ctx, addr ptr, clock, mode uint32) {
-			clear(c.mem().bytes(addr, SizeofHrtimer))
-			c.mem().put(addr+OffHrtimerClock, clock)
+		f2("mod_timer", func(c *Ctx, addr, expires ptr) uint32 { return c.modTimer(addr, expires, false) }),
+		f2("mod_timer_pending", func(c *Ctx, addr, expires ptr) uint32 { return c.modTimer(addr, expires, true) }),
+		f1("del_timer", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, false) }),
+		f1("del_timer_sync", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, true) }),
+		v3("hrtimer_init", func(c *Ctx, addr ptr, clock, mode uint32) {
+			clear(c.mem().bytes(addr, sizeofHrtimer))
+			c.mem().put(addr+offHrtimerClock, clock)
 		}),
-		V4("hrtimer_start_range_ns", func(c *Ctx, addr ptr, at, slack uint64, mode uint32) {
+		v4("hrtimer_start_range_ns", func(c *Ctx, addr ptr, at, slack uint64, mode uint32) {
 			if t := c.s.soft.timers[addr]; t != nil {
 				c.s.forget(t)
 			}
-			if mode&HrtimerModeRel != 0 {
+			if mode&hrtimerModeRel != 0 {
 				at += uint64(c.clock(addr))
 			}
-			c.mem().put64(addr+OffHrtimerExpires, at)
+			c.mem().put64(addr+offHrtimerExpires, at)
 			c.startHrtimer(addr)
 		}),
-		F1("hrtimer_cancel", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, true) }),
-		F1("hrtimer_try_to_cancel", func(c *Ctx, addr ptr) int32 {
+		f1("hrtimer_cancel", func(c *Ctx, addr ptr) uint32 { return c.delTimer(addr, true) }),
+		f1("hrtimer_try_to_cancel", func(c *Ctx, addr ptr) int32 {
 			if c.s.soft.running == addr {
 				return -1
 			}
 			return int32(c.delTimer(addr, false))
 		}),
-		F1("hrtimer_active", func(c *Ctx, addr ptr) uint32 {
+		f1("hrtimer_active", func(c *Ctx, addr ptr) uint32 {
 			return flag(c.s.soft.timers[addr] != nil || c.s.soft.running == addr)
 		}),
-		F3("hrtimer_forward", func(c *Ctx, addr ptr, now, interval int64) int64 {
+		f3("hrtimer_forward", func(c *Ctx, addr ptr, now, interval int64) int64 {
 			m := c.mem()
-			at := int64(m.u64(addr + OffHrtimerExpires))
+			at := int64(m.u64(addr + offHrtimerExpires))
 			if interval <= 0 || now < at {
 				return 0
 			}
 			n := (now-at)/interval + 1
-			m.put64(addr+OffHrtimerExpires, uint64(at+n*interval))
+			m.put64(addr+offHrtimerExpires, uint64(at+n*interval))
 			return n
 		}),
-		F2("__hrtimer_get_remaining", func(c *Ctx, addr ptr, adjust uint32) int64 {
-			return int64(c.mem().u64(addr+OffHrtimerExpires)) - c.clock(addr)
+		f2("__hrtimer_get_remaining", func(c *Ctx, addr ptr, adjust uint32) int64 {
+			return int64(c.mem().u64(addr+offHrtimerExpires)) - c.clock(addr)
 		}),
-		V1("__tasklet_schedule", func(c *Ctx, addr ptr) { c.s.after(0, addr, softTasklet) }),
-		V1("__tasklet_hi_schedule", func(c *Ctx, addr ptr) { c.s.after(0, addr, softTasklet) }),
-		V3("tasklet_init", func(c *Ctx, addr, fn, data ptr) {
+		v1("__tasklet_schedule", func(c *Ctx, addr ptr) { c.s.after(0, addr, softTasklet) }),
+		v1("__tasklet_hi_schedule", func(c *Ctx, addr ptr) { c.s.after(0, addr, softTasklet) }),
+		v3("tasklet_init", func(c *Ctx, addr, fn, data ptr) {
 			m := c.mem()
-			clear(m.bytes(addr, SizeofTaskletStruct))
-			m.putPtr(addr+OffTaskletStructFunc, fn)
-			m.putPtr(addr+OffTaskletStructData, data)
+			clear(m.bytes(addr, sizeofTaskletStruct))
+			m.putPtr(addr+offTaskletStructFunc, fn)
+			m.putPtr(addr+offTaskletStructData, data)
 		}),
-		V2("tasklet_setup", func(c *Ctx, addr, fn ptr) {
+		v2("tasklet_setup", func(c *Ctx, addr, fn ptr) {
 			m := c.mem()
-			clear(m.bytes(addr, SizeofTaskletStruct))
-			m.put8(addr+OffTaskletStructUseCallback, 1)
-			m.putPtr(addr+OffTaskletStructFunc, fn)
+			clear(m.bytes(addr, sizeofTaskletStruct))
+			m.put8(addr+offTaskletStructUseCallback, 1)
+			m.putPtr(addr+offTaskletStructFunc, fn)
 		}),
 		// Nobody reads without the big lock: a grace period is over as soon as everybody else had a turn.
-		V0("synchronize_rcu", func(c *Ctx) { c.mayBlock(); c.Release(func() {}) }),
-		V0("rcu_barrier", func(c *Ctx) {
+		v0("synchronize_rcu", func(c *Ctx) { c.mayBlock(); c.release(func() {}) }),
+		v0("rcu_barrier", func(c *Ctx) {
 			for c.s.soft.rcu > 0 {
-				c.Release(runtime.Gosched)
+				c.release(runtime.Gosched)
 			}
 		}),
-		V2("call_rcu", func(c *Ctx, head, fn ptr) {
+		v2("call_rcu", func(c *Ctx, head, fn ptr) {
 			c.mem().putPtr(head+sizeofPtr, fn)
 			c.s.soft.rcu++
 			c.s.after(0, head, softRCU)
 		}),
-		V1("tasklet_kill", func(c *Ctx, addr ptr) {
+		v1("tasklet_kill", func(c *Ctx, addr ptr) {
 			c.waitSoft(addr)
-			c.mem().putPtr(addr+OffTaskletStructState, 0)
+			c.mem().putPtr(addr+offTaskletStructState, 0)
 		}),
 	}
 }

@@ -1,4 +1,4 @@
-package ko
+package capi
 
 import (
 	"encoding/binary"
@@ -6,36 +6,33 @@ import (
 	"strings"
 
 	"github.com/kobench/kobench/kernel"
-	"github.com/kobench/kobench/kernel/ko/capi"
-	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// params are the parameters of a loaded C module: its __param section, an array of struct kernel_param.
-type params struct {
-	sys  *capi.System
-	mod  *machine.Module
-	list []*param
-}
+// Parameters. References: kernel/params.c.
 
 // param is one of them. All work is done by the functions that its struct kernel_param_ops names, as in Linux: those of the standard
 // types are in kernel/lib.
 type param struct {
-	sys            *capi.System
-	addr           uint64 // struct kernel_param
+	sys            *System
+	addr           ptr // struct kernel_param
 	typ            string
-	arg            uint64
-	set, get, drop uint64
+	arg            ptr
+	set, get, drop ptr
 	noArg          bool
 	arrayMax       int // 0: no array
 }
 
-func (p *params) read(m *kernel.Module, g *image) (err error) {
-	sec, ok := p.mod.Section("__param")
+// ReadParams gives the module the parameters of its __param section, an array of struct kernel_param.
+// modinfo tells their types and descriptions.
+//
+// Errors: an entry that points outside of kernel memory.
+func (mod *Module) ReadParams(modinfo []string) (err error) {
+	sec, ok := mod.M.Section("__param")
 	if !ok {
 		return nil
 	}
 	desc, typ := map[string]string{}, map[string]string{}
-	for _, kv := range g.Modinfo() {
+	for _, kv := range modinfo {
 		key, val, _ := strings.Cut(kv, "=")
 		name, text, ok := strings.Cut(val, ":")
 		if ok && key == "parm" {
@@ -45,42 +42,42 @@ func (p *params) read(m *kernel.Module, g *image) (err error) {
 			typ[name] = text
 		}
 	}
-	arrayOps := uint64(0)
-	if s, ok := p.sys.M.Builtin().Symbol("param_array_ops"); ok {
+	sys, arrayOps := mod.s, ptr(0)
+	if s, ok := sys.M.Builtin().Symbol("param_array_ops"); ok {
 		arrayOps = s.Addr
 	}
-	p.sys.M.Do(func() {
-		for at := sec.Addr; at+capi.SizeofKernelParam <= sec.Addr+uint64(sec.Size); at += capi.SizeofKernelParam {
-			b, _ := p.sys.M.Bytes(at, capi.SizeofKernelParam)
+	sys.M.Do(func() {
+		for at := sec.Addr; at+sizeofKernelParam <= sec.Addr+uint64(sec.Size); at += sizeofKernelParam {
+			b, _ := sys.M.Bytes(at, sizeofKernelParam)
 			word := func(off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
-			name, ok := p.sys.M.CString(word(capi.OffKernelParamName), 256)
-			ops, ok2 := p.sys.M.Bytes(word(capi.OffKernelParamOps), capi.SizeofKernelParamOps)
+			name, ok := sys.M.CString(word(offKernelParamName), 256)
+			ops, ok2 := sys.M.Bytes(word(offKernelParamOps), sizeofKernelParamOps)
 			if !ok || !ok2 {
-				err = fmt.Errorf("parameter %d of its __param section points outside of kernel memory", (at-sec.Addr)/capi.SizeofKernelParam)
+				err = fmt.Errorf("parameter %d of its __param section points outside of kernel memory", (at-sec.Addr)/sizeofKernelParam)
 				return
 			}
-			v := &param{sys: p.sys, addr: at, typ: typ[name], arg: word(capi.OffKernelParamArg)}
-			v.noArg = ops[capi.OffKernelParamOpsFlags]&capi.KernelParamOpsFlNoarg != 0
-			v.set = binary.LittleEndian.Uint64(ops[capi.OffKernelParamOpsSet:])
-			v.get = binary.LittleEndian.Uint64(ops[capi.OffKernelParamOpsGet:])
-			v.drop = binary.LittleEndian.Uint64(ops[capi.OffKernelParamOpsFree:])
-			if arrayOps != 0 && word(capi.OffKernelParamOps) == arrayOps {
-				n, _ := p.sys.M.U32(v.arg + capi.OffKparamArrayMax)
+			v := &param{sys: sys, addr: at, typ: typ[name], arg: word(offKernelParamArg)}
+			v.noArg = ops[offKernelParamOpsFlags]&kernelParamOpsFlNoarg != 0
+			v.set = binary.LittleEndian.Uint64(ops[offKernelParamOpsSet:])
+			v.get = binary.LittleEndian.Uint64(ops[offKernelParamOpsGet:])
+			v.drop = binary.LittleEndian.Uint64(ops[offKernelParamOpsFree:])
+			if arrayOps != 0 && word(offKernelParamOps) == arrayOps {
+				n, _ := sys.M.U32(v.arg + offKparamArrayMax)
 				v.arrayMax = int(n)
 			}
-			p.list = append(p.list, v)
-			perm := uint32(binary.LittleEndian.Uint16(b[capi.OffKernelParamPerm:]))
-			m.Params = append(m.Params, kernel.Param{Name: name, Desc: desc[name], Perm: perm, Value: v})
+			mod.params = append(mod.params, v)
+			perm := uint32(binary.LittleEndian.Uint16(b[offKernelParamPerm:]))
+			mod.K.Params = append(mod.K.Params, kernel.Param{Name: name, Desc: desc[name], Perm: perm, Value: v})
 		}
 	})
 	return err
 }
 
-// free lets the parameters give back their memory (destroy_params).
-func (p *params) free() {
-	for _, v := range p.list {
+// freeParams lets the parameters give back their memory (destroy_params).
+func (mod *Module) freeParams() {
+	for _, v := range mod.params {
 		if v.drop != 0 {
-			_ = p.sys.Helper(func(c *capi.Ctx) error {
+			_ = mod.s.helper(func(c *Ctx) error {
 				_, err := c.Call(v.drop, uint64(v.arg))
 				return err
 			})
@@ -110,7 +107,7 @@ func (v *param) Set(text string, given bool) error {
 }
 
 func (v *param) call(text string, given bool) (err error) {
-	var addr uint64
+	var addr ptr
 	if given {
 		v.sys.M.Do(func() {
 			if addr, err = v.sys.M.Alloc(uint64(len(text))+1, 0, nil); err != nil {
@@ -125,7 +122,7 @@ func (v *param) call(text string, given bool) (err error) {
 		}
 		defer v.sys.M.Do(func() { _ = v.sys.M.Free(addr) })
 	}
-	return v.sys.Helper(func(c *capi.Ctx) error {
+	return v.sys.helper(func(c *Ctx) error {
 		r, err := c.Call(v.set, uint64(addr), uint64(v.addr))
 		if err != nil {
 			return err
@@ -143,14 +140,14 @@ func (v *param) Get() string {
 		return ""
 	}
 	text := ""
-	_ = v.sys.Page(func(p uint64) error {
-		return v.sys.Helper(func(c *capi.Ctx) error {
+	_ = v.sys.page(func(p ptr) error {
+		return v.sys.helper(func(c *Ctx) error {
 			r, err := c.Call(v.get, uint64(p), uint64(v.addr))
 			if err != nil || int32(r) < 0 {
 				return err
 			}
 			v.sys.M.Do(func() {
-				if b, ok := v.sys.M.Bytes(p, min(r, capi.PageSize)); ok {
+				if b, ok := v.sys.M.Bytes(p, min(r, pageSize)); ok {
 					text = string(b)
 				}
 			})

@@ -6,6 +6,15 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
+// interruptState is what the area keeps. It belongs to the holder of the big lock.
+type interruptState struct {
+	irqs map[irqKey]*resource
+}
+
+func newInterruptState() interruptState {
+	return interruptState{irqs: map[irqKey]*resource{}}
+}
+
 // irqKey names a handler: the line and the device it is for.
 type irqKey struct {
 	irq uint32
@@ -15,10 +24,10 @@ type irqKey struct {
 // Interrupts. References: kernel/irq/manage.c.
 func irqFuncs() []Func {
 	return []Func{
-		F6("request_threaded_irq", func(c *Ctx, irq uint32, handler, thread, flags, name, dev ptr) int32 {
+		f6("request_threaded_irq", func(c *Ctx, irq uint32, handler, thread, flags, name, dev ptr) int32 {
 			return c.requestIRQ(irq, handler, thread, uint32(flags), c.mem().name(name), dev)
 		}),
-		F2("free_irq", func(c *Ctx, irq uint32, dev ptr) ptr {
+		f2("free_irq", func(c *Ctx, irq uint32, dev ptr) ptr {
 			key := irqKey{irq, dev}
 			r := c.s.irqs[key]
 			if r == nil {
@@ -27,21 +36,21 @@ func irqFuncs() []Func {
 			}
 			r.done()
 			delete(c.s.irqs, key)
-			c.Release(r.undo)
+			c.release(r.undo)
 			return 0
 		}),
-		V1("enable_irq", func(c *Ctx, irq uint32) {
+		v1("enable_irq", func(c *Ctx, irq uint32) {
 			if !c.s.K.IRQ(int(irq)).Enable() {
 				c.warn("kernel/irq/manage.c", 774, 9, fmt.Sprintf("Unbalanced enable for IRQ %d\n", irq))
 			}
 		}),
-		V1("disable_irq", func(c *Ctx, irq uint32) {
+		v1("disable_irq", func(c *Ctx, irq uint32) {
 			line := c.s.K.IRQ(int(irq))
 			line.Disable()
-			c.Release(line.Synchronize)
+			c.release(line.Synchronize)
 		}),
-		V1("disable_irq_nosync", func(c *Ctx, irq uint32) { c.s.K.IRQ(int(irq)).Disable() }),
-		V1("synchronize_irq", func(c *Ctx, irq uint32) { c.Release(c.s.K.IRQ(int(irq)).Synchronize) }),
+		v1("disable_irq_nosync", func(c *Ctx, irq uint32) { c.s.K.IRQ(int(irq)).Disable() }),
+		v1("synchronize_irq", func(c *Ctx, irq uint32) { c.release(c.s.K.IRQ(int(irq)).Synchronize) }),
 	}
 }
 

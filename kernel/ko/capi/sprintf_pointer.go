@@ -115,7 +115,7 @@ func (f *formatter) valid(s spec, addr, n ptr) bool {
 	if _, ok := f.m.m.Bytes(addr, n); ok {
 		return true
 	}
-	f.pad(s, f.text(spec{prec: -1}, addr&^(PageSize-1)))
+	f.pad(s, f.text(spec{prec: -1}, addr&^(pageSize-1)))
 	return false
 }
 
@@ -291,19 +291,19 @@ func (f *formatter) dentry(s spec, format []byte, i int, addr ptr, letter byte) 
 		return i
 	}
 	if letter == 'D' {
-		addr = f.m.ptr(addr + OffFileFPath + OffPathDentry)
-		if !f.valid(s, addr, SizeofDentry) {
+		addr = f.m.ptr(addr + offFileFPath + offPathDentry)
+		if !f.valid(s, addr, sizeofDentry) {
 			return i
 		}
 	}
-	text := f.text(spec{prec: -1}, f.m.ptr(addr+OffDentryDName+OffQstrName))
+	text := f.text(spec{prec: -1}, f.m.ptr(addr+offDentryDName+offQstrName))
 	for ; depth > 1; depth-- {
-		up := f.m.ptr(addr + OffDentryDParent)
+		up := f.m.ptr(addr + offDentryDParent)
 		if up == 0 || up == addr {
 			break
 		}
 		addr = up
-		text = f.text(spec{prec: -1}, f.m.ptr(addr+OffDentryDName+OffQstrName)) + "/" + text
+		text = f.text(spec{prec: -1}, f.m.ptr(addr+offDentryDName+offQstrName)) + "/" + text
 	}
 	f.pad(s, cut(text, s.prec))
 	return i

@@ -291,7 +291,7 @@ func (f *formatter) text(s spec, addr ptr) string {
 	switch {
 	case addr == 0:
 		return cut("(null)", s.prec)
-	case addr < PageSize || isErr(addr):
+	case addr < pageSize || isErr(addr):
 		return cut("(efault)", s.prec)
 	}
 	limit := maxString
