@@ -22,6 +22,8 @@ const base = 0x7f5a_0000_1000
 // memory is a thread's user memory: what the present call has placed there, and nothing else. It
 // notes who reaches into it.
 type memory struct {
+	tamper bool // what has been read is another value the next time
+
 	mu       sync.Mutex
 	placed   []byte   // +checklocks:mu
 	accesses []Access // +checklocks:mu
@@ -53,7 +55,13 @@ func (m *memory) ReadUser(p []byte, addr uint64) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.reachLocked(len(p), addr, false)
-	return end(copy(p, at), len(p))
+	n := copy(p, at)
+	for i := range at[:n] {
+		if m.tamper {
+			at[i] = 0xff
+		}
+	}
+	return end(n, len(p))
 }
 
 // WriteUser implements kernel.UserMemory.

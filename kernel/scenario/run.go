@@ -23,6 +23,9 @@ type Config struct {
 	// InPlace passes what an ioctl points to as Arg.Buf too, as drivers in Go want it. Then their reach
 	// into it is not seen.
 	InPlace bool
+	// Tamper changes what an ioctl points to right after the driver has read it, as another thread of a
+	// program could.
+	Tamper bool
 	// Observe is told of each call when it has returned, in the goroutine of its thread; nil: nobody is.
 	Observe func(c Call)
 }
@@ -123,7 +126,7 @@ type runner struct {
 }
 
 func (r *runner) thread(number int, task *kernel.Task) *thread {
-	t := &thread{number: number, task: task, files: r.files(), memory: new(memory), inPlace: r.InPlace}
+	t := &thread{number: number, task: task, files: r.files(), memory: &memory{tamper: r.Tamper}, inPlace: r.InPlace}
 	task.SetUserMemory(t.memory)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,17 +78,19 @@ type checking struct {
 	found findings
 	runs  int
 	calls int
+	// twice is what a call of the plain run has read twice.
+	twice string
 }
 
 // all makes the plain run, and then one for each call that may fail. A fault that is there without
 // any failure would be there in each of them; they are left out then.
 func (c *checking) all() error {
-	n, err := 0, error(nil)
 	if c.Replay != "" {
-		if n, err = parseToken(c.Replay); err != nil {
+		choice, err := parseToken(c.Replay)
+		if err != nil {
 			return err
 		}
-		return c.run(&choices{fail: n})
+		return c.run(choice)
 	}
 	plain := new(choices)
 	c.progress(1)
@@ -96,6 +99,11 @@ func (c *checking) all() error {
 	}
 	if c.found.has("oops") || c.found.has("stuck") {
 		return nil
+	}
+	if c.twice != "" {
+		if err := c.run(&choices{tamper: true}); err != nil {
+			return err
+		}
 	}
 	for n := 1; n <= min(plain.seen(), mostFailures) && !c.found.has("stuck"); n++ { // what is stuck costs seconds
 		c.progress(min(plain.seen(), mostFailures) + 1)
@@ -190,7 +198,7 @@ func (r *run) use(k *kernel.Kernel, seen scenario.World) error {
 			return fmt.Errorf("%s: %w: %w", r.Module, ErrCannot, err)
 		}
 	}
-	calls, err := script.Run(r.ctx, scenario.Config{Kernel: k, Module: r.Module, Patience: r.Patience,
+	calls, err := script.Run(r.ctx, scenario.Config{Kernel: k, Module: r.Module, Patience: r.Patience, Tamper: r.choice.tamper,
 		Insmod: func(t *kernel.Task, params string) error { return t.InitModule(r.Image, params, 0) }})
 	r.judge(calls)
 	if errors.Is(err, scenario.ErrStuck) {
@@ -210,6 +218,9 @@ func (r *run) judge(calls []scenario.Call) {
 		}
 		for _, f := range found {
 			r.add(f)
+		}
+		if text := fetchedTwice(c); text != "" && r.twice == "" {
+			r.twice = text
 		}
 	}
 }
@@ -270,12 +281,21 @@ func (r *run) remove(task *kernel.Task, when string) bool {
 // trouble adds what the kernel's log has against the module.
 func (r *run) trouble(k *kernel.Kernel) {
 	classOf := map[kernel.TroubleKind]string{kernel.TroubleOops: "oops", kernel.TroubleWarn: "warning", kernel.TroubleLeft: "left"}
-	for _, t := range k.Troubles() {
-		class := classOf[t.Kind]
-		if strings.Contains(t.Text, overrun) {
-			class = "read-overrun"
+	troubles := k.Troubles()
+	died := slices.ContainsFunc(troubles, func(t kernel.Trouble) bool { return t.Kind == kernel.TroubleOops })
+	for _, t := range troubles {
+		if died && t.Kind == kernel.TroubleLeft {
+			continue // what a dead task had, it could not give back
 		}
-		r.add(Finding{Class: class, What: address.ReplaceAllString(t.Text, ""), Log: k.Log.Text()})
+		class := classOf[t.Kind]
+		prefix := ""
+		switch {
+		case strings.Contains(t.Text, overrun):
+			class = "read-overrun"
+		case r.choice.tamper && t.Kind != kernel.TroubleLeft:
+			class, prefix = "double-fetch", r.twice
+		}
+		r.add(Finding{Class: class, What: prefix + address.ReplaceAllString(t.Text, ""), Log: k.Log.Text()})
 	}
 }
 

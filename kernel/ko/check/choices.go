@@ -7,9 +7,12 @@ import (
 	"sync"
 )
 
-// choices are what distinguishes a run from others: which of the calls that may fail does.
+// choices are what distinguishes a run from others: which of the calls that may fail does, and
+// whether user memory changes.
 type choices struct {
 	fail int // which one, counted from 1 between begin and end; 0: none
+	// tamper changes user memory between two looks at it.
+	tamper bool
 
 	mu    sync.Mutex
 	on    bool   // +checklocks:mu
@@ -60,20 +63,26 @@ func (c *choices) happened() string {
 
 // token names the choices; parseToken reads it.
 func (c *choices) token() string {
-	if c.fail == 0 {
+	switch {
+	case c.tamper:
+		return "tamper"
+	case c.fail == 0:
 		return "plain"
 	}
 	return "fail-" + strconv.Itoa(c.fail)
 }
 
-func parseToken(token string) (fail int, err error) {
-	if token == "plain" {
-		return 0, nil
+func parseToken(token string) (*choices, error) {
+	switch token {
+	case "plain":
+		return new(choices), nil
+	case "tamper":
+		return &choices{tamper: true}, nil
 	}
 	number, ok := strings.CutPrefix(token, "fail-")
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || n < 1 || n > mostFailures {
-		return 0, fmt.Errorf("%w: %q is no replay token (plain, fail-3)", ErrCannot, token)
+		return nil, fmt.Errorf("%w: %q is no replay token (plain, tamper, fail-3)", ErrCannot, token)
 	}
-	return n, nil
+	return &choices{fail: n}, nil
 }

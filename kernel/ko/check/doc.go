@@ -18,7 +18,7 @@
 //	poll-without-wait      poll found nothing and named no queue: its caller is never woken
 //	poll-stays-ready       poll said that a read will not block, and it would have
 //	negative-seek          lseek accepted a position below zero
-//	double-fetch           an ioctl read the same bytes of user memory twice
+//	double-fetch           an ioctl read the same bytes of user memory twice, and faulted when they changed in between
 //	ioctl-size             an ioctl reached beyond the size that its number states
 //	ignored-copy           user memory was refused, and the ioctl succeeded all the same
 //

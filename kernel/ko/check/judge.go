@@ -59,22 +59,29 @@ func judgePointer(c scenario.Call) []Finding {
 	}
 	stated := int64(c.Asked.Command >> 16 & 0x3fff)
 	refused := false
-	for i, a := range c.Access {
+	for _, a := range c.Access {
 		refused = refused || a.Fault
 		if end := a.Offset + int64(a.Size); stated > 0 && a.Offset >= 0 && a.Offset < stated && end > stated {
 			wrong("ioctl-size", "ioctl %#x states %d bytes, the driver %s %d", c.Asked.Command, stated, verb(a), end)
-		}
-		for _, b := range c.Access[:i] {
-			if !a.Write && !b.Write && a.Offset < b.Offset+int64(b.Size) && b.Offset < a.Offset+int64(a.Size) {
-				wrong("double-fetch", "ioctl %#x reads bytes %d to %d of its argument twice; they may change in between",
-					c.Asked.Command, max(a.Offset, b.Offset), min(a.Offset+int64(a.Size), b.Offset+int64(b.Size))-1)
-			}
 		}
 	}
 	if refused && c.Err == nil {
 		wrong("ignored-copy", "ioctl %#x succeeded although its memory was refused: the result of a copy is ignored", c.Asked.Command)
 	}
 	return found
+}
+
+// fetchedTwice says which bytes of its argument an ioctl has read twice; "" if none.
+func fetchedTwice(c scenario.Call) string {
+	for i, a := range c.Access {
+		for _, b := range c.Access[:i] {
+			if !a.Write && !b.Write && a.Offset < b.Offset+int64(b.Size) && b.Offset < a.Offset+int64(a.Size) {
+				return fmt.Sprintf("ioctl %#x reads bytes %d to %d of its argument twice, and trusts the second value: ",
+					c.Asked.Command, max(a.Offset, b.Offset), min(a.Offset+int64(a.Size), b.Offset+int64(b.Size))-1)
+			}
+		}
+	}
+	return ""
 }
 
 func verb(a scenario.Access) string {
