@@ -129,10 +129,11 @@ func (d *Device) loop(ctx context.Context, p serial.Conn, events <-chan event) e
 	d.e.began = c.Now()
 	due := make(chan struct{}, 1)
 	alarm := c.NewEvent(func() { // time stands still until the device has had its turn
+		c.Hold()
 		select {
 		case due <- struct{}{}:
-			c.Hold()
 		default:
+			c.Release()
 		}
 	})
 	defer func() {
