@@ -58,10 +58,10 @@ test:
 	@$(GO) test -race ./...
 
 ##  check        everything CI asks of a change: style, rules, platforms, tests, benchmarks once, limits, fixtures
-.PHONY: check check-tree check-format check-vet check-rules check-locks check-platforms check-install check-tests check-benchmarks check-limits check-fixtures
+.PHONY: check check-tree check-format check-vet check-rules check-locks check-platforms check-arm64 check-install check-tests check-benchmarks check-limits check-fixtures
 check:
 	@.ci/tree save
-	@$(MAKE) check-format check-vet check-rules check-locks check-platforms check-install check-tests check-benchmarks check-limits check-fixtures
+	@$(MAKE) check-format check-vet check-rules check-locks check-platforms check-arm64 check-install check-tests check-benchmarks check-limits check-fixtures
 	$(call say,the tree is as it was)
 	@.ci/tree compare
 	$(call say,check: all well)
@@ -93,7 +93,17 @@ check-platforms:
 	  $(GO) build ./... && $(GO) vet ./... || exit 1; \
 	done
 
-# The same command as `make test`, so that Go's cache answers when nothing changed in between.
+# Another processor, by emulation; its programs are built once and then come from Go's cache.
+check-arm64:
+	$(call say,the demo and small suites on arm64)
+	@if ! command -v qemu-aarch64-static >/dev/null; then \
+	  echo "   no qemu-aarch64-static here (Debian: apt-get install qemu-user-static): skipped"; [[ $${CI:-} != true ]]; exit; fi; \
+	  mkdir -p bin/arm64; export GOARCH=arm64 CGO_ENABLED=0; \
+	  $(GO) build -o bin/arm64/kobench ./cmd/kobench; \
+	  qemu-aarch64-static bin/arm64/kobench demo >bin/arm64/demo.log 2>&1 || { cat bin/arm64/demo.log; exit 1; }; \
+	  tail -n 1 bin/arm64/demo.log; \
+	  $(GO) test -exec qemu-aarch64-static ./hw/serial/uart16550 ./hw/scpi ./kernel/uapi
+
 check-install:
 	@dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; \
 	  $(MAKE) install DESTDIR=$$dir PREFIX=/usr; \
@@ -103,6 +113,7 @@ check-install:
 	  for page in kobench kobench-up kobench-insmod; do [[ -s $$dir/moved/share/man/man1/$$page.1 ]]; done; \
 	  bash -n $$dir/moved/share/bash-completion/completions/kobench
 
+# The same command as `make test`, so that Go's cache answers when nothing changed in between.
 check-tests:
 	$(call say,go test -race)
 	@$(GO) test -race ./...
