@@ -27,6 +27,9 @@ import (
 )
 
 // Client is a connection to a bench. Calls that wait hold up others of the same Client; New one for each thing that goes on at a time.
+//
+// Errors of every request: *ErrNoBench nobody answers; *ErrSilent the bench is there and does not answer; *private.Error it is somebody
+// else's; the kernel's, as a kernel.Errno.
 type Client struct {
 	socket string
 	comm   string
@@ -205,12 +208,12 @@ func (c *Client) Info() (info daemon.Info, err error) {
 	return info, c.call("GET", "info", nil, nil, &info)
 }
 
-// FinitModule loads a module.
+// FinitModule loads a module. Errors: init_module(2)'s; those of every request.
 func (c *Client) FinitModule(image []byte, params string, flags int) error {
 	return c.call("POST", "modules", values("params", params, "flags", strconv.Itoa(flags)), bytes.NewReader(image), nil)
 }
 
-// DeleteModule removes one.
+// DeleteModule removes one. Errors: delete_module(2)'s; those of every request.
 func (c *Client) DeleteModule(name string, flags int) error {
 	return c.call("DELETE", "modules/"+url.PathEscape(name), values("flags", strconv.Itoa(flags)), nil, nil)
 }
@@ -290,17 +293,17 @@ func (c *Client) Lstat(path string) (s daemon.Stat, err error) {
 	return s, c.call("GET", "stat", values("path", path, "link", "1"), nil, &s)
 }
 
-// Mknod makes a device node, Mkdir a directory, Remove takes a name away.
+// Mknod makes a device node, Mkdir a directory, Remove takes a name away. Errors: mknod(2)'s; those of every request.
 func (c *Client) Mknod(path string, mode, major, minor uint32) error {
 	return c.call("POST", "mknod", values("path", path, "mode", utoa(mode), "major", utoa(major), "minor", utoa(minor)), nil, nil)
 }
 
-// Mkdir makes a directory.
+// Mkdir makes a directory. Errors: mkdir(2)'s; those of every request.
 func (c *Client) Mkdir(path string, mode uint32) error {
 	return c.call("POST", "mkdir", values("path", path, "mode", utoa(mode)), nil, nil)
 }
 
-// Remove takes a name away.
+// Remove takes a name away. Errors: unlink(2)'s and rmdir(2)'s; those of every request.
 func (c *Client) Remove(path string) error {
 	return c.call("DELETE", "file", values("path", path), nil, nil)
 }
@@ -312,10 +315,12 @@ func (c *Client) DevTables() (t []kernel.DevTable, err error) {
 	return t, c.call("GET", "devtab", nil, nil, &t)
 }
 
-// ClearLog hides the records so far.
+// ClearLog hides the records so far. Errors: EPERM; those of every request.
 func (c *Client) ClearLog() error { return c.call("DELETE", "log", nil, nil, nil) }
 
 // Log calls each for every record; with follow it goes on until ctx ends, from what comes next only where onlyNew is set.
+//
+// Errors: each's; those of every request.
 func (c *Client) Log(ctx context.Context, follow, onlyNew bool, each func(daemon.Record) error) error {
 	q := make(url.Values)
 	if follow {
@@ -350,6 +355,8 @@ func (c *Client) Requests(ctx context.Context, ready func(), each func(daemon.Re
 }
 
 // Answer tells what became of a request; 0 is that the module is there. text answers a control word.
+//
+// Errors: ENOENT nobody waits for that request; EPERM; those of every request.
 func (c *Client) Answer(id uint64, e kernel.Errno, text string) error {
 	return c.call("POST", "requests/"+strconv.FormatUint(id, 10), values("errno", strconv.Itoa(int(e)), "text", text), nil, nil)
 }
@@ -382,16 +389,20 @@ func lines[T any](ctx context.Context, r io.Reader, each func(T) error) error {
 }
 
 // Mount shows the machine's files at a directory of the host; Unmount ends that.
+//
+// Errors: EPERM not root, or kobench up --no-host-files; those of the host; those of every request.
 func (c *Client) Mount(dir string) error {
 	return c.call("POST", "mount", values("dir", dir), nil, nil)
 }
 
-// Unmount takes them away.
+// Unmount takes them away. Errors: EINVAL nothing is mounted there; EPERM; those of every request.
 func (c *Client) Unmount(dir string) error {
 	return c.call("DELETE", "mount", values("dir", dir), nil, nil)
 }
 
 // Shutdown ends the bench and waits until its socket is gone.
+//
+// Errors: EPERM; ctx's, the bench is still there; those of every request.
 func (c *Client) Shutdown(ctx context.Context) error {
 	if err := c.call("POST", "shutdown", nil, nil, nil); err != nil {
 		return err

@@ -24,6 +24,8 @@ func (c *Client) Plug(spec []byte) (p daemon.Plugged, err error) {
 }
 
 // Unplug pulls out what is in a port.
+//
+// Errors: ENODEV nothing is there; those of every request.
 func (c *Client) Unplug(port string) error {
 	return c.call("DELETE", "usb", values("port", port), nil, nil)
 }
@@ -44,6 +46,8 @@ func (c *Client) Export(listen string, ports []string) (x daemon.Exported, err e
 }
 
 // EndExport ends the USB/IP server.
+//
+// Errors: EINVAL there is no server; those of every request.
 func (c *Client) EndExport() error { return c.call("DELETE", "usbip", nil, nil, nil) }
 
 // ControlTransfer makes a control transfer to the device of a usbfs node.

@@ -7,6 +7,8 @@ import (
 )
 
 // Table writes a line for each module, and a total.
+//
+// Errors: w's.
 func Table(w io.Writer, all []Result) error {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "module\tbuilt\tloaded\tunloaded\tnodes\tfiles\toops\twarnings\tleft\tfirst error")

@@ -123,6 +123,8 @@ func (d *Doors) WriteTo(w io.Writer) (n int64, err error) {
 }
 
 // Close shuts the doors and waits until nothing of them is left. Clients see a hang-up.
+//
+// Errors: those of the system's watch on the ptys.
 func (d *Doors) Close() error {
 	d.unwatch()
 	d.events.End()

@@ -120,6 +120,8 @@ func (s *Sim) Close() error {
 
 // WriteRoot fills a root directory: a .ko file for every driver of the catalog, the C modules that come with the program, and their
 // indexes. Files of the user's own stay; what the program brought is written anew.
+//
+// Errors: those of the file system.
 func WriteRoot(root string) error {
 	tree := filepath.Join(root, "lib", "modules", kernel.Release)
 	for _, dir := range []string{filepath.Join(tree, "kernel", "drivers"), filepath.Join(tree, "kernel", "samples"), filepath.Join(root, "etc", "modprobe.d")} {

@@ -162,6 +162,8 @@ func (d *Device) Unplug() {
 }
 
 // Close is Unplug, and waits until the host's driver can have the device. A program that ends without it leaves the device without a driver.
+//
+// Errors: the host's, on giving the device back.
 func (d *Device) Close() error {
 	d.Unplug()
 	<-d.over

@@ -16,4 +16,6 @@ func Open(ID, ...Option) (*Device, error) {
 }
 
 // Close has nothing to give back.
+//
+// Errors: none.
 func (d *Device) Close() error { return nil }

@@ -50,6 +50,8 @@ func NewServer(logf func(format string, args ...any), buses ...*usb.Bus) *Server
 }
 
 // Serve accepts connections until ctx ends, then closes l and all of them.
+//
+// Errors: l's; nil when ctx ended.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
