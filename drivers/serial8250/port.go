@@ -16,6 +16,8 @@ type port struct {
 	site Site
 	uart UART
 	kind kind
+	name string
+	log  *kernel.Log
 	irq  *kernel.IRQLine
 	free func()
 
@@ -42,8 +44,13 @@ type port struct {
 	mcr      uint8 // +checklocks:mu
 	lcr      uint8 // +checklocks:mu
 	// as last seen
-	msr    uint8 // +checklocks:mu
-	counts serial.Counters
+	msr     uint8 // +checklocks:mu
+	counts  serial.Counters
+	clock   uint32 // +checklocks:mu
+	flags   uint32 // +checklocks:mu
+	custom  uint32 // +checklocks:mu
+	fifo    int32  // +checklocks:mu
+	trigger uint8  // +checklocks:mu
 
 	received [4096]byte // of the interrupt handler alone, which runs once at a time
 }
@@ -58,7 +65,7 @@ func (p *port) Startup(t *tty.TTY) error {
 	if p.kind == u16550A {
 		u.Out8(reg.FCR, reg.FCR_ENABLE)
 		u.Out8(reg.FCR, reg.FCR_ENABLE|reg.FCR_CLEARRX|reg.FCR_CLEARTX)
-		u.Out8(reg.FCR, reg.FCR_ENABLE|0x80) // trigger at 8
+		u.Out8(reg.FCR, reg.FCR_ENABLE|p.trigger)
 	}
 	u.In8(reg.LSR)
 	u.In8(reg.RBR)
@@ -151,7 +158,7 @@ func (p *port) Queue() (room, pending int) {
 }
 
 // SetTermios programs rate, format and flow control ([8250] serial8250_do_set_termios).
-func (p *port) SetTermios(now, _ *tty.Termios) {
+func (p *port) SetTermios(now, old *tty.Termios) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lcr := uint8(now.Cflag & tty.CSIZE >> 4)
@@ -168,14 +175,14 @@ func (p *port) SetTermios(now, _ *tty.Termios) {
 		}
 	}
 	p.lcr = lcr | p.lcr&reg.LCR_BREAK
-	if baud := now.Baud(); baud > 0 {
-		divisor := min(max((p.site.Clock+baud/2)/baud, 1), 0xffff)
-		if got := p.site.Clock / divisor; got != baud && (got*100 < baud*98 || got*100 > baud*102) {
-			now.SetBaud(got) // what the hardware does is what termios says
-		}
+	if baud := p.rateLocked(now, old); baud > 0 {
+		divisor := p.divisorLocked(baud)
 		p.uart.Out8(reg.LCR, p.lcr|reg.LCR_DLAB)
 		p.uart.Out8(reg.DLL, uint8(divisor))
 		p.uart.Out8(reg.DLM, uint8(divisor>>8))
+		if now.Baud() != 0 {
+			now.EncodeBaud(baud)
+		}
 	}
 	p.uart.Out8(reg.LCR, p.lcr)
 	p.crtscts = now.Cflag&tty.CRTSCTS != 0
@@ -220,7 +227,7 @@ func (p *port) SetModemBits(set, clear uint32) error {
 	for _, l := range [...]struct {
 		bit uint32
 		mcr uint8
-	}{{tty.TIOCM_DTR, reg.MCR_DTR}, {tty.TIOCM_RTS, reg.MCR_RTS}, {tty.TIOCM_OUT1, reg.MCR_OUT1}, {tty.TIOCM_LOOP, reg.MCR_LOOP}} {
+	}{{tty.TIOCM_DTR, reg.MCR_DTR}, {tty.TIOCM_RTS, reg.MCR_RTS}, {tty.TIOCM_OUT1, reg.MCR_OUT1}, {tty.TIOCM_OUT2, reg.MCR_OUT2}, {tty.TIOCM_LOOP, reg.MCR_LOOP}} {
 		if clear&l.bit != 0 {
 			p.mcr &^= l.mcr
 		}
@@ -279,7 +286,7 @@ func (p *port) FlushOutput() {
 	defer p.mu.Unlock()
 	p.count = 0
 	if p.kind == u16550A && p.tty != nil {
-		p.uart.Out8(reg.FCR, reg.FCR_ENABLE|0x80|reg.FCR_CLEARTX)
+		p.uart.Out8(reg.FCR, reg.FCR_ENABLE|p.trigger|reg.FCR_CLEARTX)
 	}
 }
 
@@ -296,15 +303,4 @@ func (p *port) Counters() serial.Counters {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.counts
-}
-
-// Describe is for TIOCGSERIAL.
-func (p *port) Describe() tty.SerialInfo {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	info := tty.SerialInfo{Type: int32(p.kind), Port: p.site.Base, IRQ: int32(p.site.IRQ), XmitFIFO: int32(p.kind.fifo()), BaudBase: int32(p.site.Clock)}
-	if p.tty != nil {
-		info.Line = int32(p.tty.Index())
-	}
-	return info
 }

@@ -70,11 +70,15 @@ func probe(env *kernel.Env, sites []Site) error {
 		if s.Clock == 0 {
 			s.Clock = 115200
 		}
-		p := &port{site: s, uart: s.Chip}
+		p := &port{
+			site: s, uart: s.Chip, log: &env.Kernel().Log, name: fmt.Sprintf("ttyS%d", i),
+			clock: s.Clock, flags: tty.ASYNC_SKIP_TEST | tty.ASYNC_BOOT_AUTOCONF, trigger: 0x80, // 8 characters
+		}
 		if p.kind = autoconfig(s.Chip); p.kind == unknown {
 			env.Printf(kernel.LevelWarning, "no UART at I/O %#x", s.Base)
 			continue
 		}
+		p.fifo = int32(p.kind.fifo())
 		p.irq = env.Kernel().IRQ(s.IRQ)
 		t, err := d.Add(i, p, nil)
 		if err != nil {

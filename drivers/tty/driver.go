@@ -72,9 +72,13 @@ func (d *Driver) Add(index int, port Port, parent *kernel.Device) (*TTY, error) 
 	d.ttys[index], t.index = t, index
 	d.mu.Unlock()
 	k := d.env.Kernel()
+	var attrs map[string]*kernel.Attr
+	if a, ok := port.(Attributed); ok {
+		attrs = a.Attrs(t)
+	}
 	var err error
 	t.device, err = k.DeviceCreate(k.Class("tty", nil), kernel.DeviceInfo{
-		Name: fmt.Sprintf("%s%d", d.Name, index), Dev: kernel.MkDev(d.Major, d.Minor+uint32(index)), Mode: 0o660, Parent: parent, Private: t,
+		Name: fmt.Sprintf("%s%d", d.Name, index), Dev: kernel.MkDev(d.Major, d.Minor+uint32(index)), Mode: 0o660, Parent: parent, Attrs: attrs, Private: t,
 	})
 	if err != nil {
 		d.mu.Lock()

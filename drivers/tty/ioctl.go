@@ -29,6 +29,7 @@ const (
 	TIOCSSOFT   = 0x541a
 	FIONREAD    = 0x541b // TIOCINQ
 	TIOCGSERIAL = 0x541e
+	TIOCSSERIAL = 0x541f
 	TIOCGETD    = 0x5424
 	TIOCSETD    = 0x5423
 	TCSBRKP     = 0x5425
@@ -39,9 +40,13 @@ const (
 	TCSETS2     = 0x402c542b
 	TCSETSW2    = 0x402c542c
 	TCSETSF2    = 0x402c542d
+	TIOCGRS485  = 0x542e
+	TIOCSRS485  = 0x542f
 	TIOCMIWAIT  = 0x545c
 	TIOCGICOUNT = 0x545d
 	TIOCVHANGUP = 0x5437
+
+	TIOCSERGETLSR = 0x5459
 )
 
 // Arguments of TCXONC and TCFLSH.
@@ -96,7 +101,13 @@ func (t *TTY) dispatch(task *kernel.Task, tf *file, cmd uint32, arg kernel.Arg) 
 	case TIOCGICOUNT:
 		return t.counts(arg)
 	case TIOCGSERIAL:
-		return t.describe(arg)
+		return t.getSerial(arg)
+	case TIOCSSERIAL:
+		return t.setSerial(task, arg)
+	case TIOCSERGETLSR:
+		return t.lineStatus(arg)
+	case TIOCGRS485, TIOCSRS485:
+		return t.rs485(cmd, arg)
 	case TIOCVHANGUP:
 		if !task.Capable() {
 			return kernel.EPERM

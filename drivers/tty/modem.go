@@ -126,23 +126,3 @@ func (t *TTY) bufOverruns() uint64 {
 	defer t.mu.Unlock()
 	return uint64(t.ld.overruns)
 }
-
-// describe is TIOCGSERIAL: struct serial_struct of x86-64, 72 bytes.
-func (t *TTY) describe(arg kernel.Arg) error {
-	d := t.can.describe
-	if d == nil {
-		return kernel.ENOTTY
-	}
-	if len(arg.Buf) < 72 {
-		return kernel.EFAULT
-	}
-	s := d.Describe()
-	clear(arg.Buf[:72])
-	le := binary.LittleEndian
-	for i, v := range [...]uint32{uint32(s.Type), uint32(s.Line), s.Port, uint32(s.IRQ), uint32(s.Flags), uint32(s.XmitFIFO), 0, uint32(s.BaudBase)} {
-		le.PutUint32(arg.Buf[4*i:], v)
-	}
-	le.PutUint16(arg.Buf[32:], 50) // close_delay, in hundredths of a second
-	le.PutUint16(arg.Buf[38:], 3000)
-	return nil
-}

@@ -63,6 +63,7 @@ func (t *TTY) startupLocked() error {
 	t.mu.Lock()
 	tm := t.ld.tm
 	t.ld = ldisc{tm: tm}
+	t.echoing.Store(false)
 	t.pending.clear()
 	t.running = true
 	t.mu.Unlock()
@@ -133,8 +134,8 @@ func release(task *kernel.Task, f *kernel.File) {
 	last := len(t.files) == 1 && !tf.hung && t.opening == 0
 	t.ld.closing = last
 	t.mu.Unlock()
-	if last && !task.Killed() {
-		_ = t.drain(task, closingWait)
+	if limit, none := t.closingLimit(); last && !none && !task.Killed() {
+		_ = t.drain(task, limit)
 	}
 	t.mu.Lock()
 	delete(t.files, tf)

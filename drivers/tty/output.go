@@ -1,13 +1,6 @@
 package tty
 
-import (
-	"time"
-
-	"github.com/kobench/kobench/kernel"
-)
-
-// closingWait is how long a last close waits for output to leave (30 s as in drivers/tty/serial).
-const closingWait = 30 * time.Second
+import "github.com/kobench/kobench/kernel"
 
 // serviceLimit is how often a caller of service goes on before a goroutine takes over: an echo that comes back is echoed, for ever.
 const serviceLimit = 16
@@ -42,7 +35,7 @@ func (t *TTY) serviceLocked() {
 	t.mu.Lock()
 	a := t.ld.asks
 	t.ld.asks = asks{}
-	running, stopped, throttled := t.running, t.ld.stopped, t.ld.throttled
+	running, stopped, throttled, echo := t.running, t.ld.stopped, t.ld.throttled, len(t.ld.echo) > 0
 	t.mu.Unlock()
 	if !running {
 		return
@@ -65,7 +58,9 @@ func (t *TTY) serviceLocked() {
 			t.writers.Wake(kernel.PollOut | kernel.PollWrnorm)
 		}
 	}
-	t.echoLocked()
+	if echo {
+		t.echoLocked()
+	}
 }
 
 // +checklocks:t.out
@@ -99,6 +94,7 @@ func (t *TTY) echoLocked() {
 		t.mu.Lock()
 		if t.ld.dropped == dropped {
 			t.ld.echo = t.ld.echo[:copy(t.ld.echo, t.ld.echo[sent:])]
+			t.echoing.Store(len(t.ld.echo) > 0)
 		}
 		t.mu.Unlock()
 		if sent < n {
@@ -115,12 +111,10 @@ func (t *TTY) heldLocked() bool { return t.ld.stopped && t.can.stop == nil }
 
 // Wakeup tells that the port has room again or has sent everything.
 func (t *TTY) Wakeup() {
-	t.mu.Lock()
-	if len(t.ld.echo) > 0 {
+	if t.echoing.Load() {
 		t.wanted.Store(true)
+		t.service()
 	}
-	t.mu.Unlock()
-	t.service()
 	t.writers.Wake(kernel.PollOut | kernel.PollWrnorm)
 	t.async.Kill()
 }

@@ -52,6 +52,23 @@ type Counter interface{ Counters() serial.Counters }
 // Describer is a Port that answers TIOCGSERIAL. Absence: ENOTTY.
 type Describer interface{ Describe() SerialInfo }
 
+// Configurer is a Port that can be set by TIOCSSERIAL, which also may change what Describe tells. It is called like SetTermios, which
+// follows where the rate may have changed. Absence: ENOTTY. Errors: EPERM the task may not; EINVAL the hardware cannot.
+type Configurer interface {
+	Configure(task *kernel.Task, now SerialInfo) error
+}
+
+// Idler is a Port that can say whether its transmitter is empty (TIOCSERGETLSR). Absence: ENOTTY. Errors: ENOTTY it cannot after all.
+type Idler interface{ Idle() (bool, error) }
+
+// RS485 is a Port of the serial core, whose setting for RS-485 can be read (struct serial_rs485). Absence: ENOTTY.
+type RS485 interface{ RS485() [32]byte }
+
+// Attributed is a Port whose terminal has files of its own in /sys/class/tty. Absence: it has what every device has.
+type Attributed interface {
+	Attrs(t *TTY) map[string]*kernel.Attr
+}
+
 // XCharSender is a Port that can send one character before all that waits in its buffer, for flow control. Absence: the
 // character is put at the end.
 type XCharSender interface{ SendXChar(c byte) }
@@ -80,17 +97,6 @@ func abilitiesOf(p Port) (a abilities) {
 	a.describe, _ = p.(Describer)
 	a.xchar, _ = p.(XCharSender)
 	return a
-}
-
-// SerialInfo is what TIOCGSERIAL tells (struct serial_struct).
-type SerialInfo struct {
-	Type     int32 // 4 is a 16550A (PORT_16550A)
-	Line     int32
-	Port     uint32 // I/O port
-	IRQ      int32
-	Flags    int32
-	XmitFIFO int32 // bytes
-	BaudBase int32
 }
 
 // Modem line bits of TIOCMGET and its like (include/uapi/asm-generic/termios.h).

@@ -163,6 +163,22 @@ func (t *Termios) SetBaud(baud uint32) {
 	t.Cflag = t.Cflag&^(CBAUD|CIBAUD) | baudCode(baud)
 }
 
+// EncodeBaud says in c_cflag and the speeds that the hardware does baud: a rate that was asked for by its code keeps it when what the
+// hardware does is within 2 % (tty_termios_encode_baud_rate).
+func (t *Termios) EncodeBaud(baud uint32) {
+	code := baudCode(baud)
+	if t.Cflag&CBAUD != BOTHER {
+		for i, b := range baudTable() {
+			if i != 0 && i != 16 && max(b, baud)-min(b, baud) <= baud/50 {
+				code = baudCode(b)
+				break
+			}
+		}
+	}
+	t.Ispeed, t.Ospeed = baud, baud
+	t.Cflag = t.Cflag&^(CBAUD|CIBAUD) | code
+}
+
 func baudCode(baud uint32) uint32 {
 	for i, b := range baudTable() {
 		if b == baud && i != 16 {

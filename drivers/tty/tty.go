@@ -29,6 +29,7 @@ type TTY struct {
 	portMu  lockdep.SleepMutex
 	out     lockdep.Mutex
 	wanted  atomic.Bool // the discipline's asks wait for who has out
+	echoing atomic.Bool // an echo waits: changed with mu held
 	// What the port has been told last.
 	told bool // +checklocks:out
 	// On its way from the discipline into the port.
@@ -49,6 +50,9 @@ type TTY struct {
 	// How many hang-ups there have been.
 	hangups uint    // +checklocks:mu
 	winsize [8]byte // +checklocks:mu
+	// Hundredths of a second, see SerialInfo.
+	closeDelay  uint16 // +checklocks:mu
+	closingWait uint16 // +checklocks:mu
 }
 
 // file is one open of a tty.
@@ -71,6 +75,7 @@ func newTTY(d *Driver, port Port) *TTY {
 	t.portMu.Init("tty.port", 2)
 	lockdep.Init(&t.out, "tty.out", 3)
 	lockdep.Init(&t.mu, "tty.mu", 4)
+	t.closeDelay, t.closingWait = standardCloseDelay, standardClosingWait
 	t.ld.tm = d.Init
 	t.ld.tm.settle()
 	return t
@@ -133,6 +138,7 @@ func (t *TTY) publishLocked() {
 	}
 	a.nsignals = 0
 	if a.any {
+		t.echoing.Store(len(t.ld.echo) > 0)
 		t.wanted.Store(true)
 	}
 }
