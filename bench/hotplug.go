@@ -14,6 +14,7 @@ import (
 	hw "github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
+	"github.com/kobench/kobench/kernel/kmod/local"
 	"github.com/kobench/kobench/kernel/ko"
 )
 
@@ -98,7 +99,7 @@ func moduleTree(root string) (string, error) {
 func modprobe(k *kernel.Kernel, tree, alias string) error {
 	t := k.NewTask(kernel.WithComm("modprobe"))
 	defer t.Exit()
-	c := kmod.NewContext(tree, nil, kmod.Local{Task: t}, nil)
+	c := kmod.NewContext(tree, nil, local.System{Task: t}, nil)
 	found, err := c.Lookup(alias)
 	if err != nil {
 		return err

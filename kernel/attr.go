@@ -103,6 +103,8 @@ func (k *Kernel) ProcDir(name string) *Inode {
 
 // ProcFile adds a file to /proc; name may contain directories. remove takes it away again (proc_create,
 // proc_remove).
+//
+// Errors: EEXIST the name is taken; ENOTDIR.
 func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err error) {
 	dir, base := k.splitDir(k.proc, name)
 	i := k.ns.inode(S_IFREG|perm, a)
@@ -116,6 +118,8 @@ func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err
 // ProcFileOps adds a file of /proc that a driver serves with operations of its own; private reaches them as
 // File.Inode().Private().
 // What they do not have gives EIO (fs/proc/inode.c proc_reg_read, proc_reg_write).
+//
+// Errors: EEXIST the name is taken; ENOTDIR.
 func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
 	mine := *ops
 	no := func(*Task, *File, []byte) (int, error) { return 0, EIO }
@@ -129,6 +133,8 @@ func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, priv
 }
 
 // SysFileOps is ProcFileOps below /sys, where debugfs is one.
+//
+// Errors: EEXIST the name is taken; ENOTDIR.
 func (k *Kernel) SysFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
 	return k.fileOps(k.sys, name, perm, ops, private)
 }

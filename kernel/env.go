@@ -36,6 +36,8 @@ func (e *Env) Symbol(name string) any {
 }
 
 // RegisterChrdev is Kernel.RegisterChrdev with the module as owner and an undo. It returns the major in both cases.
+//
+// Errors: as Kernel.RegisterChrdev.
 func (e *Env) RegisterChrdev(major uint32, name string, ops *FileOperations) (uint32, error) {
 	ops.Owner = e.m
 	got, err := e.m.k.RegisterChrdev(major, name, ops)
@@ -50,6 +52,8 @@ func (e *Env) RegisterChrdev(major uint32, name string, ops *FileOperations) (ui
 }
 
 // MiscRegister is Kernel.MiscRegister with the module as owner and an undo.
+//
+// Errors: as Kernel.MiscRegister.
 func (e *Env) MiscRegister(d *Miscdevice) error {
 	d.Ops.Owner = e.m
 	if err := e.m.k.MiscRegister(d); err != nil {
@@ -69,6 +73,8 @@ func (e *Env) Class(name string) *Class {
 }
 
 // DeviceCreate is Kernel.DeviceCreate with an undo.
+//
+// Errors: as Kernel.DeviceCreate.
 func (e *Env) DeviceCreate(c *Class, info DeviceInfo) (*Device, error) {
 	d, err := e.m.k.DeviceCreate(c, info)
 	if err == nil {
@@ -78,6 +84,8 @@ func (e *Env) DeviceCreate(c *Class, info DeviceInfo) (*Device, error) {
 }
 
 // ProcFile is Kernel.ProcFile with an undo.
+//
+// Errors: as Kernel.ProcFile.
 func (e *Env) ProcFile(name string, perm uint32, a *Attr) error {
 	remove, err := e.m.k.ProcFile(name, perm, a)
 	if err == nil {

@@ -18,6 +18,8 @@ var (
 )
 
 // Read is read(2); (0, nil) of the driver becomes io.EOF.
+//
+// Errors: io.EOF; a *fs.PathError around what Task.Read gives.
 func (h *Handle) Read(p []byte) (int, error) {
 	n, err := h.doRead(h.task, p)
 	if err != nil {
@@ -30,6 +32,8 @@ func (h *Handle) Read(p []byte) (int, error) {
 }
 
 // Write goes on until all of p is taken or an error comes.
+//
+// Errors: a *fs.PathError around what Task.Write gives, or io.ErrShortWrite for a driver that takes nothing.
 func (h *Handle) Write(p []byte) (int, error) {
 	n, err := h.doWrite(h.task, p)
 	for err == nil && n < len(p) {
@@ -47,6 +51,8 @@ func (h *Handle) Write(p []byte) (int, error) {
 }
 
 // Seek is lseek(2).
+//
+// Errors: a *fs.PathError around what Task.Lseek gives.
 func (h *Handle) Seek(off int64, whence int) (int64, error) {
 	pos, err := h.doSeek(h.task, off, whence)
 	if err != nil {
@@ -56,6 +62,8 @@ func (h *Handle) Seek(off int64, whence int) (int64, error) {
 }
 
 // Ioctl is ioctl(2).
+//
+// Errors: a *fs.PathError around what Task.Ioctl gives.
 func (h *Handle) Ioctl(cmd uint32, arg Arg) (int, error) {
 	ret, err := h.doIoctl(h.task, -1, cmd, arg)
 	if err != nil {
@@ -82,6 +90,8 @@ func (h *Handle) SetNonblock(on bool) {
 }
 
 // Close gives the reference back. A second Close is fs.ErrClosed.
+//
+// Errors: fs.ErrClosed.
 func (h *Handle) Close() error {
 	if h.File == nil {
 		return fs.ErrClosed

@@ -37,6 +37,10 @@ type Image interface {
 	Link(m *Module, found map[string]*Symbol) error
 }
 
+// Stub is an ability of an [Image]: Builtin names the driver linked into the program that the file stands for, "" for none.
+// Absence: the file holds its own code.
+type Stub interface{ Builtin() string }
+
 // Flags of InitModule (include/uapi/linux/module.h).
 const (
 	IgnoreModversions = uapi.MODULE_INIT_IGNORE_MODVERSIONS
@@ -80,7 +84,7 @@ func (t *Task) InitModule(image []byte, args string, flags int) (err error) {
 		}
 		return ErrnoOf(err)
 	}
-	if g, ok := img.(interface{ Builtin() string }); ok && g.Builtin() != "" {
+	if g, ok := img.(Stub); ok && g.Builtin() != "" {
 		m, err := k.catalogModule(g.Builtin())
 		if err != nil {
 			return err

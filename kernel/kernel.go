@@ -82,7 +82,7 @@ func Boot(cfg Config) *Kernel {
 		if level == 0 {
 			level = LevelDebug
 		}
-		k.Log.SetConsole(cfg.Console, level)
+		k.Log.setConsole(cfg.Console, level)
 	}
 	k.root = k.ns.inode(S_IFDIR|0o755, nil)
 	k.dev = k.ns.mkdirAll(k.root, "dev")
@@ -141,6 +141,8 @@ func (k *Kernel) Context() context.Context { return k.ctx }
 // Shutdown ends every task, removes every module, newest first, and gives everything back. The error lists what could not be
 // released: modules that were stuck, and what modules left behind. It comes to its end even if a driver does not, and names
 // what is in the way. A second call does nothing.
+//
+// Errors: one that joins a line for each thing that was stuck; what the module formats could not give back.
 func (k *Kernel) Shutdown() (err error) {
 	k.down.Do(func() {
 		over := make(chan error, 1)

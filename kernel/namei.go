@@ -276,6 +276,8 @@ func (t *Task) remove(path string, wantDir bool) error {
 func (t *Task) Stat(path string) (Stat, error) { return t.statAt(path, true) }
 
 // Lstat is Stat of a link itself.
+//
+// Errors: as Stat.
 func (t *Task) Lstat(path string) (Stat, error) { return t.statAt(path, false) }
 
 func (t *Task) statAt(path string, follow bool) (Stat, error) {

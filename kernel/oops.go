@@ -34,6 +34,8 @@ func (f *Fault) Unwrap() error { return f.Err }
 // give ErrKilled, which is returned. References held elsewhere stay, so that the module may be stuck.
 //
 // References: arch/x86/mm/fault.c page_fault_oops, arch/x86/kernel/dumpstack.c __die.
+//
+// Errors: ErrKilled, always.
 func (t *Task) Oops(f *Fault) error {
 	k := t.k
 	n := k.oopses.Add(1)

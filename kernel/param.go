@@ -35,8 +35,10 @@ type Int struct{ atomic.Int32 }
 func (v *Int) Type() string { return "int" }
 
 // Set parses a decimal, 0x or 0 number.
+//
+// Errors: EINVAL no number; ERANGE.
 func (v *Int) Set(text string, given bool) error {
-	n, err := ParseInt(text, given, 32)
+	n, err := parseInt(text, given, 32)
 	if err == nil {
 		v.Store(int32(n))
 	}
@@ -53,8 +55,10 @@ type Uint struct{ atomic.Uint32 }
 func (v *Uint) Type() string { return "uint" }
 
 // Set parses a decimal, 0x or 0 number.
+//
+// Errors: EINVAL no number; ERANGE.
 func (v *Uint) Set(text string, given bool) error {
-	n, err := ParseUint(text, given, 32)
+	n, err := parseUint(text, given, 32)
 	if err == nil {
 		v.Store(uint32(n))
 	}
@@ -71,8 +75,10 @@ type Bool struct{ atomic.Bool }
 func (v *Bool) Type() string { return "bool" }
 
 // Set takes y, Y, 1, on, n, N, 0, off; without a value it is true (kstrtobool).
+//
+// Errors: EINVAL none of these.
 func (v *Bool) Set(text string, given bool) error {
-	b, err := ParseBool(text, given)
+	b, err := parseBool(text, given)
 	if err == nil {
 		v.Store(b)
 	}
@@ -97,6 +103,8 @@ type String struct {
 func (v *String) Type() string { return "charp" }
 
 // Set takes at most 1024 bytes.
+//
+// Errors: EINVAL without a value; ENOSPC too long.
 func (v *String) Set(text string, given bool) error {
 	switch {
 	case !given:
@@ -125,11 +133,11 @@ func (v *String) Store(s string) {
 	v.s = s
 }
 
-// ParseInt parses a signed number of the given size in bits as kstrtoint does: an optional sign, 0x or 0 for another base, one
+// parseInt parses a signed number of the given size in bits as kstrtoint does: an optional sign, 0x or 0 for another base, one
 // newline at the end.
 //
 // Errors: EINVAL, ERANGE.
-func ParseInt(text string, given bool, bits int) (int64, error) {
+func parseInt(text string, given bool, bits int) (int64, error) {
 	if !given {
 		return 0, EINVAL
 	}
@@ -137,8 +145,8 @@ func ParseInt(text string, given bool, bits int) (int64, error) {
 	return n, numError(err)
 }
 
-// ParseUint is ParseInt for unsigned numbers (kstrtouint).
-func ParseUint(text string, given bool, bits int) (uint64, error) {
+// parseUint is parseInt for unsigned numbers (kstrtouint).
+func parseUint(text string, given bool, bits int) (uint64, error) {
 	if !given {
 		return 0, EINVAL
 	}
@@ -167,8 +175,8 @@ func numError(err error) error {
 	return EINVAL
 }
 
-// ParseBool is kstrtobool, with no value standing for true.
-func ParseBool(text string, given bool) (bool, error) {
+// parseBool is kstrtobool, with no value standing for true.
+func parseBool(text string, given bool) (bool, error) {
 	if !given {
 		return true, nil
 	}

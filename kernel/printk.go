@@ -151,11 +151,6 @@ func (l *Log) Inject(facility uint8, level Level, text string) {
 	l.store(nil, facility, level, false, strings.TrimSuffix(text, "\n")+"\n", "")
 }
 
-// PrintDict adds a finished record with a dictionary, as dev_printk does.
-func (l *Log) PrintDict(level Level, text, dict string) {
-	l.store(nil, FacilityKern, level, false, strings.TrimSuffix(text, "\n")+"\n", dict)
-}
-
 func (l *Log) store(t *Task, facility uint8, level Level, cont bool, body, dict string) {
 	complete := strings.HasSuffix(body, "\n")
 	body = strings.TrimSuffix(body, "\n")
@@ -214,9 +209,9 @@ func (l *Log) finishLocked() {
 	}
 }
 
-// SetConsole sends every later record below the level to w as well, as a serial console does; nil turns it off.
+// setConsole sends every later record below the level to w as well, as a serial console does; nil turns it off.
 // w is called under the log's lock: it must not print to this log.
-func (l *Log) SetConsole(w io.Writer, level Level) {
+func (l *Log) setConsole(w io.Writer, level Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.console, l.consoleLevel = w, level

@@ -11,23 +11,23 @@ func (t *Task) OpenRaw(path string, flags, perm uint32) (*File, error) {
 // ReleaseRaw ends the file.
 func (t *Task) ReleaseRaw(f *File) { f.put(t) }
 
-// ReadRaw is read(2).
+// ReadRaw is read(2). Errors: as Read.
 func (t *Task) ReadRaw(f *File, p []byte) (int, error) { return f.doRead(t, p) }
 
-// WriteRaw is write(2).
+// WriteRaw is write(2). Errors: as Write.
 func (t *Task) WriteRaw(f *File, p []byte) (int, error) { return f.doWrite(t, p) }
 
-// SeekRaw is lseek(2).
+// SeekRaw is lseek(2). Errors: as Lseek.
 func (t *Task) SeekRaw(f *File, off int64, whence int) (int64, error) {
 	return f.doSeek(t, off, whence)
 }
 
-// IoctlRaw is ioctl(2); fd is the number that the caller knows the file by.
+// IoctlRaw is ioctl(2); fd is the number that the caller knows the file by. Errors: as Ioctl.
 func (t *Task) IoctlRaw(f *File, fd int, cmd uint32, arg Arg) (int, error) {
 	return f.doIoctl(t, fd, cmd, arg)
 }
 
-// SetFlagsRaw is fcntl(2) with F_SETFL.
+// SetFlagsRaw is fcntl(2) with F_SETFL. Errors: the driver's, for FASYNC.
 func (t *Task) SetFlagsRaw(f *File, fd int, flags uint32) error { return f.setFlags(t, fd, flags) }
 
 // PollRaw tells what is possible now. With a table, its queues are registered for later wake-ups.

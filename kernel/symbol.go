@@ -94,21 +94,3 @@ func (k *Kernel) ksymsText(*Task) (string, error) {
 	}
 	return b.String(), nil
 }
-
-// SymbolAt names the address of a loaded module's symbol: "name+0x10/0x40 [module]" where the size is not known "name+0x10 [module]".
-func (k *Kernel) SymbolAt(addr uint64) (string, bool) {
-	for _, m := range k.Modules() {
-		best := Symbol{}
-		for _, list := range [][]Symbol{m.Symtab, m.Exports} {
-			for _, s := range list {
-				if s.Addr <= addr && s.Addr >= best.Addr && s.Addr != 0 {
-					best = s
-				}
-			}
-		}
-		if best.Name != "" && addr < m.Addr+uint64(m.CoreSize) && addr >= m.Addr {
-			return fmt.Sprintf("%s+0x%x [%s]", best.Name, addr-best.Addr, m.Name), true
-		}
-	}
-	return "", false
-}

@@ -107,13 +107,17 @@ func (t *Task) Clone(opts ...TaskOption) *Task {
 	return c
 }
 
+// TaskExiter is an ability of what a module format hangs on a task ([Task.SetPrivate]): TaskExit is called when the task has
+// ended, its files closed. Absence: there is nothing to give back.
+type TaskExiter interface{ TaskExit() }
+
 // Exit closes the task's files and takes it out of the kernel. Calls in flight must have returned.
 func (t *Task) Exit() {
 	t.once.Do(func() {
 		t.dead.Store(true)
 		t.exitFiles()
 		t.k.tasks.remove(t)
-		if p, ok := t.private.Load().(interface{ TaskExit() }); ok {
+		if p, ok := t.private.Load().(TaskExiter); ok {
 			p.TaskExit()
 		}
 	})
@@ -142,8 +146,8 @@ func (t *Task) Cred() Cred { return *t.cred.Load() }
 // Killed reports whether the task is dead or about to be: an oops, SIGKILL, Exit.
 func (t *Task) Killed() bool { return t.dead.Load() || t.pending.Load()&(1<<(SIGKILL-1)) != 0 }
 
-// Private is a value that a module format hangs on the task; SetPrivate sets it. A value with a TaskExit()
-// method is told when the task ends. All values of one kernel have the same type.
+// Private is a value that a module format hangs on the task; SetPrivate sets it. A [TaskExiter]
+// is told when the task ends. All values of one kernel have the same type.
 func (t *Task) Private() any     { return t.private.Load() }
 func (t *Task) SetPrivate(v any) { t.private.Store(v) }
 

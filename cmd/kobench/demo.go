@@ -16,7 +16,7 @@ import (
 	"github.com/kobench/kobench/fixtures"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
-	"github.com/kobench/kobench/kernel/kmod"
+	"github.com/kobench/kobench/kernel/kmod/local"
 	"github.com/spf13/cobra"
 )
 
@@ -83,7 +83,7 @@ func (d *demo) insmod(module string) error {
 		return err
 	}
 	fmt.Fprintf(d.out, "$ insmod %s.ko\n", module[strings.LastIndexByte(module, '/')+1:])
-	if err := (kmod.Local{Task: d.sim.Kernel.Init()}).FinitModule(image, "", 0); err != nil {
+	if err := (local.System{Task: d.sim.Kernel.Init()}).FinitModule(image, "", 0); err != nil {
 		return fmt.Errorf("insmod %s.ko: %w\n%s", module, err, d.sim.Kernel.Log.Text())
 	}
 	return nil
@@ -92,7 +92,7 @@ func (d *demo) insmod(module string) error {
 func (d *demo) tool(name string, args ...string) {
 	fmt.Fprintf(d.out, "$ %s\n", strings.Join(append([]string{name}, args...), " "))
 	t, _ := modtools.ByName(name)
-	env := &modtools.Env{Argv0: name, Stdout: d.out, Stderr: d.out, System: kmod.Local{Task: d.sim.Kernel.Init()}, Root: d.sim.Root, Release: kernel.Release}
+	env := &modtools.Env{Argv0: name, Stdout: d.out, Stderr: d.out, System: local.System{Task: d.sim.Kernel.Init()}, Root: d.sim.Root, Release: kernel.Release}
 	if t.Run(env, args) != 0 {
 		d.failed++
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // logicalLine is one line of a configuration file, continuation lines joined.
@@ -98,7 +98,7 @@ func configFiles(first, paths, suffixes []string, onError func(format string, ar
 		}
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			onError("opendir(%s): %v", path, kernel.ErrnoOf(err))
+			onError("opendir(%s): %v", path, uapi.ErrnoOf(err))
 			continue
 		}
 		for _, e := range entries {

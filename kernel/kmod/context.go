@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Context is one look at a module tree, its configuration and a live kernel. It remembers every
@@ -112,7 +112,7 @@ func (c *Context) ByPath(path string) (*Module, error) {
 	}
 	name := ModuleName(path)
 	if path[strings.LastIndexByte(path, '/')+1:] == "" {
-		return nil, kernel.ENOENT
+		return nil, uapi.ENOENT
 	}
 	m := c.module(name, name, "")
 	switch m.path {
@@ -122,7 +122,7 @@ func (c *Context) ByPath(path string) (*Module, error) {
 	default:
 		c.Log.printf(PrioErr, originModule(428, "kmod_module_new_from_path"),
 			"kmod_module '%s' already exists with different path: new-path='%s' old-path='%s'", name, abs, m.path)
-		return nil, kernel.EEXIST
+		return nil, uapi.EEXIST
 	}
 	m.builtin = builtinNo
 	return m, nil
@@ -136,7 +136,7 @@ func (c *Context) ByPath(path string) (*Module, error) {
 func (c *Context) Lookup(alias string) ([]*Module, error) {
 	name, ok := NormalizeAlias(alias)
 	if !ok {
-		return nil, kernel.EINVAL
+		return nil, uapi.EINVAL
 	}
 	for _, look := range [...]func(string) []*Module{
 		c.fromConfig, c.fromDeps, c.fromSymbols, c.fromCommands, c.fromAliases, c.fromBuiltin, c.fromBuiltinAliases,
@@ -241,7 +241,7 @@ func (c *Context) fromBuiltinAliases(name string) []*Module {
 func (c *Context) Loaded() ([]*Module, error) {
 	data, err := c.System.ReadFile("/proc/modules")
 	if err != nil {
-		c.Log.printf(PrioErr, originModule(1725, "kmod_module_new_from_loaded"), "could not open /proc/modules: %s", kernel.ErrnoOf(err).Error())
+		c.Log.printf(PrioErr, originModule(1725, "kmod_module_new_from_loaded"), "could not open /proc/modules: %s", uapi.ErrnoOf(err).Error())
 		return nil, err
 	}
 	var out []*Module

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // newContext is a look at the small tree, indexed, with a configuration and a kernel of its own.
@@ -54,7 +54,7 @@ func TestLookup(t *testing.T) {
 		require.Equal(t, want, lookup(t, c, alias), alias)
 	}
 	_, err := c.Lookup("bad[")
-	require.Equal(t, kernel.EINVAL, err)
+	require.Equal(t, uapi.EINVAL, err)
 	require.Equal(t, "core", c.LookupName("core").Name(), "by name alone")
 	require.Nil(t, c.LookupName("top-alias"))
 	require.Empty(t, *log)
@@ -80,12 +80,12 @@ func TestByPath(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "core", m.Name())
 	_, err = c.ByPath(c.Dir + "/updates/core.ko")
-	require.Equal(t, kernel.EEXIST, err)
+	require.Equal(t, uapi.EEXIST, err)
 	require.Equal(t, []string{"ERROR kmod_module 'core' already exists with different path: new-path='" + c.Dir + "/updates/core.ko' old-path='" + c.Dir + "/kernel/core.ko'"}, *log)
 	_, err = c.ByPath("none.ko")
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = c.ByPath(c.Dir + "/")
-	require.Equal(t, kernel.ENOENT, err)
+	require.Equal(t, uapi.ENOENT, err)
 
 	exports, err := m.Exports()
 	require.NoError(t, err)
@@ -99,14 +99,14 @@ func TestByPath(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []kmod.Field{{Key: "alias", Value: "tty-ldisc-[2-7]"}, {Key: "license", Value: "GPL"}}, info)
 	_, err = c.ByName("nosuch").Info()
-	require.Equal(t, kernel.ENOENT, err)
+	require.Equal(t, uapi.ENOENT, err)
 }
 
 func TestProbeAndState(t *testing.T) {
 	c, sys, _ := newContext(t, "options mid_dle o=1\nsoftdep mid_dle post: dev\nblacklist dev\ninstall old true\n")
 	top := c.LookupName("top")
 	_, err := top.State()
-	require.Equal(t, kernel.ENOENT, err)
+	require.Equal(t, uapi.ENOENT, err)
 
 	var steps []string
 	show := func(s kmod.Step) { steps = append(steps, s.Module.Name()+"|"+s.Command+"|"+s.Options) }
@@ -118,7 +118,7 @@ func TestProbeAndState(t *testing.T) {
 	require.NoError(t, top.Probe(kmod.ProbeOptions{Inserted: func(m *kmod.Module) { inserted = append(inserted, m.Name()) }}))
 	require.Equal(t, []string{"core", "mid_dle", "dev", "top"}, inserted)
 	require.NoError(t, top.Probe(kmod.ProbeOptions{}))
-	require.Equal(t, kernel.EEXIST, top.Probe(kmod.ProbeOptions{FailOnLoaded: true}))
+	require.Equal(t, uapi.EEXIST, top.Probe(kmod.ProbeOptions{FailOnLoaded: true}))
 	require.Len(t, sys.Calls(), 4)
 
 	loaded, err := c.Loaded()
@@ -135,7 +135,7 @@ func TestProbeAndState(t *testing.T) {
 	size, err := core.Size()
 	require.NoError(t, err)
 	require.Equal(t, 16384, size)
-	require.Equal(t, kernel.EAGAIN, core.Remove(false, false))
+	require.Equal(t, uapi.EAGAIN, core.Remove(false, false))
 	require.NoError(t, top.Remove(true, false))
 
 	require.NoError(t, c.LookupName("dev").Remove(false, false))
@@ -147,20 +147,20 @@ func TestProbeAndState(t *testing.T) {
 	require.NoError(t, c.LookupName("dev").Probe(kmod.ProbeOptions{}))
 	require.Contains(t, sys.Names(), "dev")
 
-	require.Equal(t, kernel.EINVAL, c.LookupName("old").Probe(kmod.ProbeOptions{}), "nobody runs install commands here")
+	require.Equal(t, uapi.EINVAL, c.LookupName("old").Probe(kmod.ProbeOptions{}), "nobody runs install commands here")
 	builtin, err := c.LookupName("ext4").State()
 	require.NoError(t, err)
 	require.Equal(t, kmod.StateBuiltin, builtin)
-	require.Equal(t, kernel.ENOENT, c.ByName("nosuch").Probe(kmod.ProbeOptions{}))
+	require.Equal(t, uapi.ENOENT, c.ByName("nosuch").Probe(kmod.ProbeOptions{}))
 }
 
 func TestContextWithoutKernelOrTree(t *testing.T) {
 	c := kmod.NewContext(t.TempDir(), nil, nil, nil)
 	require.Empty(t, lookup(t, c, "anything"))
 	_, err := c.Loaded()
-	require.Equal(t, kernel.ENOENT, err)
+	require.Equal(t, uapi.ENOENT, err)
 	require.Nil(t, c.ByName("m").Holders())
-	require.Equal(t, kernel.ENOSYS, c.ByName("m").Remove(false, true))
+	require.Equal(t, uapi.ENOSYS, c.ByName("m").Remove(false, true))
 	require.NoError(t, c.DumpAliases(&bytes.Buffer{}))
 
 	var log []string
@@ -176,7 +176,7 @@ func TestDepmodAddFile(t *testing.T) {
 	d := kmod.NewDepmod(dir, kmod.DepmodOptions{})
 	require.NoError(t, d.AddFile(dir+"/kernel/core.ko"))
 	require.NoError(t, d.AddFile(dir+"/kernel/mid-dle.ko"))
-	require.Equal(t, kernel.EEXIST, d.AddFile(dir+"/updates/core.ko"))
+	require.Equal(t, uapi.EEXIST, d.AddFile(dir+"/updates/core.ko"))
 	require.ErrorIs(t, d.AddFile(dir+"/none.ko"), os.ErrNotExist)
 	require.NoError(t, d.Load())
 	var out bytes.Buffer

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Depmod works out which module of a tree needs which, and writes the tree's index files.
@@ -66,7 +66,7 @@ var ErrCycle error = cycleError{}
 type cycleError struct{}
 
 func (cycleError) Error() string { return "modules in dependency cycles" }
-func (cycleError) Errno() int    { return int(kernel.EINVAL) }
+func (cycleError) Errno() int    { return int(uapi.EINVAL) }
 
 // NewDepmod begins with an empty set of modules of the tree dir (ROOT/lib/modules/RELEASE).
 func NewDepmod(dir string, opt DepmodOptions) *Depmod {
@@ -96,7 +96,7 @@ func (d *Depmod) Search() error {
 func (d *Depmod) searchTree(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
-		d.logf(PrioErr, "could not open directory %s: %s", dir, kernel.ErrnoOf(err).Error())
+		d.logf(PrioErr, "could not open directory %s: %s", dir, uapi.ErrnoOf(err).Error())
 		return err
 	}
 	d.searchDir(f, dir)
@@ -107,7 +107,7 @@ func (d *Depmod) searchTree(dir string) error {
 func (d *Depmod) searchDir(f *os.File, path string) {
 	entries, err := f.ReadDir(-1)
 	if err = errors.Join(err, f.Close()); err != nil {
-		d.logf(PrioErr, "failed %s: %s", path, kernel.ErrnoOf(err).Error())
+		d.logf(PrioErr, "failed %s: %s", path, uapi.ErrnoOf(err).Error())
 	}
 	for _, e := range entries {
 		if d.opt.Config.excluded(e.Name()) {
@@ -118,7 +118,7 @@ func (d *Depmod) searchDir(f *os.File, path string) {
 		if !mode.IsRegular() && !mode.IsDir() {
 			st, err := os.Stat(full)
 			if err != nil {
-				d.logf(PrioErr, "could not stat %s: %s", full, kernel.ErrnoOf(err).Error())
+				d.logf(PrioErr, "could not stat %s: %s", full, uapi.ErrnoOf(err).Error())
 				continue
 			}
 			mode = st.Mode().Type()
@@ -127,7 +127,7 @@ func (d *Depmod) searchDir(f *os.File, path string) {
 		case mode.IsDir():
 			sub, err := os.Open(full)
 			if err != nil {
-				d.logf(PrioErr, "could not open directory %s: %s", full, kernel.ErrnoOf(err).Error())
+				d.logf(PrioErr, "could not open directory %s: %s", full, uapi.ErrnoOf(err).Error())
 				continue
 			}
 			d.searchDir(sub, full)
@@ -176,7 +176,7 @@ func (d *Depmod) AddFile(path string) error {
 	}
 	name := ModuleName(path)
 	if d.byName[name] != nil {
-		return kernel.EEXIST
+		return uapi.EEXIST
 	}
 	d.add(name, path)
 	return nil
@@ -240,7 +240,7 @@ func (d *Depmod) sortByOrderFile() {
 func (d *Depmod) treeFile(name string) ([]byte, bool) {
 	data, err := os.ReadFile(d.dir + "/" + name)
 	if err != nil {
-		d.logf(PrioWarning, "could not open %s at %s: %s", name, d.dir, kernel.ErrnoOf(err).Error())
+		d.logf(PrioWarning, "could not open %s at %s: %s", name, d.dir, uapi.ErrnoOf(err).Error())
 		return nil, false
 	}
 	return data, true
@@ -261,7 +261,7 @@ func (d *Depmod) readModules() {
 	wg.Wait()
 	for i, err := range failed {
 		if err != nil {
-			d.logf(PrioErr, "failed to load symbols from %s: %s", d.modules[i].path, kernel.ErrnoOf(err).Error())
+			d.logf(PrioErr, "failed to load symbols from %s: %s", d.modules[i].path, uapi.ErrnoOf(err).Error())
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kobench/kobench/fixtures/oracle"
-	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // depFiles are the files that depmod writes.
@@ -224,7 +224,7 @@ func TestDepmodFullDisk(t *testing.T) {
 	d := kmod.NewDepmod(dir, kmod.DepmodOptions{})
 	require.NoError(t, d.Search())
 	require.NoError(t, d.Load())
-	require.Equal(t, kernel.ENOSPC, kernel.ErrnoOf(d.Write()))
+	require.Equal(t, uapi.ENOSPC, uapi.ErrnoOf(d.Write()))
 	require.Equal(t, before, readDepFiles(t, dir))
 }
 

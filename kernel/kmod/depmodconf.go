@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // DepmodConfig is what depmod.d says.
@@ -29,7 +29,7 @@ func ReadDepmodConfig(paths []string, release string, log Logger) *DepmodConfig 
 	for _, path := range configFiles(nil, paths, []string{".conf"}, fail) {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			fail("file parse %s: %s", path, kernel.ErrnoOf(err).Error())
+			fail("file parse %s: %s", path, uapi.ErrnoOf(err).Error())
 			continue
 		}
 		c.parse(data, path, release, log)

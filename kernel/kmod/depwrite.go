@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // depFile is one file that depmod writes.
@@ -69,13 +69,13 @@ func (d *Depmod) Write() (err error) {
 	for _, f := range files {
 		written++
 		if err := d.writeFile(d.dir+"/"+f.name+suffix, f.write); err != nil {
-			d.logf(PrioErr, "Could not create index '%s': %s", f.name, kernel.ErrnoOf(err).Error())
+			d.logf(PrioErr, "Could not create index '%s': %s", f.name, uapi.ErrnoOf(err).Error())
 			return err
 		}
 	}
 	for _, f := range files {
 		if err := os.Rename(d.dir+"/"+f.name+suffix, d.dir+"/"+f.name); err != nil {
-			d.logf(PrioCrit, "could not rename %s%s to %s in %s: %s", f.name, suffix, f.name, d.dir, kernel.ErrnoOf(err).Error())
+			d.logf(PrioCrit, "could not rename %s%s to %s in %s: %s", f.name, suffix, f.name, d.dir, uapi.ErrnoOf(err).Error())
 			return err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // maxModuleSize bounds what a compressed module may unpack to, in bytes.
@@ -102,7 +102,7 @@ func openObject(path string) (Object, io.Closer, error) {
 	}
 	st, err := f.Stat()
 	if err == nil && st.IsDir() {
-		err = &os.PathError{Op: "read", Path: path, Err: kernel.EISDIR}
+		err = &os.PathError{Op: "read", Path: path, Err: uapi.EISDIR}
 	}
 	var magic [magicSize]byte
 	if err == nil {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Module is a module that a Context knows of: on disk, loaded, built in, or a mere name.
@@ -94,7 +94,7 @@ func (m *Module) parseDepLine(line string) {
 		dep, err := m.ctx.ByPath(join(list[i]))
 		if err != nil {
 			m.ctx.Log.printf(PrioErr, originModule(191, "kmod_module_parse_depline"),
-				"path=%s error=%s", join(list[i]), kernel.ErrnoOf(err).Error())
+				"path=%s error=%s", join(list[i]), uapi.ErrnoOf(err).Error())
 			m.deps, m.depsRead = nil, false
 			return
 		}
@@ -138,7 +138,7 @@ func (m *Module) State() (State, error) {
 		return StateGoing, nil
 	}
 	m.ctx.Log.printf(PrioErr, originModule(1847, "kmod_module_get_initstate"), "unknown %s: '%s'", dir+"/initstate", data)
-	return StateNone, kernel.EINVAL
+	return StateNone, uapi.EINVAL
 }
 
 // inKernel reports whether the module works already.
@@ -165,8 +165,8 @@ func (m *Module) readInt(file string) (int, error) {
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil {
-		m.ctx.Log.printf(PrioErr, originModule(1967, "kmod_module_get_refcnt"), "could not read integer from '%s': '%s'", path, kernel.EINVAL.Error())
-		return 0, kernel.EINVAL
+		m.ctx.Log.printf(PrioErr, originModule(1967, "kmod_module_get_refcnt"), "could not read integer from '%s': '%s'", path, uapi.EINVAL.Error())
+		return 0, uapi.EINVAL
 	}
 	return n, nil
 }
@@ -176,7 +176,7 @@ func (m *Module) Holders() []*Module {
 	dir := "/sys/module/" + m.name + "/holders"
 	names, err := m.ctx.System.ReadDir(dir)
 	if err != nil {
-		m.ctx.Log.printf(PrioErr, originModule(1998, "kmod_module_get_holders"), "could not open '%s': %s", dir, kernel.ErrnoOf(err).Error())
+		m.ctx.Log.printf(PrioErr, originModule(1998, "kmod_module_get_holders"), "could not open '%s': %s", dir, uapi.ErrnoOf(err).Error())
 		return nil
 	}
 	out := make([]*Module, 0, len(names))
@@ -248,7 +248,7 @@ func (m *Module) Info() ([]Field, error) {
 	}
 	path := m.Path()
 	if path == "" {
-		return nil, kernel.ENOENT
+		return nil, uapi.ENOENT
 	}
 	return ReadInfo(path)
 }
@@ -268,7 +268,7 @@ func (m *Module) builtinInfo() ([]Field, error) {
 		}
 	}
 	if out == nil {
-		return nil, kernel.ENOSYS
+		return nil, uapi.ENOSYS
 	}
 	return out, nil
 }
@@ -277,7 +277,7 @@ func (m *Module) builtinInfo() ([]Field, error) {
 func (m *Module) open() (Object, func() error, error) {
 	path := m.Path()
 	if path == "" {
-		return nil, nil, kernel.ENOENT
+		return nil, nil, uapi.ENOENT
 	}
 	obj, c, err := openObject(path)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // Field is one "key=value" of a module's .modinfo section.
@@ -35,7 +35,7 @@ var ErrFormat error = formatError{}
 type formatError struct{}
 
 func (formatError) Error() string { return "Invalid argument" }
-func (formatError) Errno() int    { return int(kernel.EINVAL) }
+func (formatError) Errno() int    { return int(uapi.EINVAL) }
 
 // ErrNotModule reports that a file is of no format that a module can have. Its errno is ENOEXEC.
 var ErrNotModule error = notModuleError{}
@@ -43,7 +43,7 @@ var ErrNotModule error = notModuleError{}
 type notModuleError struct{}
 
 func (notModuleError) Error() string { return "Exec format error" }
-func (notModuleError) Errno() int    { return int(kernel.ENOEXEC) }
+func (notModuleError) Errno() int    { return int(uapi.ENOEXEC) }
 
 // ErrNoSection reports that a module lacks a part. Its errno is ENOENT.
 var ErrNoSection error = noSectionError{}
@@ -51,7 +51,7 @@ var ErrNoSection error = noSectionError{}
 type noSectionError struct{}
 
 func (noSectionError) Error() string { return "No such file or directory" }
-func (noSectionError) Errno() int    { return int(kernel.ENOENT) }
+func (noSectionError) Errno() int    { return int(uapi.ENOENT) }
 
 func badFormat(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrFormat, fmt.Sprintf(format, args...))

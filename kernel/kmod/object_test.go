@@ -12,9 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 func TestELF(t *testing.T) {
@@ -91,7 +91,7 @@ func TestELFDamaged(t *testing.T) {
 	_, err = o.Undefined()
 	require.ErrorIs(t, err, kmod.ErrFormat)
 	_, err = o.Versions()
-	require.Equal(t, kernel.ENOENT, kernel.ErrnoOf(err))
+	require.Equal(t, uapi.ENOENT, uapi.ErrnoOf(err))
 }
 
 // TestWasm reads a module of ours; testdata/depw.ko is made of depw.c by
@@ -141,11 +141,11 @@ func TestReadModuleCompressed(t *testing.T) {
 		})
 	}
 	_, err := kmod.ReadModule(dir)
-	require.Equal(t, kernel.EISDIR, kernel.ErrnoOf(err))
+	require.Equal(t, uapi.EISDIR, uapi.ErrnoOf(err))
 	_, err = kmod.ReadModule(dir + "/none.ko")
-	require.Equal(t, kernel.ENOENT, kernel.ErrnoOf(err))
+	require.Equal(t, uapi.ENOENT, uapi.ErrnoOf(err))
 	_, err = kmod.Decompress([]byte("short"))
-	require.Equal(t, kernel.EINVAL, kernel.ErrnoOf(err))
+	require.Equal(t, uapi.EINVAL, uapi.ErrnoOf(err))
 }
 
 // TestHugeXZDictionary: a small file must not make the decoder allocate 4 GiB.

@@ -3,7 +3,7 @@ package kmod
 import (
 	"strings"
 
-	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // ProbeOptions say how modules are put in.
@@ -34,14 +34,14 @@ func (m *Module) Insert(params string, flags int) error {
 	path := m.Path()
 	if path == "" {
 		m.ctx.Log.printf(PrioErr, originModule(895, "kmod_module_insert_module"), "could not find module by name='%s'", m.name)
-		return kernel.ENOENT
+		return uapi.ENOENT
 	}
 	image, err := ReadModule(path)
 	if err != nil {
 		return err
 	}
 	if err := m.ctx.System.FinitModule(image, params, flags); err != nil {
-		m.ctx.Log.printf(PrioInfo, originModule(949, "kmod_module_insert_module"), "Failed to insert module '%s': %s", path, kernel.ErrnoOf(err).Error())
+		m.ctx.Log.printf(PrioInfo, originModule(949, "kmod_module_insert_module"), "Failed to insert module '%s': %s", path, uapi.ErrnoOf(err).Error())
 		return err
 	}
 	return nil
@@ -55,7 +55,7 @@ func (m *Module) Insert(params string, flags int) error {
 func (m *Module) Probe(o ProbeOptions) error {
 	if !o.IgnoreLoaded && m.inKernel() {
 		if o.FailOnLoaded {
-			return kernel.EEXIST
+			return uapi.EEXIST
 		}
 		return nil
 	}
@@ -71,7 +71,7 @@ func (m *Module) Probe(o ProbeOptions) error {
 		err := each.probeOne(m, o)
 		switch {
 		case err == nil:
-		case kernel.ErrnoOf(err) == kernel.EEXIST:
+		case uapi.ErrnoOf(err) == uapi.EEXIST:
 			if each == m && o.FailOnLoaded {
 				return err
 			}
@@ -122,7 +122,7 @@ func (m *Module) planSoftdeps(list *[]*Module) {
 // probeOne does one step of the plan for target.
 func (m *Module) probeOne(target *Module, o ProbeOptions) error {
 	if !o.IgnoreLoaded && m.inKernel() {
-		return kernel.EEXIST
+		return uapi.EEXIST
 	}
 	step := Step{Module: m, Options: m.Options()}
 	if step.Options != "" {
@@ -165,18 +165,18 @@ func (m *Module) runInstall(s Step) error {
 	status, err := m.ctx.run(cmd, m.name)
 	switch from := func(line int) Origin { return originModule(line, "command_do") }; {
 	case err != nil:
-		m.ctx.Log.printf(PrioErr, from(1041), "Could not run install command '%s' for module %s: %s", cmd, m.name, kernel.ErrnoOf(err).Error())
-		return kernel.EINVAL
+		m.ctx.Log.printf(PrioErr, from(1041), "Could not run install command '%s' for module %s: %s", cmd, m.name, uapi.ErrnoOf(err).Error())
+		return uapi.EINVAL
 	case status != 0:
 		m.ctx.Log.printf(PrioErr, from(1047), "Error running install command '%s' for module %s: retcode %d", cmd, m.name, status)
-		return kernel.EINVAL
+		return uapi.EINVAL
 	}
 	return nil
 }
 
 func (c *Context) run(cmd, module string) (int, error) {
 	if c.Run == nil {
-		return 0, kernel.ENOSYS
+		return 0, uapi.ENOSYS
 	}
 	return c.Run(cmd, module)
 }
@@ -191,7 +191,7 @@ func (m *Module) Remove(force, quiet bool) error {
 	}
 	err := m.ctx.System.DeleteModule(m.name, flags)
 	if err != nil && !quiet {
-		m.ctx.Log.printf(PrioErr, originModule(856, "kmod_module_remove_module"), "could not remove '%s': %s", m.name, kernel.ErrnoOf(err).Error())
+		m.ctx.Log.printf(PrioErr, originModule(856, "kmod_module_remove_module"), "could not remove '%s': %s", m.name, uapi.ErrnoOf(err).Error())
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package kmod
 
 import (
-	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/uapi"
 )
 
@@ -33,7 +32,7 @@ const (
 // NoSystem is a machine without a kernel of ours: nothing is loaded, nothing can be.
 type NoSystem struct{}
 
-func (NoSystem) FinitModule([]byte, string, int) error { return kernel.ENOSYS }
-func (NoSystem) DeleteModule(string, int) error        { return kernel.ENOSYS }
-func (NoSystem) ReadFile(string) ([]byte, error)       { return nil, kernel.ENOENT }
-func (NoSystem) ReadDir(string) ([]string, error)      { return nil, kernel.ENOENT }
+func (NoSystem) FinitModule([]byte, string, int) error { return uapi.ENOSYS }
+func (NoSystem) DeleteModule(string, int) error        { return uapi.ENOSYS }
+func (NoSystem) ReadFile(string) ([]byte, error)       { return nil, uapi.ENOENT }
+func (NoSystem) ReadDir(string) ([]string, error)      { return nil, uapi.ENOENT }

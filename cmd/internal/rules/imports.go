@@ -23,6 +23,9 @@ func floors() map[string][]string {
 // A leaf imports the standard library alone.
 func leaves() []string { return []string{"kernel/uapi"} }
 
+// apart are the packages below kernel that must not import it: libraries that work without one.
+func apart() []string { return []string{"kernel/kmod", "kernel/kmod/kmodtest"} }
+
 // edges says where third-party code may be imported: a module or a part of it, and the folders. Longest prefix wins.
 func edges() map[string][]string {
 	return map[string][]string{
@@ -108,6 +111,9 @@ func (m *module) forbidden(dir, imported string, test bool) string {
 	}
 	if slices.Contains(leaves(), target) {
 		return ""
+	}
+	if slices.Contains(apart(), dir) && target == "kernel" && !test {
+		return dir + " knows no kernel; what does is a package of its own"
 	}
 	from, to := topLevel(dir), topLevel(target)
 	if from != to {

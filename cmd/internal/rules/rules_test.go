@@ -40,6 +40,8 @@ func TestImports(t *testing.T) {
 		{"hw to kernel", "hw/usb/a.go", "example.org/house/kernel", "imports point down only"},
 		{"hw to kernel in a test", "hw/usb/a_test.go", "example.org/house/kernel", "imports point down only"},
 		{"kernel to drivers", "kernel/a.go", "example.org/house/drivers/mem", "imports point down only"},
+		{"kmod to the kernel", "kernel/kmod/a.go", "example.org/house/kernel", "knows no kernel"},
+		{"kmod's door to the kernel", "kernel/kmod/local/a.go", "example.org/house/kernel", ""},
 		{"hw to a leaf", "hw/usb/a.go", "example.org/house/kernel/uapi", ""},
 		{"fixtures to a leaf", "fixtures/a.go", "example.org/house/kernel/uapi", ""},
 		{"hw to what is beside a leaf", "hw/usb/a.go", "example.org/house/kernel/uapi2", "imports point down only"},

@@ -18,6 +18,7 @@ import (
 	"github.com/kobench/kobench/fixtures"
 	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
+	"github.com/kobench/kobench/kernel/kmod/local"
 	"github.com/kobench/kobench/kernel/ko"
 )
 
@@ -85,7 +86,7 @@ func (s *Sim) Modprobe(name, params string) error {
 	var said safeBuffer
 	t := s.Kernel.NewTask(kernel.WithComm("modprobe")) // the kernel asks for modules in tasks of its own
 	defer t.Exit()
-	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: kmod.Local{Task: t}, Root: s.Root, Release: kernel.Release}
+	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: local.System{Task: t}, Root: s.Root, Release: kernel.Release}
 	args := []string{name}
 	if params != "" {
 		args = append(args, params)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kmod"
+	"github.com/kobench/kobench/kernel/uapi"
 )
 
 // System is a kernel that loads modules without running them. It is safe for concurrent use.
@@ -77,7 +77,7 @@ func (s *System) find(name string) *Loaded {
 func (s *System) FinitModule(image []byte, params string, flags int) error {
 	obj, err := kmod.Parse(image)
 	if err != nil {
-		return kernel.ENOEXEC
+		return uapi.ENOEXEC
 	}
 	m := &Loaded{Params: params, Size: 16384}
 	info, _ := obj.Modinfo()
@@ -90,7 +90,7 @@ func (s *System) FinitModule(image []byte, params string, flags int) error {
 	s.calls = append(s.calls, strings.TrimRight(fmt.Sprintf("init %s %s", m.Name, params), " ")+fmt.Sprintf(" flags=%d", flags))
 	if s.find(m.Name) != nil {
 		s.mu.Unlock()
-		return kernel.EEXIST
+		return uapi.EEXIST
 	}
 	exports, _ := obj.Exports()
 	for _, e := range exports {
@@ -105,7 +105,7 @@ func (s *System) FinitModule(image []byte, params string, flags int) error {
 			}
 		} else if !need.Weak && need.Name != "printk" && need.Name != "module_layout" && !slices.Contains(s.Exports, need.Name) {
 			s.mu.Unlock()
-			return kernel.ENOENT
+			return uapi.ENOENT
 		}
 	}
 	s.mu.Unlock()
@@ -132,11 +132,11 @@ func (s *System) DeleteModule(name string, flags int) error {
 	m := s.find(name)
 	switch {
 	case m == nil:
-		return kernel.ENOENT
+		return uapi.ENOENT
 	case m.Permanent:
-		return kernel.EBUSY
+		return uapi.EBUSY
 	case m.Refs > 0 || len(m.holders) > 0:
-		return kernel.EAGAIN
+		return uapi.EAGAIN
 	}
 	s.modules = slices.DeleteFunc(s.modules, func(o *Loaded) bool { return o == m })
 	for _, o := range s.modules {
@@ -168,7 +168,7 @@ func (s *System) ReadFile(name string) ([]byte, error) {
 	dir, file := path.Split(rest)
 	m := s.find(strings.TrimSuffix(dir, "/"))
 	if !ok || m == nil {
-		return nil, kernel.ENOENT
+		return nil, uapi.ENOENT
 	}
 	switch file {
 	case "initstate":
@@ -178,7 +178,7 @@ func (s *System) ReadFile(name string) ([]byte, error) {
 	case "coresize":
 		return fmt.Appendln(nil, m.Size), nil
 	}
-	return nil, kernel.ENOENT
+	return nil, uapi.ENOENT
 }
 
 func (s *System) ReadDir(name string) ([]string, error) {
@@ -189,13 +189,13 @@ func (s *System) ReadDir(name string) ([]string, error) {
 	m := s.find(mod)
 	switch {
 	case m == nil:
-		return nil, kernel.ENOENT
+		return nil, uapi.ENOENT
 	case sub == "holders":
 		return slices.Clone(m.holders), nil
 	case sub == "":
 		return []string{"coresize", "holders", "initstate", "refcnt"}, nil
 	}
-	return nil, kernel.ENOENT
+	return nil, uapi.ENOENT
 }
 
 // Host is this machine's own kernel, for reading only.

@@ -1,4 +1,5 @@
-package kmod
+// Package local gives the module tools a kernel of the same program, without a socket between them.
+package local
 
 import (
 	"bytes"
@@ -6,40 +7,42 @@ import (
 	"io"
 
 	"github.com/kobench/kobench/kernel"
+	"github.com/kobench/kobench/kernel/kmod"
 )
 
-// Local is a kernel of this program as the module tools see one. Each call is made by a task of its own, in the name of Task's user.
-type Local struct{ Task *kernel.Task }
+// System is a kernel of this program as the module tools see one. Each call is made by a task of its own, in the name of
+// Task's user.
+type System struct{ Task *kernel.Task }
 
-var _ System = Local{}
+var _ kmod.System = System{}
 
-func (l Local) task() *kernel.Task {
+func (l System) task() *kernel.Task {
 	return l.Task.Kernel().NewTask(kernel.WithCred(l.Task.Cred()), kernel.WithComm(l.Task.Comm()))
 }
 
 // FinitModule loads a module from its bytes.
-func (l Local) FinitModule(image []byte, params string, flags int) error {
+func (l System) FinitModule(image []byte, params string, flags int) error {
 	t := l.task()
 	defer t.Exit()
 	return t.InitModule(image, params, flags)
 }
 
 // DeleteModule removes one.
-func (l Local) DeleteModule(name string, flags int) error {
+func (l System) DeleteModule(name string, flags int) error {
 	t := l.task()
 	defer t.Exit()
 	return t.DeleteModule(name, flags)
 }
 
 // ReadFile reads a file of the kernel's name space to its end.
-func (l Local) ReadFile(path string) ([]byte, error) {
+func (l System) ReadFile(path string) ([]byte, error) {
 	t := l.task()
 	defer t.Exit()
 	return ReadFile(t, path)
 }
 
 // ReadDir lists a directory: modules in the kernel's order, everything else by name.
-func (l Local) ReadDir(path string) ([]string, error) {
+func (l System) ReadDir(path string) ([]string, error) {
 	t := l.task()
 	defer t.Exit()
 	list, err := t.ReadDir(path)
