@@ -151,9 +151,36 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 		bus, dev = list[0].Bus, list[0].Dev
 	}
 	r := &Replay{control: map[usb.Setup][]answer{}}
+	said := r.collect(events, bus, dev)
+	d, err := usb.ParseDevice(said.device)
+	if err != nil {
+		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: missing(events, bus, dev)}
+	}
+	if d.Class == usb.ClassHub {
+		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: fmt.Sprintf("it is a hub; plug in one of ours and replay what was behind it, of %v", Devices(events))}
+	}
+	c, err := usb.ParseConfiguration(said.config)
+	if c == nil {
+		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: "the capture has no configuration descriptor", Err: err}
+	}
+	d.NumConfigs = 1
+	r.desc = &usb.Descriptors{Device: d, Configs: []usb.Configuration{*c}, Strings: said.texts(d)}
+	if len(said.bos) > 0 {
+		r.desc.BOS, _ = usb.ParseBOS(said.bos)
+	}
+	return r, nil
+}
+
+// described is what the device has said of itself: the longest answer for each descriptor.
+type described struct {
+	device, config, bos []byte
+	strings             map[uint8][]byte
+}
+
+// collect goes through the device's transfers, of which those that completed count: descriptors, answers to other requests, and steps.
+func (r *Replay) collect(events []Event, bus, dev int) described {
+	said := described{strings: map[uint8][]byte{}}
 	submitted := map[uint64]Event{}
-	var device, config, bos []byte
-	strings := map[uint8][]byte{}
 	for _, e := range events {
 		if bus != 0 && (e.Bus != bus || e.Dev != dev) {
 			continue
@@ -173,13 +200,7 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 		}
 		switch {
 		case s.HasSetup && s.Setup.Is(usb.DirIn, usb.GetDescriptor) && err == nil:
-			longest := map[uint16]*[]byte{usb.DescDevice: &device, usb.DescConfig: &config, usb.DescBOS: &bos}[s.Setup.Value>>8]
-			if longest != nil && len(e.Data) > len(*longest) {
-				*longest = e.Data
-			}
-			if s.Setup.Value>>8 == usb.DescString {
-				strings[uint8(s.Setup.Value)] = e.Data
-			}
+			said.descriptor(s.Setup.Value, e.Data)
 		case s.HasSetup:
 			r.control[s.Setup] = append(r.control[s.Setup], answer{e.Data, err})
 		case s.Type == usb.Isochronous:
@@ -189,37 +210,46 @@ func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 			r.steps = append(r.steps, step{ep: e.Endpoint, data: s.Data, err: err})
 		}
 	}
-	d, err := usb.ParseDevice(device)
-	if err != nil {
-		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: missing(events, bus, dev)}
+	return said
+}
+
+// descriptor keeps the answer to GET_DESCRIPTOR.
+func (d *described) descriptor(value uint16, data []byte) {
+	var longest *[]byte
+	switch value >> 8 {
+	case usb.DescDevice:
+		longest = &d.device
+	case usb.DescConfig:
+		longest = &d.config
+	case usb.DescBOS:
+		longest = &d.bos
+	case usb.DescString:
+		d.strings[uint8(value)] = data
+		return
+	default:
+		return
 	}
-	if d.Class == usb.ClassHub {
-		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: fmt.Sprintf("it is a hub; plug in one of ours and replay what was behind it, of %v", Devices(events))}
+	if len(data) > len(*longest) {
+		*longest = data
 	}
-	c, err := usb.ParseConfiguration(config)
-	if c == nil {
-		return nil, &usb.Error{Op: "replay", Errno: usb.EINVAL, Reason: "the capture has no configuration descriptor", Err: err}
-	}
-	d.NumConfigs = 1
-	r.desc = &usb.Descriptors{Device: d, Configs: []usb.Configuration{*c}}
-	if len(bos) > 0 {
-		r.desc.BOS, _ = usb.ParseBOS(bos)
+}
+
+// texts are the strings by their index less one, as far as the device's descriptor names them.
+func (d *described) texts(dev usb.DeviceDescriptor) []string {
+	var all []string
+	grow := func(n int) {
+		for len(all) < n {
+			all = append(all, "")
+		}
 	}
 	for i := range 255 {
-		s, _ := usb.ParseString(strings[uint8(i+1)])
-		if s != "" {
-			for len(r.desc.Strings) <= i {
-				r.desc.Strings = append(r.desc.Strings, "")
-			}
-			r.desc.Strings[i] = s
+		if s, _ := usb.ParseString(d.strings[uint8(i+1)]); s != "" {
+			grow(i + 1)
+			all[i] = s
 		}
 	}
-	for _, i := range []uint8{d.ManufacturerS, d.ProductS, d.SerialS} {
-		for len(r.desc.Strings) < int(i) {
-			r.desc.Strings = append(r.desc.Strings, "")
-		}
-	}
-	return r, nil
+	grow(int(max(dev.ManufacturerS, dev.ProductS, dev.SerialS)))
+	return all
 }
 
 func missing(events []Event, bus, dev int) string {

@@ -130,6 +130,24 @@ func (x *export) submit(r io.Reader, h *header) error {
 		return protocol("endpoint %d; there are 0 to 15", h.ep)
 	}
 	u := x.take()
+	if err := x.receive(r, h, u); err != nil {
+		return err
+	}
+	unlinked, err := x.enter(h.seq, u)
+	switch {
+	case err != nil:
+		return err
+	case unlinked:
+		u.t.Actual, u.t.Err = 0, usb.ECONNRESET
+		x.done(u)
+	default:
+		x.start(u)
+	}
+	return nil
+}
+
+// receive makes the transfer that a message asks for, and reads what it sends.
+func (x *export) receive(r io.Reader, h *header, u *urb) error {
 	t := &u.t
 	u.seq, u.unlinked, u.reply = h.seq, false, false
 	if cap(u.buf) < int(h.length) {
@@ -153,63 +171,69 @@ func (x *export) submit(r io.Reader, h *header) error {
 			return protocol("the direction of the control request %s and that of its message differ", h.setup)
 		}
 	}
-	if !h.in {
-		if _, err := io.ReadFull(r, t.Data); err != nil {
-			return protocol("the connection ended within the data: %v", err)
-		}
-	} else {
+	if h.in {
 		clear(t.Data)
-	}
-	if t.Type == usb.Isochronous && t.Endpoint&0x0f != 0 {
-		if h.packets < 1 || h.packets > maxPackets {
-			return protocol("%d isochronous packets; 1 to %d are possible", h.packets, maxPackets)
-		}
-		d := make([]byte, int(h.packets)*isoSize)
-		if _, err := io.ReadFull(r, d); err != nil {
-			return protocol("the connection ended within the packet descriptors: %v", err)
-		}
-		if cap(u.packets) < int(h.packets) {
-			u.packets = make([]usb.IsoPacket, h.packets)
-		}
-		t.Packets = u.packets[:h.packets]
-		parseIso(d, t.Packets)
-		for i := range t.Packets {
-			t.Packets[i].Actual, t.Packets[i].Err = 0, nil
-		}
+	} else if _, err := io.ReadFull(r, t.Data); err != nil {
+		return protocol("the connection ended within the data: %v", err)
 	}
 	if t.Type == usb.Control {
 		t.Data = t.Data[:min(len(t.Data), int(h.setup.Length))]
 		t.Setup.Length = uint16(len(t.Data))
 	}
+	if t.Type == usb.Isochronous && t.Endpoint&0x0f != 0 {
+		return u.receivePackets(r, int(h.packets))
+	}
+	return nil
+}
 
+// receivePackets reads the packets' descriptors of an isochronous transfer.
+func (u *urb) receivePackets(r io.Reader, n int) error {
+	if n < 1 || n > maxPackets {
+		return protocol("%d isochronous packets; 1 to %d are possible", n, maxPackets)
+	}
+	d := make([]byte, n*isoSize)
+	if _, err := io.ReadFull(r, d); err != nil {
+		return protocol("the connection ended within the packet descriptors: %v", err)
+	}
+	if cap(u.packets) < n {
+		u.packets = make([]usb.IsoPacket, n)
+	}
+	u.t.Packets = u.packets[:n]
+	parseIso(d, u.t.Packets)
+	for i := range u.t.Packets {
+		u.t.Packets[i].Actual, u.t.Packets[i].Err = 0, nil
+	}
+	return nil
+}
+
+// enter notes a transfer as one in flight; unlinked says that its unlink came before it.
+func (x *export) enter(seq uint32, u *urb) (unlinked bool, err error) {
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	switch {
-	case x.flight[h.seq] != nil:
-		x.mu.Unlock()
-		return protocol("sequence number %d is used twice", h.seq)
-	case len(x.flight)+len(x.ready) >= maxInFlight || x.bytes+len(t.Data) > maxBytes:
-		x.mu.Unlock()
-		return protocol("%d transfers of %d bytes in flight; that is too much", len(x.flight), x.bytes)
+	case x.flight[seq] != nil:
+		return false, protocol("sequence number %d is used twice", seq)
+	case len(x.flight)+len(x.ready) >= maxInFlight || x.bytes+len(u.t.Data) > maxBytes:
+		return false, protocol("%d transfers of %d bytes in flight; that is too much", len(x.flight), x.bytes)
 	}
-	x.flight[h.seq] = u
-	x.bytes += len(t.Data)
-	x.last = h.seq
-	if seq, ok := x.early[h.seq]; ok {
-		delete(x.early, h.seq)
-		u.unlinked, u.unlink = true, seq
+	x.flight[seq] = u
+	x.bytes += len(u.t.Data)
+	x.last = seq
+	if unlink, ok := x.early[seq]; ok {
+		delete(x.early, seq)
+		u.unlinked, u.unlink = true, unlink
 	}
-	unlinked := u.unlinked
-	x.mu.Unlock()
-	if unlinked {
-		t.Actual, t.Err = 0, usb.ECONNRESET
-		x.done(u)
-		return nil
-	}
+	return u.unlinked, nil
+}
+
+// start gives the transfer to the device.
+func (x *export) start(u *urb) {
+	t := &u.t
 	if t.Type == usb.Control && t.Setup.Is(0x23, usb.SetFeature) && t.Setup.Value == 4 {
 		// A port reset sent to the device itself means: reset it [stub] tweak_reset_device_cmd.
 		t.Actual, t.Err = 0, x.dev.Reset()
 		x.done(u)
-		return nil
+		return
 	}
 	if err := x.dev.Submit(t); err != nil {
 		t.Actual, t.Err = 0, err
@@ -218,7 +242,6 @@ func (x *export) submit(r io.Reader, h *header) error {
 		}
 		x.done(u)
 	}
-	return nil
 }
 
 // take gives a used urb, or a new one.
