@@ -57,6 +57,7 @@ func (s streams) rows() []row {
 		{usbGroup, s.lsusbCommand(), false},
 		{usbGroup, s.plugCommand(), false},
 		{usbGroup, s.unplugCommand(), false},
+		{usbGroup, s.learnCommand(), false},
 		{usbGroup, s.usbipCommand(), false},
 		{usbGroup, s.faultsCommand(), false},
 		{usbGroup, linesTopic(), false},

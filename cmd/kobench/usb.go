@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -49,16 +50,24 @@ func (s streams) plugCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "plug DEVICE [flags]", Short: "Plug a USB device into the machine", Args: cobra.ExactArgs(1),
 		Long: `plug makes a USB device and plugs it into the running bench. The kernel enumerates it and asks for its driver; the command prints the
-nodes that came. DEVICE is one of
+nodes that came. DEVICE is a file (.yaml, .json) that describes a USB device, or a table, which is then behind a serial port; or one of
 
 ` + indent(board.USBHelp()) + `
 --line takes what a board's line takes: loopback, gps, "{gps: {lat: 52.5, lon: 13.4}}", "{tcp: host:port}" …; see kobench help lines.`,
 		Example: `  kobench plug ftdi --line loopback
   kobench plug cdc-acm --port 4.3 --line "{gps: {lat: 52.52, lon: 13.405}}"
   kobench plug replay --from bus.pcapng#1.3
+  kobench plug fixtures/devices/relays.yaml
   kobench plug source-sink --faults "crc=0.01, disconnect@500" --seed 42`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			spec["device"] = args[0]
+			if isOwn(args[0]) {
+				own, err := ownDevice(args[0])
+				if err != nil {
+					return err
+				}
+				maps.Copy(spec, own)
+			}
 			for name, v := range text {
 				switch {
 				case *v == "" || name == "line":

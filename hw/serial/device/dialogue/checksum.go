@@ -67,3 +67,13 @@ func (c *checksum) take(b []byte) ([]byte, bool) {
 	at := len(b) - c.size
 	return b[:at], bytes.Equal(c.sum(b[:at:at]), b[at:])
 }
+
+// TakeCheck is a frame without the checksum of this kind ("modbus", "xor", "sum", "nmea"), and whether it was right.
+func TakeCheck(kind string, frame []byte) ([]byte, bool) {
+	for _, c := range checksums() {
+		if c.name == kind {
+			return c.take(frame)
+		}
+	}
+	return nil, false
+}

@@ -39,7 +39,7 @@
 //
 // Timers have every, or after (the state in which they hold was entered; of all states: the device began), and the same actions. Expressions are Go's,
 // over numbers, texts and lists, with frame (what has come), m1, m2 … (groups), and the functions floor, ceil, round, abs, int, sqrt, sin, cos,
-// min, max, num, text, hex(n, digits), upper, lower, trim, len, list(…), put(list, i, v), choose(cond, a, b), time() in seconds, clock(layout) in UTC,
+// min, max, num, text, hex(n, digits), unhex, upper, lower, trim, len, list(…), put(list, i, v), choose(cond, a, b), time() in seconds, clock(layout) in UTC,
 // rand(low, high), from the table's seed.
 //
 // References:

@@ -64,6 +64,10 @@ func funcs() map[string]function {
 		"upper": textual(func(s string) value { return strings.ToUpper(s) }),
 		"lower": textual(func(s string) value { return strings.ToLower(s) }),
 		"trim":  textual(func(s string) value { return strings.TrimSpace(s) }),
+		"unhex": {1, func(_ *environment, a []value) (value, error) {
+			b, err := unhex(text(a[0]))
+			return b, err
+		}},
 		"len": {1, func(_ *environment, a []value) (value, error) {
 			if l, ok := a[0].([]value); ok {
 				return float64(len(l)), nil
