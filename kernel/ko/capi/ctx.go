@@ -336,6 +336,17 @@ func (c *Ctx) mayBlock() {
 	c.atomicBug(n)
 }
 
+// sleepingBug is what __might_sleep says in atomic context ([Linux] kernel/sched/core.c __might_resched).
+func (c *Ctx) sleepingBug(file string, line int32) {
+	text := fmt.Sprintf("BUG: sleeping function called from invalid context at %s:%d", file, line)
+	c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
+	c.s.K.Log.Printf(kernel.LevelErr, "in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: %d, name: %s", c.pid, c.command())
+	c.s.K.Log.Printf(kernel.LevelErr, "preempt_count: %x, expected: 0", c.th.PreemptCount())
+	c.dumpStack(kernel.LevelErr)
+	c.s.K.AddTaint(kernel.TaintWarn)
+	c.s.K.Trouble(kernel.TroubleWarn, text)
+}
+
 // atomicBug is __schedule_bug. n is what the driver has added to the preempt count; schedule() itself adds one.
 func (c *Ctx) atomicBug(n int) {
 	text := fmt.Sprintf("BUG: scheduling while atomic: %s/%d/0x%08x", c.command(), c.pid, n+1)

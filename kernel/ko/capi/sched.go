@@ -1,7 +1,6 @@
 package capi
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/kobench/kobench/kernel"
@@ -45,14 +44,8 @@ func schedFuncs() []Func {
 			return 1
 		}),
 		v2("__might_sleep", func(c *Ctx, file ptr, line int32) {
-			if n := c.th.PreemptCount(); n != 0 {
-				text := fmt.Sprintf("BUG: sleeping function called from invalid context at %s:%d", c.mem().name(file), line)
-				c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
-				c.s.K.Log.Printf(kernel.LevelErr, "in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: %d, name: %s", c.pid, c.command())
-				c.s.K.Log.Printf(kernel.LevelErr, "preempt_count: %x, expected: 0", n)
-				c.dumpStack(kernel.LevelErr)
-				c.s.K.AddTaint(kernel.TaintWarn)
-				c.s.K.Trouble(kernel.TroubleWarn, text)
+			if c.th.PreemptCount() != 0 {
+				c.sleepingBug(c.mem().name(file), line)
 			}
 		}),
 		f1("signal_pending", func(c *Ctx, task ptr) uint32 {

@@ -150,6 +150,9 @@ func (c *Ctx) alloc(size uint64, align, flags uint32, limit uint64) ptr {
 		}
 		return 0
 	}
+	if flags&gfpDirectReclaim != 0 && c.th.PreemptCount() != 0 {
+		c.sleepingBug("include/linux/sched/mm.h", 274) // might_alloc
+	}
 	p, err := c.s.M.Alloc(size, align, c.heapOwner())
 	if err != nil {
 		if flags&gfpNowarn == 0 {
