@@ -144,6 +144,11 @@ bench: build
 bench-quick: build
 	@bin/kobench bench '$(BENCH)' --quick
 
+##  mutate       change the code of a package in small ways and see which changes no test of its own notices (PKG=./kernel; advice, slow)
+.PHONY: mutate
+mutate:
+	@$(GO) tool gremlins unleash --workers $(or $(WORKERS),1) --timeout-coefficient 20 $(or $(PKG),./kernel)
+
 ##  oracle       boot a real Linux kernel in QEMU and compare kobench with it, live (root, Debian)
 .PHONY: oracle
 oracle:

@@ -1,10 +1,13 @@
 package uapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -41,6 +44,52 @@ func TestErrnoOfHost(t *testing.T) {
 		require.Equal(t, h.host, host)
 	}
 	require.Equal(t, EIO, ErrnoOf(syscall.Errno(9999)), "a number that no Linux has")
+}
+
+// The table's ends: what is not in it is nobody's number.
+func TestErrnoEnds(t *testing.T) {
+	last := Errno(len(errnoTable) - 1)
+	require.Equal(t, EHWPOISON, last)
+	for _, tt := range []struct {
+		e          Errno
+		name, text string
+		host       bool
+	}{
+		{-1, "errno -1", "Unknown error -1", false}, {0, "errno 0", "Unknown error 0", false}, {EPERM, "EPERM", "Operation not permitted", true},
+		{41, "errno 41", "Unknown error 41", true}, {58, "errno 58", "Unknown error 58", true},
+		{last, "EHWPOISON", "Memory page has hardware error", true}, {last + 1, "errno 134", "Unknown error 134", false},
+	} {
+		require.Equal(t, tt.name, tt.e.Name())
+		require.Equal(t, tt.text, tt.e.Error())
+		_, host := toHost(tt.e)
+		require.Equal(t, tt.host && (runtime.GOOS == "linux" || tt.e == EPERM), host && (runtime.GOOS == "linux" || tt.e == EPERM), "%d", tt.e)
+	}
+	_, ok := fromHost(0)
+	require.False(t, ok)
+	_, ok = ErrnoByName("")
+	require.False(t, ok)
+	_, ok = ErrnoByName("ENOSUCH")
+	require.False(t, ok)
+}
+
+// What net.Error asks.
+func TestErrnoTimeout(t *testing.T) {
+	for e, want := range map[Errno][2]bool{EINTR: {true, false}, EAGAIN: {true, true}, ETIMEDOUT: {false, true}, EIO: {false, false}} {
+		require.Equal(t, want, [2]bool{e.Temporary(), e.Timeout()}, e.Name())
+	}
+}
+
+// Errors of the standard library have the nearest meaning.
+func TestErrnoOfStandardErrors(t *testing.T) {
+	for err, want := range map[error]Errno{
+		fs.ErrNotExist: ENOENT, fs.ErrExist: EEXIST, fs.ErrPermission: EACCES, fs.ErrClosed: EBADF, os.ErrDeadlineExceeded: ETIMEDOUT,
+		context.DeadlineExceeded: ETIMEDOUT, context.Canceled: EINTR, io.ErrShortWrite: ENOSPC,
+	} {
+		require.Equal(t, want, ErrnoOf(fmt.Errorf("wrapped: %w", err)), err)
+	}
+	require.ErrorIs(t, ENOTEMPTY, fs.ErrExist)
+	require.ErrorIs(t, ENOSYS, errors.ErrUnsupported)
+	require.ErrorIs(t, EOPNOTSUPP, errors.ErrUnsupported)
 }
 
 func TestKernelErrnos(t *testing.T) {
