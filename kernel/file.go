@@ -30,6 +30,8 @@ type File struct {
 	write func(t *Task, f *File, p []byte) (int, error)
 	flags atomic.Uint32
 	pos   atomic.Int64
+	moved atomic.Bool  // see MoveRaw
+	fixed atomic.Bool  // see SetStream
 	count atomic.Int32 // descriptors, and calls of tasks that share their descriptors
 	inode *Inode
 	path  string

@@ -38,8 +38,20 @@ func (t *Task) PollRaw(f *File, w *PollTable) (ev Events) {
 	return f.doPoll(t, w)
 }
 
-// Seekable reports whether the file has a position.
-func (f *File) Seekable() bool { return f.op.Llseek != nil }
+// Seekable reports whether the file has a position that can be moved.
+func (f *File) Seekable() bool { return f.op.Llseek != nil && !f.fixed.Load() }
+
+// SetStream says in a driver's Open that the file has no position (nonseekable_open, stream_open).
+func (f *File) SetStream() { f.fixed.Store(true) }
+
+// MoveRaw says where the next read or write is: it is for callers who keep the position themselves, as pread(2) does.
+func (f *File) MoveRaw(pos int64) {
+	f.pos.Store(pos)
+	f.moved.Store(true)
+}
+
+// Moved reports, once, that MoveRaw was called: to drivers that keep the position in a place of their own.
+func (f *File) Moved() bool { return f.moved.Load() && f.moved.Swap(false) }
 
 // StatRaw describes the file, also when its name is gone.
 func (k *Kernel) StatRaw(f *File) Stat {

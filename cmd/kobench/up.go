@@ -258,8 +258,8 @@ func (s streams) runBench(o upOptions, args []string) error {
 	if found, err := lookPath(args[0], path); err == nil {
 		cmd.Path, cmd.Err = found, nil
 	}
-	start, end := s.programs(b, o)
-	status := runStatus(cmd, start, s)
+	run, end := s.programs(b, o)
+	status := runStatus(cmd, run, s)
 	end()
 	b.server.Shutdown()
 	err = b.wait()
@@ -311,14 +311,11 @@ func lookPath(name, path string) (string, error) {
 }
 
 // runStatus runs a command and gives its status as a shell does.
-func runStatus(cmd *exec.Cmd, start func(*exec.Cmd) error, s streams) int {
+func runStatus(cmd *exec.Cmd, run func(*exec.Cmd) error, s streams) int {
 	ignore := make(chan os.Signal, 1)
 	signal.Notify(ignore, os.Interrupt) // it is the command's
 	defer signal.Stop(ignore)
-	err := start(cmd)
-	if err == nil {
-		err = cmd.Wait()
-	}
+	err := run(cmd)
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

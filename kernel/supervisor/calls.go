@@ -14,6 +14,8 @@ type call struct {
 	l   *listener
 	t   *thread
 	mem memory
+	// answered says that the caller has its answer already.
+	answered bool
 }
 
 type handler func(*call) answer
@@ -27,7 +29,10 @@ func (s *Supervisor) handle(l *listener, n *notif) answer {
 	if do == nil || s.closed.Load() {
 		return goesOn()
 	}
-	return do(&call{notif: n, s: s, l: l, mem: memory{int(n.TID)}})
+	c := call{notif: n, s: s, l: l, mem: memory{int(n.TID)}}
+	a := do(&c)
+	a.sent = c.answered
+	return a
 }
 
 // conditional are the calls that only some arguments trap.

@@ -100,7 +100,7 @@ func (c *call) lseek() answer {
 	d.pos.Lock()
 	defer d.pos.Unlock()
 	if now, err := unix.Seek(fd, 0, unix.SEEK_CUR); err == nil {
-		d.file.SetPos(now)
+		d.file.MoveRaw(now)
 	}
 	return c.sleeping(func(t *kernel.Task) answer {
 		pos, err := t.SeekRaw(d.file, int64(c.Args[1]), int(int32(c.Args[2])))
@@ -143,6 +143,17 @@ func (c *call) fcntl() answer {
 		d.owner.set(pid, ex[0] == 0)
 	case fSetSig:
 		d.owner.signal(int(int32(c.Args[2])))
+	case unix.F_GETFL:
+		if d.file.Flags()&kernel.FASYNC == 0 {
+			break
+		}
+		fd, err := c.borrow(c.Args[0]) // the host's file does not know
+		if err != nil {
+			break
+		}
+		defer unix.Close(fd)
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		return result(flags|unix.O_ASYNC, err)
 	case unix.F_SETFL:
 		want := c.Args[2]&unix.O_ASYNC != 0
 		has := d.file.Flags()&kernel.FASYNC != 0

@@ -20,8 +20,9 @@ type node struct {
 	path string // the name that it was opened by, in the bench
 	host string // of a directory that shows the host's names too: where those are
 
-	file   *kernel.File // nil: a directory, or O_PATH
-	opened atomic.Bool  // the mount has it open
+	file     *kernel.File // nil: a directory, or pathOnly
+	pathOnly bool         // O_PATH of something else than a directory
+	opened   atomic.Bool  // the mount has it open
 
 	owner owner // who gets SIGIO
 
@@ -38,15 +39,28 @@ var (
 
 // Open is the mount's: a descriptor is given to a program after the bench has opened the file.
 func (d *node) Open(_ *fuse.Call, _ uint32) (fuse.File, error) {
-	if d.file == nil || d.opened.Swap(true) {
+	switch {
+	case d.pathOnly:
+		return pathOnly{}, nil
+	case d.file == nil || d.opened.Swap(true):
 		return nil, unix.ENXIO // by a way that was not trapped
 	}
 	return d, nil
 }
 
+// pathOnly is a file that was opened with O_PATH: it stands for a name, and that is all. The mount has it open for reading, since seccomp hands over
+// no descriptor with O_PATH.
+type pathOnly struct{}
+
+func (pathOnly) Read(*fuse.Call, int64, []byte) (int, error)  { return 0, unix.EBADF }
+func (pathOnly) Write(*fuse.Call, int64, []byte) (int, error) { return 0, unix.EBADF }
+func (pathOnly) Poll(*fuse.Call, func()) uint32               { return unix.POLLNVAL }
+func (pathOnly) Stream() bool                                 { return true }
+func (pathOnly) Release()                                     {}
+
 // List gives a directory's names: the bench's and, where it shows them, the host's.
 func (d *node) List() ([]fuse.Entry, bool) {
-	if d.file != nil {
+	if d.file != nil || d.pathOnly {
 		return nil, false
 	}
 	return d.s.list(d.path, d.host)
@@ -103,7 +117,7 @@ func (d *node) Read(c *fuse.Call, off int64, p []byte) (int, error) {
 		if !d.Stream() {
 			d.pos.Lock()
 			defer d.pos.Unlock()
-			d.file.SetPos(off)
+			d.file.MoveRaw(off)
 		}
 		return t.ReadRaw(d.file, p)
 	})
@@ -115,7 +129,7 @@ func (d *node) Write(c *fuse.Call, off int64, p []byte) (int, error) {
 		if !d.Stream() {
 			d.pos.Lock()
 			defer d.pos.Unlock()
-			d.file.SetPos(off)
+			d.file.MoveRaw(off)
 		}
 		return t.WriteRaw(d.file, p)
 	})
@@ -161,7 +175,10 @@ func (d *node) Release() {
 // give makes the descriptor of a file that the bench has opened, or of a directory, and hands it over.
 func (s *Supervisor) give(d *node, flags uint64) answer {
 	id := s.fuse.Add(d)
-	const keep = unix.O_ACCMODE | unix.O_APPEND | unix.O_NONBLOCK | unix.O_PATH | unix.O_DIRECTORY | unix.O_NOATIME
+	if flags&unix.O_PATH != 0 {
+		flags &^= unix.O_ACCMODE
+	}
+	const keep = unix.O_ACCMODE | unix.O_APPEND | unix.O_NONBLOCK | unix.O_DIRECTORY | unix.O_NOATIME
 	fd, err := s.fuse.Open(id, int(flags)&keep)
 	if err != nil {
 		s.fuse.Drop(id)

@@ -4,8 +4,7 @@
 //	s, err := supervisor.New(k, supervisor.Config{Root: root})
 //	defer s.Close()
 //	cmd := exec.Command("sh", "-c", "insmod hello.ko; cat /dev/x")
-//	err = s.Start(cmd)
-//	err = cmd.Wait()
+//	err = s.Run(cmd)
 //
 // It isn't a sandbox: what is not the bench's goes on to the host's kernel as if nobody looked.
 //

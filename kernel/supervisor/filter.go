@@ -49,7 +49,7 @@ func program() []unix.SockFilter {
 	when(unix.SYS_IO_URING_SETUP, ret(retErrno|uint32(unix.ENOSYS)))
 	when(unix.SYS_MMAP, load(offArgs+3*8), stmt(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, mapShared|mapAnon), jump(mapShared, 0, 1), ret(retUserNotif), ret(retAllow))
 	when(unix.SYS_SOCKET, load(offArgs), jump(unix.AF_NETLINK, 0, 3), load(offArgs+2*8), jump(unix.NETLINK_KOBJECT_UEVENT, 0, 1), ret(retUserNotif), ret(retAllow))
-	when(unix.SYS_FCNTL, load(offArgs+8), jump(unix.F_SETFL, 3, 0), jump(unix.F_SETOWN, 2, 0), jump(fSetOwnEx, 1, 0), jump(fSetSig, 0, 1), ret(retUserNotif), ret(retAllow))
+	when(unix.SYS_FCNTL, load(offArgs+8), jump(unix.F_GETFL, 4, 0), jump(unix.F_SETFL, 3, 0), jump(unix.F_SETOWN, 2, 0), jump(fSetOwnEx, 1, 0), jump(fSetSig, 0, 1), ret(retUserNotif), ret(retAllow))
 	for nr := range calls() {
 		p = append(p, jump(uint32(nr), 0, 1), ret(retUserNotif))
 	}

@@ -63,6 +63,7 @@ type answer struct {
 	cloexec bool // of fd
 	give    bool
 	goOn    bool // the kernel below carries the call out
+	sent    bool // it has been given already
 }
 
 func fails(e syscall.Errno) answer { return answer{err: e} }
@@ -163,8 +164,16 @@ func (l *listener) valid(n *notif) bool {
 }
 
 func (l *listener) send(n *notif, a answer) {
+	if a.sent {
+		return
+	}
 	if a.give {
-		l.give(n, a)
+		fd, e := l.addfd(n, a)
+		if e != 0 { // EMFILE
+			l.send(n, fails(e))
+			return
+		}
+		l.send(n, returns(fd))
 		return
 	}
 	r := notifResp{ID: n.ID, Val: a.val, Error: -int32(a.err)}
@@ -177,17 +186,16 @@ func (l *listener) send(n *notif, a answer) {
 	_ = ioctl(l.fd, ioctlSend, unsafe.Pointer(&r)) // ENOENT: the caller is gone
 }
 
-// give hands a descriptor over, as the result of the call. The caller goes on only when ours is closed, so that its close is the last one.
-func (l *listener) give(n *notif, a answer) {
+// addfd hands a descriptor over and gives its number there. The caller goes on only when ours is closed, so that its close is the last one.
+func (l *listener) addfd(n *notif, a answer) (int, syscall.Errno) {
 	add := notifAddfd{ID: n.ID, SrcFD: uint32(a.fd)}
 	if a.cloexec {
 		add.NewFDFlags = unix.O_CLOEXEC
 	}
-	fd, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlAddfd, uintptr(unsafe.Pointer(&add)))
+	fd, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlAddfd, pointer(&add))
 	_ = unix.Close(a.fd)
-	if e != 0 { // EMFILE
-		l.send(n, fails(e))
-		return
-	}
-	l.send(n, returns(int(fd)))
+	return int(fd), e
 }
+
+// pointer is the address of a value for a call that returns before the value goes.
+func pointer[T any](v *T) uintptr { return uintptr(unsafe.Pointer(v)) }

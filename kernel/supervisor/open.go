@@ -38,11 +38,16 @@ func (c *call) open(dir, arg int, flags uint64, mode uint32) answer {
 	if flags&unix.O_CREAT != 0 {
 		p = c.creating(p)
 	}
+	return c.openPlace(p, flags, mode)
+}
+
+// openPlace opens what a name leads to.
+func (c *call) openPlace(p place, flags uint64, mode uint32) answer {
 	switch p.world {
 	case hosts:
 		return goesOn()
 	case mapped:
-		fd, err := unix.Open(p.host, int(flags)|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, mode)
+		fd, err := unix.Open(p.host, int(flags)&^unix.O_PATH|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, mode)
 		if err != nil {
 			return fails(hostErrno(err))
 		}
@@ -91,7 +96,7 @@ func (c *call) openBench(p place, flags uint64, mode uint32) answer {
 	case kind == kernel.S_IFLNK && flags&unix.O_PATH == 0:
 		return fails(unix.ELOOP)
 	case flags&unix.O_PATH != 0:
-		return s.give(&node{s: s, path: p.name}, flags)
+		return s.give(&node{s: s, path: p.name, pathOnly: true}, flags)
 	}
 	if s.opens.Add(1) > 1 {
 		s.fuse.Sync() // who has closed has released

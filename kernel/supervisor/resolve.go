@@ -70,13 +70,15 @@ type walk struct {
 	t     *thread
 	root  string
 	links int
+	// foreign: a link that the host does not have was followed.
+	foreign bool
 }
 
 func (w *walk) walk(name string, follow bool) (place, error) {
 	at, p := "/", place{name: "/", host: "/"}
 	for name != "" {
-		var part string
-		part, name, _ = strings.Cut(name, "/")
+		part, after, slash := strings.Cut(name, "/")
+		name = after
 		switch part {
 		case "", ".":
 			continue
@@ -110,8 +112,12 @@ func (w *walk) walk(name string, follow bool) (place, error) {
 		}
 		target, ok := w.readlink(p)
 		if !ok {
+			if slash && p.world == benchs && w.file(p) {
+				return p, unix.ENOTDIR
+			}
 			continue
 		}
+		w.foreign = w.foreign || p.world != hosts
 		if w.links++; w.links > maxLinks {
 			return p, unix.ELOOP
 		}
@@ -120,7 +126,10 @@ func (w *walk) walk(name string, follow bool) (place, error) {
 		} else {
 			at = path.Dir(at)
 		}
-		name = target + "/" + name
+		if slash {
+			target += "/" + name
+		}
+		name = target
 		if at != "/" {
 			name = at + "/" + name
 			at = "/"
@@ -129,6 +138,9 @@ func (w *walk) walk(name string, follow bool) (place, error) {
 	}
 	if w.root != "" && p.world == hosts {
 		p.host = w.root + p.host
+	}
+	if w.foreign && p.world == hosts {
+		p.world = mapped
 	}
 	return p, nil
 }
@@ -160,6 +172,12 @@ func magic(name string) bool {
 	}
 	n, ok := within(rest, "fd")
 	return ok && n != ""
+}
+
+// file reports whether a place of the bench's is there and no directory.
+func (w *walk) file(p place) bool {
+	st, err := w.t.task.Lstat(p.name)
+	return err == nil && st.Mode&kernel.S_IFMT != kernel.S_IFDIR
 }
 
 // readlink gives the text of a link, false for what is none, or not there.

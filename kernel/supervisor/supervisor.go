@@ -49,7 +49,11 @@ func New(k *kernel.Kernel, cfg Config) (_ *Supervisor, err error) {
 	if s.helper, err = startHelper(); err != nil {
 		return nil, err
 	}
-	s.fuse = fuse.Serve(s.helper.dev, s.helper.root)
+	var restart func(int, func())
+	if restarts {
+		restart = restarting
+	}
+	s.fuse = fuse.Serve(s.helper.dev, s.helper.root, restart)
 	if s.devMajor, s.devMinor, err = s.fuse.Dev(); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%w: %w", ErrNoFUSE, err)
@@ -70,7 +74,7 @@ func New(k *kernel.Kernel, cfg Config) (_ *Supervisor, err error) {
 	return s, nil
 }
 
-// Start starts a command under the supervisor, with all that it starts in turn.
+// Start starts a command under the supervisor, with all that it starts in turn. It is waited for with Wait.
 //
 // The filter is put on a thread that lives for this one start only: the command inherits it, this program keeps none.
 //
@@ -100,6 +104,30 @@ func (s *Supervisor) Start(cmd *exec.Cmd) error {
 		l.end()
 	}
 	return err
+}
+
+// Wait waits for a command that Start has started, in place of its own Wait, which would take a moment in which the supervisor holds the program for its end.
+//
+// Errors: those of exec.Cmd.Wait.
+func (s *Supervisor) Wait(cmd *exec.Cmd) error {
+	if fd, err := unix.PidfdOpen(cmd.Process.Pid, 0); err == nil {
+		for {
+			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} // of a process: it has ended
+			if _, err := unix.Poll(p, -1); err != unix.EINTR {
+				break
+			}
+		}
+		_ = unix.Close(fd)
+	}
+	return cmd.Wait()
+}
+
+// Run starts a command and waits for its end. Errors: those of Start and Wait.
+func (s *Supervisor) Run(cmd *exec.Cmd) error {
+	if err := s.Start(cmd); err != nil {
+		return err
+	}
+	return s.Wait(cmd)
 }
 
 type installed struct {

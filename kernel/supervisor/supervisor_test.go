@@ -64,7 +64,7 @@ func (w *world) program(name string, args ...string) (out string, status int) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 10 * time.Second
 	require.NoError(w.t, w.s.Start(cmd))
-	err := cmd.Wait()
+	err := w.s.Wait(cmd)
 	require.NoError(w.t, ctx.Err(), "the program took longer than %v; so far it has said:\n%s", limit, b.String())
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -111,11 +111,7 @@ func TestShell(t *testing.T) {
 
 // TestModules loads a module as kmod does, uses its device and removes it.
 func TestModules(t *testing.T) {
-	kmod, err := exec.LookPath("kmod")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("kmod is not installed")
-	}
-	require.NoError(t, err)
+	kmod := need(t, "kmod")
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "chrb.ko"), fixtures.MustModule("chrb"), 0o644))
 	for _, name := range []string{"insmod", "rmmod"} {

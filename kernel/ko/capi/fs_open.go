@@ -115,8 +115,12 @@ func (o *fops) replaced(c *Ctx, of *openFile) (err error) {
 	var now *fops
 	o.s.M.Do(func() {
 		m := o.s.mem()
-		if m.u32(of.addr+offFileFMode)&fmodeStream != 0 {
+		mode := m.u32(of.addr + offFileFMode)
+		if mode&fmodeStream != 0 {
 			of.pos = 0
+		}
+		if mode&(fmodeLseek|fmodePread) == 0 {
+			of.k.SetStream()
 		}
 		if addr := m.ptr(of.addr + offFileFOp); addr != o.addr && addr != 0 {
 			now = c.fopsAt(addr)
@@ -177,6 +181,9 @@ func (o *fops) doRelease(t *kernel.Task, f *kernel.File) {
 func (of *openFile) sync(f *kernel.File) {
 	if flags := f.Flags(); flags != of.flags {
 		of.syncSlow(flags)
+	}
+	if f.Moved() {
+		of.ops.s.M.Do(func() { of.ops.s.mem().put64(of.addr+offFileFPos, uint64(f.Pos())) })
 	}
 }
 

@@ -48,6 +48,8 @@ func (s *Server) handle(r request) {
 		s.reply(r, 0, make([]byte, 80))
 	case opIoctl:
 		s.reply(r, unix.ENOTTY, nil)
+	case opSetattr, opFsync: // ftruncate and fsync of a device
+		s.reply(r, unix.EINVAL, nil)
 	case opDestroy:
 	default:
 		s.reply(r, unix.ENOSYS, nil)
@@ -199,7 +201,7 @@ func (s *Server) readFile(r request) {
 	c := s.begin(r, r.u32(32))
 	n, err := f.Read(c, int64(r.u64(8)), p)
 	s.end(r)
-	s.reply(r, errno(err), p[:max(n, 0)])
+	s.interruptible(c, err, func() { s.reply(r, errno(err), p[:max(n, 0)]) })
 }
 
 func (s *Server) writeFile(r request) {
@@ -214,7 +216,16 @@ func (s *Server) writeFile(r request) {
 	s.end(r)
 	var out [8]byte
 	le.PutUint32(out[:], uint32(max(n, 0)))
-	s.reply(r, errno(err), out[:])
+	s.interruptible(c, err, func() { s.reply(r, errno(err), out[:]) })
+}
+
+// interruptible answers a read or a write; one that a signal has interrupted by way of whoever knows how to begin it anew.
+func (s *Server) interruptible(c *Call, err error, answer func()) {
+	if s.restart == nil || errno(err) != unix.EINTR {
+		answer()
+		return
+	}
+	s.restart(c.PID, answer)
 }
 
 func (s *Server) poll(r request) {

@@ -82,6 +82,8 @@ func (c *Call) signalled() {
 
 // Server answers the requests of one mount.
 type Server struct {
+	restart func(tid int, answer func())
+
 	dev  int // of /dev/fuse
 	root int // the mounted directory, O_PATH
 
@@ -110,9 +112,10 @@ type entry struct {
 
 const firstID = 16 // 1 is the root
 
-// Serve answers on dev, an opened /dev/fuse that is mounted at root. Both descriptors belong to the server, which Close ends.
-func Serve(dev, root int) *Server {
-	s := &Server{dev: dev, root: root, nodes: map[uint64]*entry{}, files: map[uint64]File{}, calls: map[uint64]*Call{}, next: firstID}
+// Serve answers on dev, an opened /dev/fuse that is mounted at root. Both descriptors belong to the server, which Close ends. restart, if not nil, is called
+// with the answer to a call of a thread that a signal has interrupted, and gives it.
+func Serve(dev, root int, restart func(tid int, answer func())) *Server {
+	s := &Server{restart: restart, dev: dev, root: root, nodes: map[uint64]*entry{}, files: map[uint64]File{}, calls: map[uint64]*Call{}, next: firstID}
 	s.released.L = &s.mu
 	s.bufs.New = func() any { b := make([]byte, bufSize); return &b }
 	s.follow()

@@ -9,11 +9,13 @@ const (
 	opLookup      = 1
 	opForget      = 2
 	opGetattr     = 3
+	opSetattr     = 4
 	opOpen        = 14
 	opRead        = 15
 	opWrite       = 16
 	opStatfs      = 17
 	opRelease     = 18
+	opFsync       = 20
 	opFlush       = 25
 	opInit        = 26
 	opOpendir     = 27
