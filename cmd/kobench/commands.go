@@ -41,6 +41,7 @@ func (s streams) rows() []row {
 		{benchGroup, s.upCommand(), false},
 		{benchGroup, s.downCommand(), false},
 		{benchGroup, s.runCommand(), false},
+		{benchGroup, s.execCommand(), false},
 		{benchGroup, s.demoCommand(), false},
 		{benchGroup, s.smokeCommand(), false},
 		{benchGroup, s.benchCommand(), false},
@@ -68,6 +69,7 @@ func (s streams) rows() []row {
 		{buildGroup, s.versionCommand(), false},
 		{"", s.modpostCommand(), false},
 		{"", s.manCommand(), false},
+		{"", s.sudoCommand(), false},
 	}
 }
 

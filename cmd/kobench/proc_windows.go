@@ -1,6 +1,11 @@
 package main
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
+
+func replaceBy(string, []string, []string) error { return errors.ErrUnsupported }
 
 const newProcessGroup = 0x200 // CREATE_NEW_PROCESS_GROUP
 

@@ -1,20 +1,33 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 
-	"github.com/kobench/kobench/kernel/kbuild"
+	"github.com/kobench/kobench/cmd/internal/client"
 	"github.com/kobench/kobench/kernel/supervisor"
+	"golang.org/x/sys/unix"
 )
 
-// programs gives what runs a program in the bench's world, and what ends that world. Where the host lacks something, it says what, and programs
-// run in the host's.
-func (s streams) programs(b *bench, o upOptions) (run func(*exec.Cmd) error, end func()) {
-	sup, err := supervisor.New(b.sim.Kernel, supervisor.Config{Root: b.sim.Root, Build: kbuild.Config{Exports: exports}.Extract})
+// programs gives what runs a program in the bench's world. Where the host lacks something, it says what, and the program runs in the host's.
+func (s streams) programs(b *bench) (run func(*exec.Cmd) error) {
+	sup, err := b.server.Programs()
 	if err != nil {
 		fmt.Fprintf(s.err, "kobench: programs see the host's kernel, the tools and the terminals' ptys ($KOBENCH_TTY) the bench's: %v\n", err)
-		return (*exec.Cmd).Run, func() {}
+		return (*exec.Cmd).Run
 	}
-	return sup.Run, sup.Close
+	return sup.Run
+}
+
+// runIn runs a program in the world of the bench behind a connection.
+func runIn(c *client.Client, cmd *exec.Cmd) error {
+	err := supervisor.StartBy(cmd, c.Programs)
+	if errors.Is(err, unix.EBUSY) { // inside of a bench already: it has that one's world, and the tools ask this one
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err
+	}
+	return cmd.Wait()
 }

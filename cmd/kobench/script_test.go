@@ -15,6 +15,7 @@ func TestMain(m *testing.M) {
 	for _, name := range linkNames() {
 		commands[name] = main
 	}
+	commands["sudo"] = main // in the PATH of kobench run
 	testscript.Main(m, commands)
 }
 

@@ -83,6 +83,8 @@ func hostErrno(err error) syscall.Errno {
 // call runs a read or a write that came by the mount, in the name of its thread.
 func (d *node) call(c *fuse.Call, do func(*kernel.Task) (int, error)) (int, error) {
 	t := d.s.thread(c.PID, false)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if nonblock := c.Flags&unix.O_NONBLOCK != 0; nonblock != d.file.Nonblock() {
 		flags := d.file.Flags() &^ kernel.O_NONBLOCK
 		if nonblock {
@@ -138,6 +140,8 @@ func (d *node) Write(c *fuse.Call, off int64, p []byte) (int, error) {
 // Poll is the mount's poll.
 func (d *node) Poll(c *fuse.Call, changed func()) uint32 {
 	t := d.s.thread(c.PID, false)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if changed == nil {
 		return uint32(t.task.PollRaw(d.file, nil))
 	}

@@ -83,7 +83,8 @@ const restart = syscall.Errno(512) // ERESTARTSYS
 type listener struct {
 	s    *Supervisor
 	fd   int
-	stop int // an eventfd: readable when it is over
+	mu   sync.Mutex // of stop, which only end and the very end look at
+	stop int        // an eventfd: readable when it is over
 
 	done sync.WaitGroup // goroutines that receive or answer
 	gone chan struct{}  // closed when the last program is gone, or Close was called
@@ -102,15 +103,33 @@ func (s *Supervisor) listen(fd int) (*listener, error) {
 	go func() {
 		l.done.Wait()
 		_ = unix.Close(l.fd)
+		l.mu.Lock()
+		_ = unix.Close(l.stop)
+		l.stop = -1
+		l.mu.Unlock()
 		close(l.gone)
 	}()
 	return l, nil
 }
 
+// over reports whether there will be no more calls.
+func (l *listener) over() bool {
+	select {
+	case <-l.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 // end makes the listener deaf; calls from then on fail with ENOSYS.
 func (l *listener) end() {
-	one := [8]byte{1}
-	_, _ = unix.Write(l.stop, one[:])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop >= 0 {
+		one := [8]byte{1}
+		_, _ = unix.Write(l.stop, one[:])
+	}
 }
 
 // takeover is how long a call may hold up the next one.

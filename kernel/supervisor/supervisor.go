@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,7 +80,12 @@ func New(k *kernel.Kernel, cfg Config) (_ *Supervisor, err error) {
 // The filter is put on a thread that lives for this one start only: the command inherits it, this program keeps none.
 //
 // Errors: those of exec.Cmd.Start; what seccomp lacks, in words.
-func (s *Supervisor) Start(cmd *exec.Cmd) error {
+func (s *Supervisor) Start(cmd *exec.Cmd) error { return StartBy(cmd, s.Attach) }
+
+// StartBy is Start for a supervisor elsewhere: attach gives it the listener, which is closed here when attach returns.
+//
+// Errors: as Start; those of attach.
+func StartBy(cmd *exec.Cmd, attach func(listener int) error) error {
 	filter, started := make(chan installed), make(chan error, 1)
 	go startThread(func() {
 		fd, err := install()
@@ -93,17 +99,14 @@ func (s *Supervisor) Start(cmd *exec.Cmd) error {
 		close(filter)
 		return f.err
 	}
-	l, err := s.attach(f.fd)
+	err := attach(f.fd)
+	_ = unix.Close(f.fd)
 	if err != nil {
 		close(filter)
-		_ = unix.Close(f.fd)
 		return err
 	}
 	filter <- f
-	if err = <-started; err != nil {
-		l.end()
-	}
-	return err
+	return <-started
 }
 
 // Wait waits for a command that Start has started, in place of its own Wait, which would take a moment in which the supervisor holds the program for its end.
@@ -148,30 +151,44 @@ func startThread(do func()) {
 	runtime.UnlockOSThread()
 }
 
-// Attach serves the programs of a listener that somebody else has installed.
+// Attach serves the programs of a listener, of which it keeps a descriptor of its own, until the last of them has ended.
 //
 // Errors: those of the host.
-func (s *Supervisor) Attach(fd int) error {
-	_, err := s.attach(fd)
-	return err
-}
-
-func (s *Supervisor) attach(fd int) (*listener, error) {
+func (s *Supervisor) Attach(from int) error {
+	fd, err := unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
 	l, err := s.listen(fd)
 	if err != nil {
-		return nil, err
+		_ = unix.Close(fd)
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listeners = append(s.listeners, l)
-	return l, nil
+	s.listeners = append(slices.DeleteFunc(s.listeners, (*listener).over), l)
+	return nil
+}
+
+// AttachOf is Attach with a descriptor of another process. Errors: those of pidfd_getfd(2).
+func (s *Supervisor) AttachOf(pid, listener int) error {
+	p, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(p)
+	fd, err := unix.PidfdGetfd(p, listener, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return s.Attach(fd)
 }
 
 // grace is how long Close waits for calls in progress.
 const grace = 10 * time.Second
 
-// Close ends the supervision: calls in progress are interrupted, and programs that still run find neither the bench nor, with the calls that
-// are trapped, their own system any more.
+// Close ends the supervision, and with it, as when a machine is switched off, the programs that still run.
 func (s *Supervisor) Close() {
 	if s.closed.Swap(true) {
 		return
@@ -179,6 +196,7 @@ func (s *Supervisor) Close() {
 	s.mu.Lock()
 	all := s.listeners
 	s.mu.Unlock()
+	s.killPrograms()
 	for _, l := range all {
 		l.end()
 	}

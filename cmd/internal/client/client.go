@@ -314,6 +314,11 @@ func (c *Client) DevTables() (t []kernel.DevTable, err error) {
 	return t, c.call("GET", "devtab", nil, nil, &t)
 }
 
+// Programs has the bench serve the programs behind this process's descriptor of a seccomp listener.
+func (c *Client) Programs(listener int) error {
+	return c.call("POST", "programs", values("fd", strconv.Itoa(listener)), nil, nil)
+}
+
 // Mount shows the machine's files at a directory of the host; Unmount ends that.
 //
 // Errors: EPERM not root, or kobench up --no-host-files; those of the host; those of every request.

@@ -42,6 +42,7 @@
 //	DELETE /v1/usb?port=                                unplug
 //	GET    /v1/faults                                   {"report": "…"}: what was injected where, into lines and USB devices
 //	POST   /v1/usbip?listen=&port=&port=                offer devices over USB/IP: {"address": "…", "devices": ["1-1"]}; DELETE ends that
+//	POST   /v1/programs?fd=                             serve the programs behind the client's descriptor of a seccomp listener (kobench exec)
 //	POST   /v1/shutdown
 //
 // What changes the bench itself (shutdown, requests, kerneld, mount, usb, usbip, DELETE log) needs root.

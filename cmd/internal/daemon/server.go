@@ -22,6 +22,8 @@ type Server struct {
 	Sim *sim.Sim
 	// NoHostFiles forbids requests that make the daemon open, write or run what is the host's. Set it before Serve.
 	NoHostFiles bool
+	// Build makes the kernel build directory, for programs that look for it. nil: there is none.
+	Build func() (string, error)
 
 	http     http.Server
 	requests broker
@@ -34,6 +36,9 @@ type Server struct {
 	mu sync.Mutex
 	// by directory: how to end them
 	mounts map[string]func() error // +checklocks:mu
+	// programs is nil until the first one comes.
+	programs *programs // +checklocks:mu
+	ended    bool      // +checklocks:mu
 }
 
 // New makes a server for a machine. Modules that the kernel asks for are requested from whoever reads /v1/requests.
@@ -71,6 +76,7 @@ func (s *Server) Serve(l net.Listener) error {
 	err := s.http.Serve(l)
 	s.stop()
 	s.unmountAll()
+	s.endPrograms()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -217,6 +223,7 @@ func (s *Server) routes() http.Handler {
 	s.fdRoutes(m)
 	s.streamRoutes(m)
 	s.usbRoutes(m)
+	m.HandleFunc("POST /v1/programs", s.attach)
 	return m
 }
 
