@@ -29,6 +29,8 @@ type end struct {
 	leaving *terminal.Conn // +checklocks:mu
 	// writes that wait for the line
 	writing int // +checklocks:mu
+	// the write deadline has passed
+	late bool // +checklocks:mu
 }
 
 var (
@@ -75,9 +77,13 @@ func (e *end) leave() {
 	c := e.conn
 	e.conn, e.leaving = nil, c
 	e.changedLocked()
+	late := e.late
 	e.mu.Unlock()
 	if c == nil {
 		return
+	}
+	if late {
+		c.Abandon()
 	}
 	_ = c.Close() // HUPCL is set: DTR and RTS go after the last byte
 	e.mu.Lock()
@@ -161,14 +167,16 @@ func (e *end) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// SetWriteDeadline ends a write that waits for the line, and a close that waits for what was written, at once when d has passed; it knows no later time.
+// SetWriteDeadline ends a write that waits for the line, and a close that waits for what was written, at once when d has passed, also such that begin
+// later; it knows no later time.
 func (e *end) SetWriteDeadline(d time.Time) error {
-	if d.IsZero() || time.Until(d) > 0 {
+	e.mu.Lock()
+	e.late = !d.IsZero() && time.Until(d) <= 0
+	late, c, stuck, leaving := e.late, e.conn, e.writing > 0, e.leaving
+	e.mu.Unlock()
+	if !late {
 		return nil
 	}
-	e.mu.Lock()
-	c, stuck, leaving := e.conn, e.writing > 0, e.leaving
-	e.mu.Unlock()
 	if leaving != nil {
 		leaving.Abandon()
 	}

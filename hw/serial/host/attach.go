@@ -29,9 +29,11 @@ func Attach(ctx context.Context, p *serial.Port, dev serial.Conn, refuse func(wh
 		}
 	}
 	due(time.Time{})
-	stop := context.AfterFunc(ctx, func() { due(time.Now()) })
+	settled := afterFunc(ctx, func() { due(time.Now()) })
 	p.SetAuto(true)
 	if err := a.follow(serial.PeerMode | serial.Inputs); err != nil {
+		cancel(nil)
+		settled()
 		return err
 	}
 	var wg sync.WaitGroup
@@ -44,7 +46,7 @@ func Attach(ctx context.Context, p *serial.Port, dev serial.Conn, refuse func(wh
 	}
 	<-ctx.Done()
 	wg.Wait()
-	if !stop() {
+	if settled() {
 		due(time.Time{})
 	}
 	err := context.Cause(ctx)

@@ -22,8 +22,9 @@ type Client2217 struct {
 	opts options
 	ack  time.Duration
 
-	wmu sync.Mutex
-	ctl sync.Mutex // one request and its answer at a time
+	wmu  sync.Mutex
+	ctl  sync.Mutex // one request and its answer at a time
+	flow sync.Mutex // held while SUSPEND or RESUME is decided and sent
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every change below
@@ -136,15 +137,34 @@ func (c *Client2217) receive() {
 			c.failed = &serial.Error{Op: "read", Port: c.name, Reason: "the server closed the connection", Errno: syscall.ENODEV, Err: err}
 			c.announce()
 		}
-		suspend := len(c.rx) > clientBuffer*3/4 && !c.paused
-		c.paused = c.paused || suspend
 		c.mu.Unlock()
 		if err != nil {
 			return
 		}
-		if suspend {
-			c.send(subnegotiation(cpSuspend, nil))
-		}
+		c.steer()
+	}
+}
+
+// steer asks the server to pause while much is unread, and to go on when little is. What is asked for is decided and sent in one: of two who do it at the
+// same time the later would otherwise be the first at the server, which would then pause for ever.
+func (c *Client2217) steer() {
+	c.flow.Lock()
+	defer c.flow.Unlock()
+	c.mu.Lock()
+	was := c.paused
+	switch {
+	case len(c.rx) > clientBuffer*3/4:
+		c.paused = true
+	case len(c.rx) < clientBuffer/4:
+		c.paused = false
+	}
+	is := c.paused
+	c.mu.Unlock()
+	switch {
+	case is && !was:
+		c.send(subnegotiation(cpSuspend, nil))
+	case was && !is:
+		c.send(subnegotiation(cpResume, nil))
 	}
 }
 
@@ -356,13 +376,10 @@ func (c *Client2217) Receive(p []byte) (int, serial.Flags, error) {
 		case !due.IsZero() && !time.Now().Before(due):
 			err = os.ErrDeadlineExceeded
 		}
-		resume := c.paused && len(c.rx) < clientBuffer/4
-		if resume {
-			c.paused = false
-		}
+		paused := c.paused
 		c.mu.Unlock()
-		if resume {
-			c.send(subnegotiation(cpResume, nil))
+		if paused && n > 0 {
+			c.steer()
 		}
 		if n > 0 || err != nil {
 			return n, f, err

@@ -83,7 +83,7 @@ func FuzzServer2217(f *testing.F) {
 		c, s := net.Pipe()
 		ss := &session2217{c: s, conn: a, modemMask: defaultModemMask, mode: serial.DefaultMode, signature: "fuzz"}
 		done := make(chan error, 1)
-		go func() { done <- ss.run(context.Background()) }()
+		go func() { done <- ss.run(context.Background(), func() {}) }()
 		got := make(chan int, 1)
 		go func() {
 			n := 0

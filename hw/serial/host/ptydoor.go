@@ -136,7 +136,7 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 	p.served.Store(d)
 	p.begun.Do(func() { close(p.ready) })
 	defer p.served.Store(nil)
-	stop := context.AfterFunc(ctx, func() { deadlines(time.Now()) })
+	settled := afterFunc(ctx, func() { deadlines(time.Now()) })
 	var wg sync.WaitGroup
 	for _, f := range []func(context.Context) error{d.toClient, d.fromClient, d.watch} {
 		wg.Go(func() {
@@ -147,10 +147,11 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 	}
 	<-ctx.Done()
 	wg.Wait()
-	if !stop() {
+	ended := settled()
+	d.leave() // with the deadlines passed: it waits for no line
+	if ended {
 		deadlines(time.Time{})
 	}
-	d.leave()
 	return context.Cause(ctx)
 }
 

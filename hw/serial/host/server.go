@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kobench/kobench/hw/serial"
@@ -20,21 +21,25 @@ type watcher interface {
 const pollLines = 20 * time.Millisecond
 
 // Serve2217 gives conn to one network client after another, with all of [RFC2217]. A second client is turned away while the
-// first is there. It returns when ctx ends or conn fails, with every connection closed; conn stays open.
+// first is there; one that comes while it leaves has its turn. It returns when ctx ends or conn fails, with every connection closed; conn stays open.
 //
 // Errors: ctx's; conn's; the listener's.
 func Serve2217(ctx context.Context, l net.Listener, conn serial.Conn, signature string) error {
-	return serve(ctx, l, func(ctx context.Context, c net.Conn) error {
+	return serve(ctx, l, func(ctx context.Context, c net.Conn, left func()) error {
 		s := &session2217{c: c, conn: conn, signature: signature, modemMask: defaultModemMask, mode: serial.DefaultMode}
 		if p, ok := conn.(interface{ Mode() serial.Mode }); ok {
 			s.mode = p.Mode()
 		}
-		return s.run(ctx)
+		return s.run(ctx, left)
 	})
 }
 
-// serve runs one session at a time. A session's own error ends only the session, unless it is errDevice.
-func serve(ctx context.Context, l net.Listener, session func(context.Context, net.Conn) error) error {
+// lastWord is how long a client may find the port in use by one that has closed its connection already, which nobody has noticed yet.
+const lastWord = 250 * time.Millisecond
+
+// serve runs one session at a time. A session calls left when its client has gone, before it does what is to be done about it. A session's own error ends
+// only the session, unless it is errDevice.
+func serve(ctx context.Context, l net.Listener, session func(ctx context.Context, c net.Conn, left func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { l.Close() })
@@ -42,6 +47,18 @@ func serve(ctx context.Context, l net.Listener, session func(context.Context, ne
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	busy := make(chan struct{}, 1)
+	var gone atomic.Pointer[chan struct{}] // closed when the present client has left
+	run := func(c net.Conn) {
+		defer func() { <-busy }()
+		ch := make(chan struct{})
+		gone.Store(&ch)
+		left := sync.OnceFunc(func() { close(ch) })
+		defer left()
+		var dev errDevice
+		if err := session(ctx, c, left); errors.As(err, &dev) {
+			cancel(dev.error)
+		}
+	}
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -51,19 +68,44 @@ func serve(ctx context.Context, l net.Listener, session func(context.Context, ne
 			cancel(err)
 			return err
 		}
-		select {
-		case busy <- struct{}{}:
-		default:
-			c.Close() // in use
-			continue
-		}
 		wg.Go(func() {
-			defer func() { <-busy }()
-			var dev errDevice
-			if err := session(ctx, c); errors.As(err, &dev) {
-				cancel(dev.error)
+			patience := time.NewTimer(lastWord)
+			defer patience.Stop()
+			var leaving <-chan struct{}
+			if ch := gone.Load(); ch != nil {
+				leaving = *ch
+			}
+			over := patience.C
+			for {
+				select {
+				case busy <- struct{}{}:
+					run(c)
+					return
+				case <-leaving:
+					leaving, over = nil, nil // its turn comes
+				case <-over:
+					c.Close() // in use
+					return
+				case <-ctx.Done():
+					c.Close()
+					return
+				}
 			}
 		})
+	}
+}
+
+// afterFunc is context.AfterFunc with a stop that waits for f, where that has begun: f sets deadlines that the next user of an end must not meet.
+// stop reports whether f has been called.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	done := make(chan struct{})
+	end := context.AfterFunc(ctx, func() { defer close(done); f() })
+	return func() bool {
+		if end() {
+			return false
+		}
+		<-done
+		return true
 	}
 }
 
@@ -95,9 +137,10 @@ type session2217 struct {
 
 const toPortMax = 64 << 10
 
-func (s *session2217) run(ctx context.Context) error {
+func (s *session2217) run(ctx context.Context, left func()) error {
 	s.resume, s.portRoom = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	s.opts.may = func(opt byte) bool { return common(opt) || opt == optEcho }
+	server := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	end := func() {
@@ -109,9 +152,9 @@ func (s *session2217) run(ctx context.Context) error {
 		s.portRoom.Broadcast()
 		s.mu.Unlock()
 	}
-	stop := context.AfterFunc(ctx, end)
-	defer stop()
+	settled := afterFunc(ctx, end)
 	s.conn.SetReadDeadline(time.Time{})
+	s.writeDeadline(time.Time{})
 	s.setLines(serial.DTEOutputs, serial.DTEOutputs)
 	for _, o := range []byte{optBinary, optSGA, optEcho} {
 		s.send(s.opts.offer(tnWILL, o))
@@ -138,10 +181,15 @@ func (s *session2217) run(ctx context.Context) error {
 			break
 		}
 	}
+	left()
 	cancel()
 	end()
 	s.stopWrite()
 	wg.Wait()
+	settled()
+	if server.Err() == nil { // what a client has written may leave before DTR falls; a server that ends waits for no line
+		s.writeDeadline(time.Time{})
+	}
 	if s.brk {
 		if b, ok := s.conn.(serial.Breaker); ok {
 			b.SetBreak(false)
@@ -149,6 +197,7 @@ func (s *session2217) run(ctx context.Context) error {
 	}
 	s.setLines(serial.DTEOutputs, 0)
 	s.conn.SetReadDeadline(time.Time{})
+	s.writeDeadline(time.Time{})
 	if devErr != nil && !errors.Is(devErr, os.ErrDeadlineExceeded) {
 		return errDevice{devErr}
 	}
@@ -157,11 +206,21 @@ func (s *session2217) run(ctx context.Context) error {
 
 // stopWrite ends a write that waits for the line's flow control, where the end can.
 func (s *session2217) stopWrite() {
-	if d, ok := s.conn.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		d.SetWriteDeadline(time.Now())
-	} else if p, ok := s.conn.(serial.Purger); ok {
+	if s.writeDeadline(time.Now()) {
+		return
+	}
+	if p, ok := s.conn.(serial.Purger); ok {
 		p.Purge(false, true)
 	}
+}
+
+// writeDeadline sets conn's, if it has one, and reports that.
+func (s *session2217) writeDeadline(t time.Time) bool {
+	d, ok := s.conn.(interface{ SetWriteDeadline(time.Time) error })
+	if ok {
+		d.SetWriteDeadline(t)
+	}
+	return ok
 }
 
 func (s *session2217) send(b []byte) {
@@ -211,10 +270,6 @@ func (s *session2217) fromPort() error {
 
 // writePort hands to the line what the client has sent.
 func (s *session2217) writePort() error {
-	if d, ok := s.conn.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		d.SetWriteDeadline(time.Time{})
-		defer d.SetWriteDeadline(time.Time{})
-	}
 	var buf []byte
 	for {
 		s.mu.Lock()

@@ -59,15 +59,18 @@ func (t *TCP) fix(op string, err error) error {
 	return err
 }
 
-// ServeTCP gives conn to one network client after another, as bytes only. A second client is turned away while the first is there.
+// ServeTCP gives conn to one network client after another, as bytes only. A second client is turned away while the first is there; one
+// that comes while it leaves has its turn.
 //
 // Errors: as [Serve2217].
 func ServeTCP(ctx context.Context, l net.Listener, conn serial.Conn) error {
-	return serve(ctx, l, func(ctx context.Context, c net.Conn) error { return splice(ctx, &TCP{c, "tcp"}, conn) })
+	return serve(ctx, l, func(ctx context.Context, c net.Conn, left func()) error {
+		return splice(ctx, &TCP{c, "tcp"}, conn, left)
+	})
 }
 
 // splice carries bytes both ways until the client goes or conn fails; conn stays open.
-func splice(ctx context.Context, client io.ReadWriteCloser, conn serial.Conn) error {
+func splice(ctx context.Context, client io.ReadWriteCloser, conn serial.Conn, left func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wr, _ := conn.(interface{ SetWriteDeadline(time.Time) error })
@@ -75,7 +78,7 @@ func splice(ctx context.Context, client io.ReadWriteCloser, conn serial.Conn) er
 	if wr != nil {
 		wr.SetWriteDeadline(time.Time{})
 	}
-	stop := context.AfterFunc(ctx, func() {
+	settled := afterFunc(ctx, func() {
 		client.Close()
 		conn.SetReadDeadline(time.Now())
 		if wr != nil {
@@ -110,9 +113,10 @@ func splice(ctx context.Context, client io.ReadWriteCloser, conn serial.Conn) er
 			break
 		}
 	}
+	left()
 	cancel()
 	wg.Wait()
-	stop()
+	settled()
 	conn.SetReadDeadline(time.Time{})
 	if wr != nil {
 		wr.SetWriteDeadline(time.Time{})

@@ -283,7 +283,7 @@ func states(mask, s serial.Signals) string {
 
 // eventually asks again and again, as long as a transfer may stand still.
 func (r *run) eventually(ok func() bool) bool {
-	for end := time.Now().Add(stall); ; {
+	for end := time.Now().Add(r.Stall); ; {
 		if ok() {
 			return true
 		}
@@ -389,7 +389,7 @@ func (r *run) parityError() error {
 		return err
 	}
 	n, bad, seen := 0, 0, ""
-	err := r.receive(to, stall, func(b byte, f serial.Flags) bool {
+	err := r.receive(to, r.Stall, func(b byte, f serial.Flags) bool {
 		n++
 		seen += fmt.Sprintf(" %#02x:%v", b, f)
 		if f&(serial.ParityError|serial.Framing) != 0 {

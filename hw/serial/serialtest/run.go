@@ -26,6 +26,8 @@ type Setup struct {
 	Budget time.Duration
 	// Wait is how long a quiet line is watched and a byte waited for in vain. 0 is 100 ms; a slow path needs more.
 	Wait time.Duration
+	// Stall is how long a transfer may stand still. 0 is 5 s; TestLine's is a minute, since a test's machine may be busy.
+	Stall time.Duration
 	// MaxSize limits the largest transfer; 0 is 64 KiB.
 	MaxSize int
 	// Echo says that the loop is made by a device that sends back what it receives, so it carries data and no modem lines.
@@ -85,6 +87,9 @@ func Run(ctx context.Context, s Setup, progress func(Result)) (*Report, error) {
 	if s.Wait == 0 {
 		s.Wait = 100 * time.Millisecond
 	}
+	if s.Stall == 0 {
+		s.Stall = stall
+	}
 	if s.MaxSize == 0 {
 		s.MaxSize = 64 << 10
 	}
@@ -133,6 +138,9 @@ func Run(ctx context.Context, s Setup, progress func(Result)) (*Report, error) {
 // TestLine runs the suite as subtests of t.
 func TestLine(t *testing.T, s Setup) *Report {
 	t.Helper()
+	if s.Stall == 0 {
+		s.Stall = time.Minute
+	}
 	rep, err := Run(t.Context(), s, func(r Result) {
 		t.Run(r.Check, func(t *testing.T) {
 			switch r.Status {
@@ -233,20 +241,20 @@ func (b broken) Close() error                    { return nil }
 func (b broken) SetMode(serial.Mode) error       { return b.err }
 func (b broken) SetReadDeadline(time.Time) error { return b.err }
 
-// stall is how long a transfer may stand still.
+// stall is Setup.Stall where it is not said.
 const stall = 5 * time.Second
 
 // readFull reads len(p) bytes, as long as some come.
 func (r *run) readFull(c serial.Conn, p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
-		if err := c.SetReadDeadline(time.Now().Add(stall + r.Mode.CharTime(16))); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(r.Stall + r.Mode.CharTime(16))); err != nil {
 			return n, err
 		}
 		k, err := c.Read(p[n:])
 		n += k
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, fmt.Errorf("expected %d bytes, saw %d and then nothing for %v", len(p), n, stall)
+			return n, fmt.Errorf("expected %d bytes, saw %d and then nothing for %v", len(p), n, r.Stall)
 		}
 		if err != nil {
 			return n, err

@@ -18,7 +18,7 @@ func (r *run) latency() error {
 	if !r.looped {
 		done := make(chan struct{})
 		defer func() { r.far.SetReadDeadline(time.Now()); <-done }()
-		r.far.SetReadDeadline(time.Now().Add(2 * r.Budget))
+		r.far.SetReadDeadline(time.Time{})
 		go func() { // the far end echoes
 			defer close(done)
 			var b [1]byte
@@ -32,11 +32,11 @@ func (r *run) latency() error {
 			}
 		}()
 	}
-	r.near.SetReadDeadline(time.Now().Add(2 * r.Budget))
 	times := make([]time.Duration, 0, n)
 	var b [1]byte
 	for i := range n {
 		start := time.Now()
+		r.near.SetReadDeadline(start.Add(r.Stall + trip))
 		if _, err := r.near.Write([]byte{byte(i)}); err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (r *run) throughput() error {
 		}
 		r.far.SetReadDeadline(time.Now().Add(r.Wait))
 		k, err := r.far.Read(buf)
-		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && time.Since(last) < stall+r.Mode.CharTime(16)) {
+		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && time.Since(last) < r.Stall+r.Mode.CharTime(16)) {
 			return fmt.Errorf("after %d bytes: %w", n, err)
 		}
 		for i := range k {
