@@ -21,15 +21,22 @@
 //	modem: {dial, id}                         Hayes; with dial: tcp, ATD reaches host:port
 //	modbus: {address, size}                   RTU slave, 19200 8E1
 //	scpi: {id, load}                          power supply, 9600 8N1
-//	replay: device.script                     a recorded device (umockdev's format); the log says what was not as recorded
+//	replay: device.script                     a recorded device (umockdev's format); the log
+//	                                          says what was not as recorded
 //	port: /dev/ttyUSB0                        the port on the desk
 //	tcp: host:port                            raw bytes
 //	rfc2217: host:port                        a port over the network
-//	table: scale.yaml                         when this comes, answer that: go doc ./hw/serial/device/dialogue; pyvisa-sim's files too
-//	exec: [python3, device.py]                a program: its input and output are the line; also {run, dir, restart, start: open}
-//	program: [python3, device.py]             a program that speaks hw/program/PROTOCOL.md; also options: {…} for it
-//	pty: dev/tty                              a terminal that the program that is the device opens
-//	listen: 127.0.0.1:4000                    waits for that program at an address, or at a socket, ./device.sock
+//	table: scale.yaml                         when this comes, answer that: go doc
+//	                                          ./hw/serial/device/dialogue; pyvisa-sim's files
+//	                                          too
+//	exec: [python3, device.py]                a program: its input and output are the line; also
+//	                                          {run, dir, restart, start: open}
+//	program: [python3, device.py]             a program that speaks hw/program/PROTOCOL.md; also
+//	                                          options: {…} for it
+//	pty: dev/tty                              a terminal that the program that is the device
+//	                                          opens
+//	listen: 127.0.0.1:4000                    waits for that program at an address, or at a
+//	                                          socket, ./device.sock
 //	unix: ./device.sock                       raw bytes over a socket of this computer
 //
 // # Beside a line
@@ -57,8 +64,10 @@
 //	loopback     gadget zero, as an echo
 //	keyboard     a boot keyboard
 //	hub          1 to 15 ports; keys: ports
-//	described    a device of your own: descriptors in YAML, a program for its transfers; from: DEVICE.yaml, go doc ./hw/usb/function/described
-//	replay       a captured device, at the speed its descriptors are right for; from: CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE
+//	described    a device of your own: descriptors in YAML, a program for its transfers; from:
+//	             DEVICE.yaml, go doc ./hw/usb/function/described
+//	replay       a captured device, at the speed its descriptors are right for; from:
+//	             CAPTURE.pcapng, or CAPTURE.pcapng#BUS.DEVICE
 //	usbip        a device of a USB/IP server; from: HOST:PORT/BUSID
 //	host         a device of this computer, through libusb; from: VENDOR:PRODUCT, in hexadecimal
 //

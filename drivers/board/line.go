@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -99,9 +100,25 @@ func (k lineKind) usage() string {
 func LineHelp() string {
 	var b strings.Builder
 	for _, k := range lineKinds() {
-		fmt.Fprintf(&b, "%-41s %s\n", k.usage(), k.about)
+		twoColumns(&b, 41, k.usage(), k.about)
 	}
 	return b.String()
+}
+
+// listWidth is how wide lists are, so that they find room in a comment.
+const listWidth = 92
+
+// twoColumns writes a line of a list; what does not fit goes on below its own column.
+func twoColumns(b *strings.Builder, left int, name, about string) {
+	line := fmt.Sprintf("%-*s", left, name)
+	for _, word := range strings.Fields(about) {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > listWidth {
+			b.WriteString(line + "\n")
+			line = strings.Repeat(" ", left)
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
 }
 
 // kindList is "a, b or c".

@@ -1,7 +1,6 @@
 package board
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/kobench/kobench/hw/scpi"
@@ -84,7 +83,7 @@ func USBHelp() string {
 		case k.takes != "":
 			about += "; keys: " + strings.ReplaceAll(k.takes, " ", ", ")
 		}
-		fmt.Fprintf(&b, "%-12s %s\n", k.name, about)
+		twoColumns(&b, 12, k.name, about)
 	}
 	return b.String()
 }
