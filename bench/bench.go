@@ -1,8 +1,11 @@
-// Package bench measures what dispatch costs, what each layer adds, how it grows, and how all that compares with the kernel below.
+// Package bench measures what dispatch costs, what each layer adds, how it grows, and how all that
+// compares with the kernel below.
 //
-// A [Case] is one benchmark. Its name is a path, so that benchstat groups by it and -bench picks by it:
+// A [Case] is one benchmark. Its name is a path, so that benchstat groups by it and -bench picks by
+// it:
 //
-//	Dispatch      one call: a bare indirect call, a switch, a table, an open file, a descriptor; a driver in Go and one in C
+//	Dispatch      one call: a bare indirect call, a switch, a table, an open file, a descriptor; a
+//	              driver in Go and one in C
 //	Registration  register_chrdev and cdev_add, and open, as the tables fill
 //	Throughput    bytes through each path, 1 B to 1 MiB a call
 //	Module        insmod and rmmod, kernels
@@ -28,10 +31,11 @@ import (
 type Case struct {
 	// Name is a path without the word Benchmark: "Dispatch/go/read/1".
 	Name string
-	// Run sets up, measures and cleans up. It loops with b.Loop, or over b.N where several goroutines share the work, and reports
-	// allocations.
+	// Run sets up, measures and cleans up. It loops with b.Loop, or over b.N where several
+	// goroutines share the work, and reports allocations.
 	//
-	// Errors: wrapping ErrSkip with the reason, where the case cannot run on this host; any other is a failure.
+	// Errors: wrapping ErrSkip with the reason, where the case cannot run on this host; any other
+	// is a failure.
 	Run func(b *testing.B) error
 }
 

@@ -114,7 +114,8 @@ func expand(pattern string) []string {
 	return all
 }
 
-// What happens at every call of an open file allocates nothing: a thousand calls, less than one allocation each.
+// What happens at every call of an open file allocates nothing: a thousand calls, less than one
+// allocation each.
 func TestHotPathsAllocateNothing(t *testing.T) {
 	require.NoError(t, flag.Set("test.benchtime", "1000x"))
 	t.Cleanup(func() { require.NoError(t, flag.Set("test.benchtime", "1x")) })

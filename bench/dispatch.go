@@ -127,7 +127,8 @@ func indirectRead(b *testing.B) (err error) {
 	return nil
 }
 
-// tableRead is dispatch by major as the handout draws it, with nothing around: an array, an entry, a call.
+// tableRead is dispatch by major as the handout draws it, with nothing around: an array, an entry,
+// a call.
 func tableRead(b *testing.B) (err error) {
 	k, shutdown, err := bootGo()
 	if err != nil {

@@ -37,6 +37,7 @@ func ExampleCase() {
 		return nil
 	}}
 	r, err := run.Measure(roundTrip, time.Millisecond)
-	fmt.Println(r.N > 0, err) // r.NsPerOp() is the figure; in a test file of yours: func BenchmarkMine(b *testing.B)
+	// r.NsPerOp() is the figure; in a test file of yours: func BenchmarkMine(b *testing.B)
+	fmt.Println(r.N > 0, err)
 	// Output: true <nil>
 }

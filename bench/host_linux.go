@@ -143,7 +143,8 @@ func openHostPipe() (*ends, error) {
 	return &ends{near: both, far: both, close: func() error { return errors.Join(r.Close(), w.Close()) }}, nil
 }
 
-// openHostPTY is a bare pseudo terminal of the host, raw: what a program reads and writes is its slave.
+// openHostPTY is a bare pseudo terminal of the host, raw: what a program reads and writes is its
+// slave.
 func openHostPTY() (*ends, error) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -190,8 +191,8 @@ func control(f *os.File, do func(fd int) error) error {
 	return errors.Join(err, inner)
 }
 
-// openDoor is a program of the host on the pty of ttyS1, and one in the simulated kernel on ttyS2: a pty of the host, its door, a terminal, a
-// UART, a null modem, a UART, a terminal.
+// openDoor is a program of the host on the pty of ttyS1, and one in the simulated kernel on ttyS2:
+// a pty of the host, its door, a terminal, a UART, a null modem, a UART, a terminal.
 func openDoor() (*ends, error) {
 	var undo []func() error
 	leave := func() (err error) {

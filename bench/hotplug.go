@@ -18,8 +18,9 @@ import (
 	"github.com/kobench/kobench/kernel/ko"
 )
 
-// hotplug measures the whole chain of a USB serial adapter that is plugged in: enumeration, the uevent with MODALIAS, modprobe's search in
-// modules.alias, two module files loaded, probe, /dev/ttyUSB0. modprobe is the library in this process; a kerneld adds two processes' talk.
+// hotplug measures the whole chain of a USB serial adapter that is plugged in: enumeration, the
+// uevent with MODALIAS, modprobe's search in modules.alias, two module files loaded, probe,
+// /dev/ttyUSB0. modprobe is the library in this process; a kerneld adds two processes' talk.
 func hotplug(b *testing.B) (err error) {
 	root, err := os.MkdirTemp("", "kobench-bench-")
 	if err != nil {
@@ -69,7 +70,8 @@ func hotplug(b *testing.B) (err error) {
 	return nil
 }
 
-// moduleTree writes the files of all drivers and their indexes, and returns the directory of modules.dep.
+// moduleTree writes the files of all drivers and their indexes, and returns the directory of
+// modules.dep.
 func moduleTree(root string) (string, error) {
 	tree := filepath.Join(root, "lib", "modules", kernel.Release)
 	if err := os.MkdirAll(filepath.Join(tree, "kernel"), 0o755); err != nil {

@@ -13,12 +13,16 @@ import (
 	"time"
 )
 
-// latency measures how long a byte takes to wake whom it is for, each time by itself: what matters is the slowest of a thousand.
+// latency measures how long a byte takes to wake whom it is for, each time by itself: what matters
+// is the slowest of a thousand.
 //
-//	wakeup     from a write into a loop-back device to the return of the read that slept for it, in another task
+//	wakeup     from a write into a loop-back device to the return of the read that slept for it,
+//	           in another task
 //	host-pipe  the same through a pipe of the host
-//	hotplug    from a USB adapter plugged in to its terminal in /dev, with its drivers loaded on the way
-//	tty        from a write to a terminal to the return of the read of the same byte, through driver, UART and line and back
+//	hotplug    from a USB adapter plugged in to its terminal in /dev, with its drivers loaded on
+//	           the way
+//	tty        from a write to a terminal to the return of the read of the same byte, through
+//	           driver, UART and line and back
 //
 // ns/op is the mean of what was measured.
 func latency() []Case {
@@ -46,7 +50,8 @@ func (s samples) report(b *testing.B) {
 	b.ReportMetric(s.percentile(99.9), "p99.9-ns")
 }
 
-// percentile is the smallest sample that p percent of all do not exceed, in nanoseconds; they are sorted.
+// percentile is the smallest sample that p percent of all do not exceed, in nanoseconds; they are
+// sorted.
 func (s samples) percentile(p float64) float64 {
 	rank := math.Ceil(float64(len(s))*p/100 - 1e-9) // 99.9 is a little more in binary
 	return float64(s[max(0, int(rank)-1)].Nanoseconds())
@@ -69,7 +74,8 @@ func hostPipe(b *testing.B) error {
 	return e.wake(b)
 }
 
-// asleep is how long a reader is given to fall asleep before the next byte: many times what it needs.
+// asleep is how long a reader is given to fall asleep before the next byte: many times what it
+// needs.
 const asleep = 20 * time.Microsecond
 
 // wake writes b.N bytes at the near end, each when the reader at the far end sleeps.

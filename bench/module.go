@@ -55,8 +55,9 @@ func chain() []image {
 	return images
 }
 
-// insmodRmmod loads all images in order and removes them in reverse. The first time is the first time of each load: the machine is there,
-// but the module has a name that it never had, so that nothing of it is known.
+// insmodRmmod loads all images in order and removes them in reverse. The first time is the first
+// time of each load: the machine is there, but the module has a name that it never had, so that
+// nothing of it is known.
 func insmodRmmod(b *testing.B, images []image, first bool) (err error) {
 	k, shutdown := bootKO()
 	defer closing(&err, shutdown)
@@ -98,7 +99,8 @@ func insmodRmmod(b *testing.B, images []image, first bool) (err error) {
 	return nil
 }
 
-// rename writes another name into the image: the last four letters become the generation's number, in base 36.
+// rename writes another name into the image: the last four letters become the generation's number,
+// in base 36.
 func (m *image) rename(generation int) error {
 	at := bytes.Index(m.bytes, []byte("\x00name="+m.name+"\x00"))
 	if at < 0 || len(m.name) < 5 {
@@ -118,8 +120,8 @@ func bootShutdown(b *testing.B) error {
 	return nil
 }
 
-// manyKernels boots kernels, holds them all at once and shuts them down. B/kernel is what one adds to the heap, ns/kernel what its boot
-// takes; ns/op is the whole.
+// manyKernels boots kernels, holds them all at once and shuts them down. B/kernel is what one adds
+// to the heap, ns/kernel what its boot takes; ns/op is the whole.
 func manyKernels(b *testing.B) error {
 	all := make([]*kernel.Kernel, kernels)
 	var held int64

@@ -7,8 +7,9 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// module describes a module file that is made to be measured: no compiler is needed, and a name and a size can be had that no fixture has.
-// What it writes is what clang and wasm-ld write of such a source: a relocatable WebAssembly object with a symbol table and relocations.
+// module describes a module file that is made to be measured: no compiler is needed, and a name and
+// a size can be had that no fixture has. What it writes is what clang and wasm-ld write of such a
+// source: a relocatable WebAssembly object with a symbol table and relocations.
 type module struct {
 	name string
 	// exports is a function that gives back value, for other modules.
@@ -68,18 +69,21 @@ func sized(b []byte) []byte { return append(unsigned(len(b)), b...) }
 
 // file writes the module.
 //
-// References: [core] WebAssembly Core Specification 2.0, chapter 5; [linking] WebAssembly tool-conventions, Linking.md
+// References: [core] WebAssembly Core Specification 2.0, chapter 5; [linking] WebAssembly
+// tool-conventions, Linking.md
 func (m module) file() []byte {
 	var imports, functions, code, data, segments, symbols, relocs vector
 	memory := append([]byte{importMemory, memory64}, unsigned(m.data/65536+1)...)
 	imports.add(text("env"), text("__linear_memory"), memory)
-	imported, entry := 0, append([]byte{0, opI32Const}, signed(0)...) // of init: no locals, return 0
+	// of init: no locals, return 0
+	imported, entry := 0, append([]byte{0, opI32Const}, signed(0)...)
 	if m.uses != "" {
 		imports.add(text("env"), text(m.uses), []byte{importFunc, 0})
 		imported = 1
 		symbol := symbols.add([]byte{symFunc, symUndefined}, unsigned(0))
 		entry = append(append([]byte{0, opI32Const}, signed(m.want)...), opCall)
-		// The operand stands behind the number of functions, the size of the body and what is written of it.
+		// The operand stands behind the number of functions, the size of the body and what is
+		// written of it.
 		count := 2 + m.functions
 		if m.exports != "" {
 			count++
@@ -138,7 +142,8 @@ func (m module) file() []byte {
 	return out
 }
 
-// work is the body of a function (i64 p, i32 n) → i32 that is code of an ordinary kind: arithmetic, loads and stores at p, and a loop.
+// work is the body of a function (i64 p, i32 n) → i32 that is code of an ordinary kind: arithmetic,
+// loads and stores at p, and a loop.
 func work(seed int) []byte {
 	b := []byte{1, 1, valI32} // a local, number 2
 	for part := range 8 {

@@ -19,7 +19,8 @@ func TestLarge(t *testing.T) {
 	require.Greater(t, len(img.Wasm), 500<<10)
 }
 
-// Each module of the chain uses the one before, in the order of their loading; one that gets another answer is not loaded.
+// Each module of the chain uses the one before, in the order of their loading; one that gets
+// another answer is not loaded.
 func TestChain(t *testing.T) {
 	k, shutdown := bootKO()
 	defer func() { require.NoError(t, shutdown()) }()

@@ -8,14 +8,16 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// parallel measures whether readers hinder each other: one byte a read, each reader a task in a goroutine of its own.
+// parallel measures whether readers hinder each other: one byte a read, each reader a task in a
+// goroutine of its own.
 //
 //	file     all share one open file, through one table of descriptors, as threads do
 //	files    each has opened the same device
 //	devices  each has a device of its own, with a major of its own
 //	bare     each calls a function of its own and there is no kernel: what the machine gives
 //
-// ns/op is wall time over all reads, so that it halves with a second reader that is not hindered and has a processor.
+// ns/op is wall time over all reads, so that it halves with a second reader that is not hindered
+// and has a processor.
 func parallel() []Case {
 	var cases []Case
 	for _, kind := range []string{"file", "files", "devices", "bare"} {
@@ -28,7 +30,8 @@ func parallel() []Case {
 	return cases
 }
 
-// reader is a task with an open file. The padding keeps what one reader writes off the cache lines of others.
+// reader is a task with an open file. The padding keeps what one reader writes off the cache lines
+// of others.
 type reader struct {
 	_    [64]byte
 	task *kernel.Task // nil: bare is called

@@ -7,7 +7,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// registrationMajor is a major for local use (Linux Documentation/admin-guide/devices.txt, 240-254).
+// registrationMajor is a major for local use (Linux Documentation/admin-guide/devices.txt,
+// 240-254).
 const registrationMajor = 240
 
 // registration measures the tables of character device numbers as they fill.
@@ -26,8 +27,8 @@ func registration() []Case {
 	return cases
 }
 
-// pair is register_chrdev for any free major and its unregister_chrdev. The taken majors are first those that it would be given, but the
-// last one, then others.
+// pair is register_chrdev for any free major and its unregister_chrdev. The taken majors are first
+// those that it would be given, but the last one, then others.
 func pair(b *testing.B, taken int) (err error) {
 	k := kernel.Boot(kernel.Config{})
 	defer closing(&err, k.Shutdown)
@@ -47,7 +48,8 @@ func pair(b *testing.B, taken int) (err error) {
 	return nil
 }
 
-// majors are all but misc's and the last dynamic one, in the order in which register_chrdev gives them out, then the others.
+// majors are all but misc's and the last dynamic one, in the order in which register_chrdev gives
+// them out, then the others.
 func majors() []uint32 {
 	var dynamic, others []uint32
 	for major := uint32(kernel.MajorMax - 1); major > 0; major-- {
@@ -80,7 +82,8 @@ func region(b *testing.B, n uint32) (err error) {
 	return nil
 }
 
-// openLast opens and closes the last of n minors, each of which has a cdev of its own: the fullest that the table gets.
+// openLast opens and closes the last of n minors, each of which has a cdev of its own: the fullest
+// that the table gets.
 func openLast(b *testing.B, n uint32) (err error) {
 	k := kernel.Boot(kernel.Config{})
 	defer closing(&err, k.Shutdown)

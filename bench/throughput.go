@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// sizes are the numbers of bytes of one call; blockSize is what the side that is not measured moves with one.
+// sizes are the numbers of bytes of one call; blockSize is what the side that is not measured moves
+// with one.
 func sizes() []int { return []int{1, 16, 256, 4096, 65536, 1048576} }
 
 const blockSize = 64 << 10
@@ -22,15 +23,16 @@ type path struct {
 
 // ends is an open path.
 type ends struct {
-	// near is the side that is measured. far feeds its reads and drains its writes; without a far end near gives and takes bytes
-	// without limit.
+	// near is the side that is measured. far feeds its reads and drains its writes; without a far
+	// end near gives and takes bytes without limit.
 	near, far io.ReadWriter
 	// close ends calls that wait, too.
 	close func() error
 }
 
-// throughput measures how many bytes each path moves, for each size of a call; Go's copy, which moves them once, is the measure. What is
-// written to null, to the C driver chrb, to the USB sink and to the host's null is taken and not looked at; the pipe in C copies it.
+// throughput measures how many bytes each path moves, for each size of a call; Go's copy, which
+// moves them once, is the measure. What is written to null, to the C driver chrb, to the USB sink
+// and to the host's null is taken and not looked at; the pipe in C copies it.
 func throughput() []Case {
 	paths := append(ownPaths(), hostPaths()...)
 	var reads, writes []Case
@@ -80,8 +82,8 @@ func writeAlone(b *testing.B, w io.Writer, p []byte) error {
 	return nil
 }
 
-// stream moves total bytes from one end to the other and waits until all have arrived. The near end is the reader or the writer, size bytes
-// at a time. begin is called before the first byte.
+// stream moves total bytes from one end to the other and waits until all have arrived. The near end
+// is the reader or the writer, size bytes at a time. begin is called before the first byte.
 func (e *ends) stream(size, total int, reading bool, begin func()) error {
 	from, to, write, read := io.Writer(e.near), io.Reader(e.far), size, blockSize
 	if reading {
@@ -111,7 +113,8 @@ func send(w io.Writer, p []byte, total int) error {
 	return nil
 }
 
-// receive reads total bytes. Full reads fill p each time, as a caller does who wants so much; others take what there is.
+// receive reads total bytes. Full reads fill p each time, as a caller does who wants so much;
+// others take what there is.
 func receive(r io.Reader, p []byte, total int, full bool) error {
 	for left := total; left > 0; {
 		read := r.Read

@@ -57,8 +57,8 @@ func handle(k *kernel.Kernel, path string) (*kernel.Handle, error) {
 	return h, nil
 }
 
-// device opens a device twice over, for a reader and for a writer. The kernel goes when the ends are closed, and the files with it: only then
-// do calls that wait come back.
+// device opens a device twice over, for a reader and for a writer. The kernel goes when the ends
+// are closed, and the files with it: only then do calls that wait come back.
 func device(k *kernel.Kernel, shutdown func() error, read, write string) (h halves, err error) {
 	r, err := handle(k, read)
 	if err == nil {
@@ -107,7 +107,8 @@ func openCPipe() (*ends, error) {
 	return &ends{near: h, far: h, close: shutdown}, err
 }
 
-// machine boots a board with a loop-back plug on ttyS0 and a null modem between ttyS1 and ttyS2. Speed is max or paced.
+// machine boots a board with a loop-back plug on ttyS0 and a null modem between ttyS1 and ttyS2.
+// Speed is max or paced.
 func machine(speed string) (*board.Machine, error) {
 	b, err := board.Parse("bench.yaml", []byte("speed: "+speed+"\nmodules: [\"8250\"]\nuarts:\n  - {io: 0x3f8, irq: 4, line: loopback}\n"+
 		"  - {io: 0x2f8, irq: 3, line: {null-modem: ttyS2}}\n  - {io: 0x3e8, irq: 5}\n"))
@@ -126,7 +127,8 @@ func openTerminal(m *board.Machine, name string) (*terminal.Conn, error) {
 	return terminal.Open(m.Kernel, "/dev/"+name, serial.Format8N1(115200))
 }
 
-// openUART is a terminal, its driver, a UART and its line, and all the way back from the plug at its end.
+// openUART is a terminal, its driver, a UART and its line, and all the way back from the plug at
+// its end.
 func openUART() (*ends, error) {
 	m, err := machine("max")
 	if err != nil {

@@ -11,12 +11,13 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// usbTransfers measures single transfers: on a bus of this process, of a device over USB/IP on the loop-back interface, and beside it what TCP
-// takes there and back for as many bytes.
+// usbTransfers measures single transfers: on a bus of this process, of a device over USB/IP on the
+// loop-back interface, and beside it what TCP takes there and back for as many bytes.
 //
 //	USB/{bus,usbip}/control       GET_STATUS, two bytes in
 //	USB/{bus,usbip}/bulk/SIZE     an IN transfer, whose bytes the device writes
-//	USB/tcp/echo/SIZE             a byte there, and SIZE bytes back: what an IN transfer takes at least
+//	USB/tcp/echo/SIZE             a byte there, and SIZE bytes back: what an IN transfer takes at
+//	                              least
 func usbTransfers() []Case {
 	var all []Case
 	for _, path := range []struct {

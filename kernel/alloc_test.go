@@ -33,7 +33,8 @@ func TestReadPathAllocatesNothing(t *testing.T) {
 	}))
 }
 
-// waiting is a device that has nothing at the first look of a call, so that the caller registers, and something at the next.
+// waiting is a device that has nothing at the first look of a call, so that the caller registers,
+// and something at the next.
 type waiting struct {
 	queue      kernel.WaitQueue
 	empty      bool
@@ -171,7 +172,8 @@ func TestWaitInCondition(t *testing.T) {
 	require.False(t, outer.Active() || inner.Active(), "left behind")
 }
 
-// More queues than a table keeps waiters for, more than once: each wakes the caller and none is left registered.
+// More queues than a table keeps waiters for, more than once: each wakes the caller and none is
+// left registered.
 func TestPollManyQueues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kernel.Boot(kernel.Config{})

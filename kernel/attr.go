@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// Attr is a pseudo file of /proc or /sys: Show makes its content when it is read from the start, Store takes a write.
+// Attr is a pseudo file of /proc or /sys: Show makes its content when it is read from the start,
+// Store takes a write.
 type Attr struct {
 	Show  func(t *Task) (string, error)    // nil: EIO on read
 	Store func(t *Task, data string) error // nil, and no Write: EIO on write
@@ -28,7 +29,8 @@ type attrFile struct {
 var attrOps = &FileOperations{
 	Open: func(t *Task, f *File) error {
 		a, access := f.inode.private.(*Attr), f.Flags()&O_ACCMODE
-		// Even root needs the permission bits here (kernfs_fop_open, KERNFS_ROOT_EXTRA_OPEN_PERM_CHECK).
+		// Even root needs the permission bits here (kernfs_fop_open,
+		// KERNFS_ROOT_EXTRA_OPEN_PERM_CHECK).
 		if a.sysfs && (access != O_RDONLY && f.inode.mode&0o222 == 0 || access != O_WRONLY && f.inode.mode&0o444 == 0) {
 			return EACCES
 		}
@@ -101,8 +103,8 @@ func (k *Kernel) ProcDir(name string) *Inode {
 	return dir
 }
 
-// ProcFile adds a file to /proc; name may contain directories. remove takes it away again (proc_create,
-// proc_remove).
+// ProcFile adds a file to /proc; name may contain directories. remove takes it away again
+// (proc_create, proc_remove).
 //
 // Errors: EEXIST the name is taken; ENOTDIR.
 func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err error) {
@@ -115,9 +117,9 @@ func (k *Kernel) ProcFile(name string, perm uint32, a *Attr) (remove func(), err
 	return func() { k.ns.detach(dir, base) }, nil
 }
 
-// ProcFileOps adds a file of /proc that a driver serves with operations of its own; private reaches them as
-// File.Inode().Private().
-// What they do not have gives EIO (fs/proc/inode.c proc_reg_read, proc_reg_write).
+// ProcFileOps adds a file of /proc that a driver serves with operations of its own; private reaches
+// them as File.Inode().Private(). What they do not have gives EIO (fs/proc/inode.c proc_reg_read,
+// proc_reg_write).
 //
 // Errors: EEXIST the name is taken; ENOTDIR.
 func (k *Kernel) ProcFileOps(name string, perm uint32, ops *FileOperations, private any) (remove func(), err error) {
@@ -172,7 +174,8 @@ func (k *Kernel) SysRemove(name string) {
 	k.remove(k.sys, name)
 }
 
-// remove takes a name below root away and returns the directory that it was in, nil where there is none.
+// remove takes a name below root away and returns the directory that it was in, nil where there is
+// none.
 func (k *Kernel) remove(root *Inode, name string) *Inode {
 	k.ns.mu.Lock()
 	defer k.ns.mu.Unlock()
@@ -207,7 +210,8 @@ func (k *Kernel) SysLink(dir *Inode, name, target string) error {
 	return k.sysAttach(dir, name, i)
 }
 
-// sysMkdir makes a directory below /sys that must not be there, and those above it that are not. Errors: as SysAttr.
+// sysMkdir makes a directory below /sys that must not be there, and those above it that are not.
+// Errors: as SysAttr.
 func (k *Kernel) sysMkdir(name string) (*Inode, error) {
 	dir, base := k.splitDir(k.sys, name)
 	i := k.ns.inode(S_IFDIR|0o755|sysDir, nil)

@@ -19,8 +19,8 @@ const (
 	minorMax      = 1 << 20 // MINORMASK + 1
 )
 
-// Cdev connects a range of device numbers with a driver's operations (struct cdev). It lives until its last
-// open file is closed.
+// Cdev connects a range of device numbers with a driver's operations (struct cdev). It lives until
+// its last open file is closed.
 type Cdev struct {
 	Ops   *FileOperations
 	Owner *Module // held once for every open, beside Ops.Owner
@@ -41,8 +41,9 @@ type region struct {
 	name         string
 }
 
-// chrdevs are the two tables of fs/char_dev.c: who has claimed which numbers, and which operations they lead to.
-// Each major has its own sorted slices, so that neither a register nor an open depends on how many there are.
+// chrdevs are the two tables of fs/char_dev.c: who has claimed which numbers, and which operations
+// they lead to. Each major has its own sorted slices, so that neither a register nor an open
+// depends on how many there are.
 type chrdevs struct {
 	mu sync.RWMutex
 	// majors with a region
@@ -58,8 +59,9 @@ type majorTable struct {
 	overlaps bool    // some range of cdevs lies inside another
 }
 
-// RegisterChrdev claims the 256 minors of a major and sends their opens to ops (register_chrdev). Major 0
-// asks for a free one, 254 down to 234, then 511 down to 384, and returns it; for a fixed major it returns 0.
+// RegisterChrdev claims the 256 minors of a major and sends their opens to ops (register_chrdev).
+// Major 0 asks for a free one, 254 down to 234, then 511 down to 384, and returns it; for a fixed
+// major it returns 0.
 //
 // Errors:
 //   - EBUSY: the major is taken, or no dynamic one is free.
@@ -81,8 +83,8 @@ func (k *Kernel) RegisterChrdev(major uint32, name string, ops *FileOperations) 
 	return got, nil
 }
 
-// UnregisterChrdev takes back what RegisterChrdev did. Files that are open live on; new opens get ENXIO.
-// A major that is not registered is left alone.
+// UnregisterChrdev takes back what RegisterChrdev did. Files that are open live on; new opens get
+// ENXIO. A major that is not registered is left alone.
 func (k *Kernel) UnregisterChrdev(major uint32, name string) {
 	if major >= MajorMax {
 		return
@@ -90,8 +92,9 @@ func (k *Kernel) UnregisterChrdev(major uint32, name string) {
 	k.chrdevs.release(MkDev(major, 0), minorsOfMajor)
 }
 
-// RegisterChrdevRegion claims count device numbers from dev on, without operations: CdevAdd brings those. For major 0 it
-// claims a free major, as Linux does, which says nowhere which; UnregisterChrdevRegion of major 0 does not find it.
+// RegisterChrdevRegion claims count device numbers from dev on, without operations: CdevAdd brings
+// those. For major 0 it claims a free major, as Linux does, which says nowhere which;
+// UnregisterChrdevRegion of major 0 does not find it.
 //
 // Errors: EBUSY some are taken; EINVAL the range leaves 0…511 or a major's minors.
 func (k *Kernel) RegisterChrdevRegion(dev Dev, count uint32, name string) error {
@@ -108,7 +111,8 @@ func (k *Kernel) RegisterChrdevRegion(dev Dev, count uint32, name string) error 
 	return nil
 }
 
-// AllocChrdevRegion claims count minors from baseminor on under a free major. Errors: as RegisterChrdev.
+// AllocChrdevRegion claims count minors from baseminor on under a free major. Errors: as
+// RegisterChrdev.
 func (k *Kernel) AllocChrdevRegion(baseminor, count uint32, name string) (Dev, error) {
 	major, err := k.chrdevs.claim(k, 0, baseminor, count, name)
 	if err != nil {

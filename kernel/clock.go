@@ -8,9 +8,11 @@ type Clock interface {
 	Now() time.Duration
 	// Wall is what its calendar shows.
 	Wall() time.Time
-	// Later calls f in d, on a goroutine that may wait; stop undoes that, and reports whether it came in time.
+	// Later calls f in d, on a goroutine that may wait; stop undoes that, and reports whether it
+	// came in time.
 	Later(d time.Duration, f func()) (stop func() bool)
-	// Hold keeps time from going on until Release: somebody was woken and has not had his turn. Neither blocks.
+	// Hold keeps time from going on until Release: somebody was woken and has not had his turn.
+	// Neither blocks.
 	Hold()
 	Release()
 }

@@ -13,7 +13,8 @@ import (
 type Class struct {
 	Name  string
 	Owner *Module
-	// Devnode chooses the node's name and permission bits for a device; nil: the device's name, 0600.
+	// Devnode chooses the node's name and permission bits for a device; nil: the device's
+	// name, 0600.
 	Devnode func(d *Device) (node string, mode uint32)
 
 	dir *Inode
@@ -22,18 +23,20 @@ type Class struct {
 // DeviceInfo describes a device to be made.
 type DeviceInfo struct {
 	Name   string
-	Node   string            // in /dev, may hold directories; "" is Name
-	Dev    Dev               // 0: no node
-	Mode   uint32            // permission bits of the node; 0 is 0600
-	Parent *Device           // nil: a virtual device
-	Bus    string            // of a device without a class: what it sits on, a directory of /sys/bus
-	Env    map[string]string // more variables of its uevents
-	Attrs  map[string]*Attr  // files of its directory in /sys; nil Store: mode 0444, else 0644
+	Node   string  // in /dev, may hold directories; "" is Name
+	Dev    Dev     // 0: no node
+	Mode   uint32  // permission bits of the node; 0 is 0600
+	Parent *Device // nil: a virtual device
+	// of a device without a class: what it sits on, a directory of /sys/bus
+	Bus   string
+	Env   map[string]string // more variables of its uevents
+	Attrs map[string]*Attr  // files of its directory in /sys; nil Store: mode 0444, else 0644
 	// Private is the driver's.
 	Private any
 }
 
-// Device is one device of the kernel's tree: its directory in /sys, its node in /dev, its uevents (struct device).
+// Device is one device of the kernel's tree: its directory in /sys, its node in /dev, its uevents
+// (struct device).
 type Device struct {
 	DeviceInfo
 	Class *Class
@@ -61,8 +64,8 @@ func (k *Kernel) sysInit() {
 	k.Class("misc", nil)
 }
 
-// Class finds or makes the class of that name. One without an owner is the kernel's own and stays, as "tty" is built in
-// on Linux.
+// Class finds or makes the class of that name. One without an owner is the kernel's own and stays,
+// as "tty" is built in on Linux.
 func (k *Kernel) Class(name string, owner *Module) *Class {
 	c, made := k.class(name, owner)
 	if made {
@@ -93,7 +96,8 @@ func (k *Kernel) classLocked(name string, owner *Module) *Class {
 
 // ClassCreate makes a class.
 //
-// Errors: EEXIST when there is one of that name, with Linux's complaint in the log; EINVAL without a name.
+// Errors: EEXIST when there is one of that name, with Linux's complaint in the log; EINVAL without
+// a name.
 func (k *Kernel) ClassCreate(name string, owner *Module) (*Class, error) {
 	if name == "" || strings.Contains(name, "/") {
 		return nil, EINVAL
@@ -118,11 +122,12 @@ func (k *Kernel) ClassDestroy(c *Class) {
 	}
 }
 
-// DeviceCreate makes a device with its directory in /sys and, where it has a device number, its node in /dev, owned by
-// root, and announces it with a uevent (device_create, devtmpfs_create_node). A node's name that is taken
-// already keeps its first owner.
+// DeviceCreate makes a device with its directory in /sys and, where it has a device number, its
+// node in /dev, owned by root, and announces it with a uevent (device_create,
+// devtmpfs_create_node). A node's name that is taken already keeps its first owner.
 //
-// Errors: EEXIST, with Linux's complaint in the log, for a name that the class or the parent has already.
+// Errors: EEXIST, with Linux's complaint in the log, for a name that the class or the parent has
+// already.
 func (k *Kernel) DeviceCreate(c *Class, info DeviceInfo) (*Device, error) {
 	d := &Device{DeviceInfo: info, Class: c}
 	node, mode := d.Node, d.Mode
@@ -197,8 +202,8 @@ func (k *Kernel) sysDevice(d *Device) error {
 	return nil
 }
 
-// DeviceBind says that the driver of that name has taken the device, and announces it (driver_bound); "" that it has let go
-// (device_unbind_cleanup). nil is left alone.
+// DeviceBind says that the driver of that name has taken the device, and announces it
+// (driver_bound); "" that it has let go (device_unbind_cleanup). nil is left alone.
 func (k *Kernel) DeviceBind(d *Device, driver string) {
 	if d == nil {
 		return
@@ -247,7 +252,8 @@ func (k *Kernel) DeviceDestroy(d *Device) {
 		if dir.children[base] == d.node {
 			k.ns.detachLocked(dir, base)
 		}
-		for dir != k.dev && len(dir.children) == 0 { // devtmpfs removes directories that it has made
+		// devtmpfs removes directories that it has made
+		for dir != k.dev && len(dir.children) == 0 {
 			parent := dir.parent
 			for n, c := range parent.children {
 				if c == dir {
@@ -332,7 +338,8 @@ func (k *Kernel) Announce(action string, d *Device) { k.uevent(action, d) }
 
 type ueventSub struct{ fn func(Uevent) }
 
-// OnUevent calls fn for every uevent, in order, from the goroutine that causes it; fn must not block. stop ends it.
+// OnUevent calls fn for every uevent, in order, from the goroutine that causes it; fn must not
+// block. stop ends it.
 func (k *Kernel) OnUevent(fn func(Uevent)) (stop func()) {
 	s := &ueventSub{fn}
 	for {

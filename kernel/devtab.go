@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// DevEntry is one row of the dispatch tables: where an operation on a range of device numbers leads.
+// DevEntry is one row of the dispatch tables: where an operation on a range of device numbers
+// leads.
 type DevEntry struct {
 	Major    uint32 `json:"major"`
 	First    uint32 `json:"first"` // minor
@@ -23,7 +24,8 @@ type DevTable struct {
 	Entries []DevEntry `json:"entries"`
 }
 
-// DevTables are the dispatch tables, one for each operation, as register_chrdev and cdev_add have filled them.
+// DevTables are the dispatch tables, one for each operation, as register_chrdev and cdev_add have
+// filled them.
 func (k *Kernel) DevTables() []DevTable {
 	cd := &k.chrdevs
 	cd.mu.RLock()

@@ -1,5 +1,5 @@
-// Package kernel is a simulated kernel for character devices: Linux's semantics in Go, with no root, no virtual machine and no
-// global state. Any number of kernels live in one process.
+// Package kernel is a simulated kernel for character devices: Linux's semantics in Go, with no
+// root, no virtual machine and no global state. Any number of kernels live in one process.
 //
 //	k := kernel.Boot(kernel.Config{Catalog: catalog.All()})
 //	defer k.Shutdown()
@@ -11,9 +11,12 @@
 // # Where things are
 //
 //	task.go wait.go signal.go poll.go fasync.go    tasks: sleeping and waking
-//	syscalls.go open.go fdtable.go handle.go       the user side: descriptors, or io.ReadWriteCloser
-//	file.go fops.go seek.go ioctl.go               one open file; what a driver registers; what the VFS answers itself
-//	chrdev.go misc.go device.go devtab.go          major and minor numbers, /dev, uevents, dispatch tables
+//	syscalls.go open.go fdtable.go handle.go       the user side: descriptors, or
+//	                                               io.ReadWriteCloser
+//	file.go fops.go seek.go ioctl.go               one open file; what a driver registers; what
+//	                                               the VFS answers itself
+//	chrdev.go misc.go device.go devtab.go          major and minor numbers, /dev, uevents,
+//	                                               dispatch tables
 //	inode.go namei.go attr.go ramfile.go           names: /dev, /proc, /sys, scraps
 //	module.go insmod.go rmmod.go env.go param.go   a module's life
 //	symbol.go taint.go modsys.go                   what it exports, how it shows
@@ -23,8 +26,8 @@
 //
 // # Locks
 //
-// No lock of the kernel is held across a driver's Init, Open or file operation. Below that, a lock may be taken while those
-// above it on the same branch are held, and never the other way round:
+// No lock of the kernel is held across a driver's Init, Open or file operation. Below that, a lock
+// may be taken while those above it on the same branch are held, and never the other way round:
 //
 //	modules.mu          the list of modules, who uses whom
 //	  nameSpace.mu      the tree of names
@@ -37,7 +40,8 @@
 //	irqs.mu
 //	  irqLine.mu        one handler of a line at a time
 //	WaitQueue.mu        a leaf but for waking tasks, which takes no lock
-//	Log.mu              printk: a leaf; anybody may log while holding anything but a WaitQueue of the log's own
+//	Log.mu              printk: a leaf; anybody may log while holding anything but a WaitQueue of
+//	                    the log's own
 //
 // # Time
 //

@@ -2,8 +2,9 @@ package kernel
 
 import "fmt"
 
-// Env is what a module's Init gets: the kernel, the task that loads it, and a list of things to undo. What is registered
-// through it goes away in reverse order when Init fails or the module is removed.
+// Env is what a module's Init gets: the kernel, the task that loads it, and a list of things to
+// undo. What is registered through it goes away in reverse order when Init fails or the module is
+// removed.
 type Env struct {
 	Task *Task // who loads or removes the module
 
@@ -35,7 +36,8 @@ func (e *Env) Symbol(name string) any {
 	return nil
 }
 
-// RegisterChrdev is Kernel.RegisterChrdev with the module as owner and an undo. It returns the major in both cases.
+// RegisterChrdev is Kernel.RegisterChrdev with the module as owner and an undo. It returns the
+// major in both cases.
 //
 // Errors: as Kernel.RegisterChrdev.
 func (e *Env) RegisterChrdev(major uint32, name string, ops *FileOperations) (uint32, error) {

@@ -5,14 +5,15 @@ import (
 	"sync"
 )
 
-// FasyncList are the files of a device whose tasks want SIGIO when something happens (struct fasync_struct).
-// The zero value is ready for use.
+// FasyncList are the files of a device whose tasks want SIGIO when something happens (struct
+// fasync_struct). The zero value is ready for use.
 type FasyncList struct {
 	mu   sync.Mutex
 	list map[*File]*Task // +checklocks:mu
 }
 
-// Set puts the file on the list or takes it off, and sets its O_ASYNC; a driver's Fasync calls it (fasync_helper).
+// Set puts the file on the list or takes it off, and sets its O_ASYNC; a driver's Fasync calls it
+// (fasync_helper).
 func (l *FasyncList) Set(t *Task, f *File, on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,7 +38,8 @@ func (l *FasyncList) Kill() {
 	}
 }
 
-// Uint32 is the 32-bit little-endian integer at the start of the memory that the argument points to. Errors: EFAULT.
+// Uint32 is the 32-bit little-endian integer at the start of the memory that the argument points
+// to. Errors: EFAULT.
 func (a Arg) Uint32() (uint32, error) {
 	if len(a.Buf) < 4 {
 		return 0, EFAULT

@@ -11,7 +11,8 @@ const (
 )
 
 // fdTable maps descriptors to files. While one task uses it, a call takes no reference to its file;
-// once Clone shares it, every call does, so that a close elsewhere waits for it (fs/file.c __fget_light).
+// once Clone shares it, every call does, so that a close elsewhere waits for it (fs/file.c
+// __fget_light).
 type fdTable struct {
 	users atomic.Int32
 	slots atomic.Pointer[[]atomic.Pointer[File]]
@@ -38,8 +39,9 @@ func (ft *fdTable) file(fd int) *File {
 	return (*s)[fd].Load()
 }
 
-// hold is file with a reference, for tables that are shared. It takes no lock, as Linux's (fs/file.c __fget_files_rcu): a file whose last reference has
-// gone is not taken, and one that has left its descriptor meanwhile is given back.
+// hold is file with a reference, for tables that are shared. It takes no lock, as Linux's
+// (fs/file.c __fget_files_rcu): a file whose last reference has gone is not taken, and one that has
+// left its descriptor meanwhile is given back.
 func (ft *fdTable) hold(t *Task, fd int) *File {
 	for {
 		f := ft.file(fd)

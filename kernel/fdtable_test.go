@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Tasks that share their descriptors open, duplicate, close and read them all at once: every call has its file or EBADF, every file is released
-// once, and none too early.
+// Tasks that share their descriptors open, duplicate, close and read them all at once: every call
+// has its file or EBADF, every file is released once, and none too early.
 func TestDescriptorStress(t *testing.T) {
 	k := kerneltest.Boot(t)
 	var opened, released atomic.Int64

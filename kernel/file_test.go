@@ -173,7 +173,8 @@ func TestSignals(t *testing.T) {
 	})
 }
 
-// TestManySleepers has many tasks pass numbered messages through one FIFO: none is lost, none comes twice.
+// TestManySleepers has many tasks pass numbered messages through one FIFO: none is lost, none comes
+// twice.
 func TestManySleepers(t *testing.T) {
 	const readers, perReader = 50, 40
 	k, _ := bootLoop(t, "size=2")

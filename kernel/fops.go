@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// FileOperations is what a driver registers: one function for each thing that can be done to an open
-// file (struct file_operations). A nil function has the effect that its comment gives. The kernel calls
-// them with no lock held, t being the task that makes the call.
+// FileOperations is what a driver registers: one function for each thing that can be done to an
+// open file (struct file_operations). A nil function has the effect that its comment gives. The
+// kernel calls them with no lock held, t being the task that makes the call.
 //
-// No function should block: when there is nothing to do it returns EAGAIN and the file sleeps for the
-// caller on the queues that Poll registers. A function that must sleep by itself uses t.WaitEvent and passes
-// on its ERESTARTSYS. A panic in one of them is an oops: it is logged, the task dies, the kernel lives.
+// No function should block: when there is nothing to do it returns EAGAIN and the file sleeps for
+// the caller on the queues that Poll registers. A function that must sleep by itself uses
+// t.WaitEvent and passes on its ERESTARTSYS. A panic in one of them is an oops: it is logged, the
+// task dies, the kernel lives.
 //
 // Calls on one file may overlap when several tasks share it.
 //
@@ -32,21 +33,23 @@ type FileOperations struct {
 	Llseek func(t *Task, f *File, off int64, whence int) (int64, error)
 	// Ioctl does everything else. nil, or ENOIOCTLCMD: ENOTTY.
 	Ioctl func(t *Task, f *File, cmd uint32, arg Arg) (int, error)
-	// Poll registers the queues that a waiter needs and tells what is possible now. nil: PollDefault.
+	// Poll registers the queues that a waiter needs and tells what is possible now. nil:
+	// PollDefault.
 	Poll func(t *Task, f *File, w *PollTable) Events
-	// Fasync switches SIGIO for the file on or off, with FasyncList.Set, which keeps the file's O_ASYNC. fd is the
-	// descriptor, -1 at close. nil: F_SETFL leaves O_ASYNC as it is, FIOASYNC is ENOTTY.
+	// Fasync switches SIGIO for the file on or off, with FasyncList.Set, which keeps the file's
+	// O_ASYNC. fd is the descriptor, -1 at close. nil: F_SETFL leaves O_ASYNC as it is, FIOASYNC is
+	// ENOTTY.
 	Fasync func(t *Task, f *File, fd int, on bool) error
 
 	// WriteAll makes a blocking write go on until all bytes are taken, as a tty's or a pipe's does.
 	WriteAll bool
-	// Symbol names the function behind an operation ("read") for the dispatch tables, where it is not a Go
-	// function of its own: "" is the default. nil: the name of the Go function.
+	// Symbol names the function behind an operation ("read") for the dispatch tables, where it is
+	// not a Go function of its own: "" is the default. nil: the name of the Go function.
 	Symbol func(op string) string
 }
 
-// Arg is the third argument of an ioctl: a number or, where the command passes a pointer, the memory that it
-// points to. The driver reads and writes Buf in place.
+// Arg is the third argument of an ioctl: a number or, where the command passes a pointer, the
+// memory that it points to. The driver reads and writes Buf in place.
 //
 // A task with user memory passes the program's pointer in Val, and in Buf the memory at that
 // address where its size is known; whoever makes the call copies Buf in before and out after it.

@@ -5,8 +5,9 @@ import (
 	"io/fs"
 )
 
-// Handle is an open file for Go code: an io.ReadWriteSeeker and io.Closer on behalf of one task. Errors are
-// *fs.PathError around an Errno; end of file is io.EOF. Calls must not overlap with Close.
+// Handle is an open file for Go code: an io.ReadWriteSeeker and io.Closer on behalf of one task.
+// Errors are *fs.PathError around an Errno; end of file is io.EOF. Calls must not overlap with
+// Close.
 type Handle struct {
 	*File
 	task *Task
@@ -33,7 +34,8 @@ func (h *Handle) Read(p []byte) (int, error) {
 
 // Write goes on until all of p is taken or an error comes.
 //
-// Errors: a *fs.PathError around what Task.Write gives, or io.ErrShortWrite for a driver that takes nothing.
+// Errors: a *fs.PathError around what Task.Write gives, or io.ErrShortWrite for a driver that takes
+// nothing.
 func (h *Handle) Write(p []byte) (int, error) {
 	n, err := h.doWrite(h.task, p)
 	for err == nil && n < len(p) {

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// Holdings lists what drivers and tasks have of the kernel, a line each, in order: modules, tasks, open files, device
-// numbers, misc devices, interrupt handlers, names in /dev, /proc and /sys. A test compares it before and after.
-// Names that a task has made (mknod) and the kernel's own daemons are not in it.
+// Holdings lists what drivers and tasks have of the kernel, a line each, in order: modules, tasks,
+// open files, device numbers, misc devices, interrupt handlers, names in /dev, /proc and /sys. A
+// test compares it before and after. Names that a task has made (mknod) and the kernel's own
+// daemons are not in it.
 func (k *Kernel) Holdings() []string {
 	var all []string
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }

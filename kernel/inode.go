@@ -33,8 +33,9 @@ func (d Dev) Major() uint32 { return uint32(d) >> 20 }
 // Minor is the lower part of a device number.
 func (d Dev) Minor() uint32 { return uint32(d) & 0xfffff }
 
-// Inode is one object of the kernel's name space: a directory, a device node, a pseudo file of /proc or
-// /sys, a symbolic link or a small regular file in memory. The tree is guarded by the kernel's name-space lock.
+// Inode is one object of the kernel's name space: a directory, a device node, a pseudo file of
+// /proc or /sys, a symbolic link or a small regular file in memory. The tree is guarded by the
+// kernel's name-space lock.
 type Inode struct {
 	ino    uint64
 	mode   uint32
@@ -192,8 +193,8 @@ func (ns *nameSpace) pathBelow(root, dir *Inode) string {
 	return path
 }
 
-// prune takes a directory away that has nothing in it any more: the one between a parent and its devices of a class
-// (drivers/base/core.c cleanup_glue_dir).
+// prune takes a directory away that has nothing in it any more: the one between a parent and its
+// devices of a class (drivers/base/core.c cleanup_glue_dir).
 func (ns *nameSpace) prune(dir *Inode) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()

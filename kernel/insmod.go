@@ -30,14 +30,15 @@ type Image interface {
 	Signed() bool
 	// Undefined are the symbols that the module needs, in order.
 	Undefined() []string
-	// Link places the module's code and data, binds it to the symbols found, and fills in Params, Exports, Init, Exit, Permanent,
-	// sizes, addresses, FreeInit and Free.
+	// Link places the module's code and data, binds it to the symbols found, and fills in Params,
+	// Exports, Init, Exit, Permanent, sizes, addresses, FreeInit and Free.
 	//
 	// Errors: ENOEXEC, ENOMEM; a line in the log says why. Nothing is left behind.
 	Link(m *Module, found map[string]*Symbol) error
 }
 
-// Stub is an ability of an [Image]: Builtin names the driver linked into the program that the file stands for, "" for none.
+// Stub is an ability of an [Image]: Builtin names the driver linked into the program that the file
+// stands for, "" for none.
 // Absence: the file holds its own code.
 type Stub interface{ Builtin() string }
 
@@ -47,7 +48,8 @@ const (
 	IgnoreVermagic    = uapi.MODULE_INIT_IGNORE_VERMAGIC
 )
 
-// InitValue is the error with which a module's Init reports a positive result, which Linux warns of and takes for success.
+// InitValue is the error with which a module's Init reports a positive result, which Linux warns of
+// and takes for success.
 type InitValue int
 
 // Error says what init returned.
@@ -59,7 +61,8 @@ func (v InitValue) Error() string { return fmt.Sprintf("init returned %d", int(v
 //   - EPERM: the task is not root's.
 //   - ENOEXEC: not a module, one for another kernel, or one that exports what is exported already.
 //   - ENOENT: it needs a symbol that nobody exports (or only to GPL modules).
-//   - EEXIST: a module of that name is loaded. EINTR: a signal came while one of that name was loading.
+//   - EEXIST: a module of that name is loaded. EINTR: a signal came while one of that name was
+//     loading.
 //   - EINVAL, ERANGE, ENOSPC: a parameter's value. ENOMEM: no room.
 //   - what its init returned; ErrKilled when it made an oops.
 //
@@ -106,7 +109,8 @@ func (t *Task) LoadModule(m *Module, args string) error {
 	return t.load(m, nil, args)
 }
 
-// LoadByName loads a Go module of the kernel's catalog. Errors: ENOENT when there is none; as InitModule.
+// LoadByName loads a Go module of the kernel's catalog. Errors: ENOENT when there is none; as
+// InitModule.
 func (t *Task) LoadByName(name, args string) error {
 	m, err := t.k.catalogModule(name)
 	if err != nil {
@@ -270,8 +274,8 @@ func (k *Kernel) freeModule(m *Module) {
 	}
 }
 
-// reserve enters the module under its name, waiting while another of that name is on its way in or out
-// (add_unformed_module).
+// reserve enters the module under its name, waiting while another of that name is on its way in or
+// out (add_unformed_module).
 func (t *Task) reserve(m *Module) error {
 	ms := &t.k.modules
 	for {
@@ -312,7 +316,8 @@ func (ms *modules) remove(m *Module) {
 	ms.wait.WakeAll(0)
 }
 
-// resolve finds every symbol that the module needs and makes it a user of the modules that they are from.
+// resolve finds every symbol that the module needs and makes it a user of the modules that they are
+// from.
 func (t *Task) resolve(m *Module, img Image) (map[string]*Symbol, error) {
 	names := m.Needs
 	if img != nil {
@@ -332,7 +337,8 @@ func (t *Task) resolve(m *Module, img Image) (map[string]*Symbol, error) {
 	return found, fail
 }
 
-// symbol finds one symbol, waiting up to 30 s for a module that is just being loaded (resolve_symbol_wait).
+// symbol finds one symbol, waiting up to 30 s for a module that is just being loaded
+// (resolve_symbol_wait).
 func (t *Task) symbol(m *Module, name string) (*Symbol, error) {
 	k := t.k
 	gpl := Taint(m.taints.Load())&TaintProprietary == 0
@@ -365,7 +371,8 @@ func (t *Task) symbol(m *Module, name string) (*Symbol, error) {
 	return s, nil
 }
 
-// lookupLocked finds an exported symbol of a live module; busy tells that its module's init still runs.
+// lookupLocked finds an exported symbol of a live module; busy tells that its module's init still
+// runs.
 //
 // +checklocks:ms.mu
 func (ms *modules) lookupLocked(name string, gpl bool) (s *Symbol, busy bool) {
@@ -416,7 +423,8 @@ func (k *Kernel) dropUses(m *Module) {
 	}
 }
 
-// formed makes a module one that others see, unless it exports what somebody exports already (complete_formation, verify_exported_symbols).
+// formed makes a module one that others see, unless it exports what somebody exports already
+// (complete_formation, verify_exported_symbols).
 func (k *Kernel) formed(m *Module) error {
 	k.modules.mu.Lock()
 	defer k.modules.mu.Unlock()
@@ -442,7 +450,8 @@ func (k *Kernel) formed(m *Module) error {
 	return nil
 }
 
-// place gives a Go module an address range of its own, so that lists that show addresses have one to show.
+// place gives a Go module an address range of its own, so that lists that show addresses have one
+// to show.
 func (k *Kernel) place(m *Module) {
 	k.modules.mu.Lock()
 	defer k.modules.mu.Unlock()

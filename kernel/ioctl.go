@@ -88,7 +88,8 @@ func (f *File) switchFlag(t *Task, fd int, cmd uint32, arg Arg) error {
 	return nil
 }
 
-// setAsync asks the driver to switch SIGIO, where that is a change. The flag is what the driver makes of it.
+// setAsync asks the driver to switch SIGIO, where that is a change. The flag is what the driver
+// makes of it.
 func (f *File) setAsync(t *Task, fd int, on bool) error {
 	if on == (f.Flags()&FASYNC != 0) || f.op.Fasync == nil {
 		return nil

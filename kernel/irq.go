@@ -15,8 +15,8 @@ type irqs struct {
 	lines map[int]*IRQLine // +checklocks:mu
 }
 
-// IRQLine is one interrupt line: hardware drives its level through a [IRQLine.Source] each, a goroutine of the kernel's runs the
-// handlers while it is up.
+// IRQLine is one interrupt line: hardware drives its level through a [IRQLine.Source] each, a
+// goroutine of the kernel's runs the handlers while it is up.
 type IRQLine struct {
 	clock  Clock
 	up     atomic.Int32 // pins that are
@@ -57,8 +57,9 @@ func (k *Kernel) IRQ(n int) *IRQLine {
 	return l
 }
 
-// Source makes a pin that drives the line; the line is up while one of its pins is. set never blocks and takes no lock, so that hardware may call
-// it whatever it holds; the calls for one pin are the hardware's to put in order.
+// Source makes a pin that drives the line; the line is up while one of its pins is. set never
+// blocks and takes no lock, so that hardware may call it whatever it holds; the calls for one pin
+// are the hardware's to put in order.
 func (l *IRQLine) Source() (set func(level bool)) {
 	var pin atomic.Bool
 	return func(level bool) {
@@ -73,8 +74,8 @@ func (l *IRQLine) Source() (set func(level bool)) {
 	}
 }
 
-// wake lets the handlers run. A machine's time does not go on before they have: the host may be late, the driver is not. Where there
-// are none, or they are disabled, it does.
+// wake lets the handlers run. A machine's time does not go on before they have: the host may be
+// late, the driver is not. Where there are none, or they are disabled, it does.
 func (l *IRQLine) wake() {
 	if l.served.Load() && l.held.CompareAndSwap(false, true) {
 		l.clock.Hold()
@@ -95,19 +96,22 @@ func (l *IRQLine) letGo() {
 	}
 }
 
-// Request installs a handler on the line; several may share one. While the line is up the handlers are called, one at a time, from a
-// goroutine of the kernel's; a handler tells whether its device had asked for it, and must not block for long. Request does not wait for
-// handlers, so that a driver may hold what its own needs. free takes it off again and waits for a call in progress; it must not be called
-// from a handler, nor with what one waits for held.
+// Request installs a handler on the line; several may share one. While the line is up the handlers
+// are called, one at a time, from a goroutine of the kernel's; a handler tells whether its device
+// had asked for it, and must not block for long. Request does not wait for handlers, so that a
+// driver may hold what its own needs. free takes it off again and waits for a call in progress; it
+// must not be called from a handler, nor with what one waits for held.
 func (l *IRQLine) Request(name string, handler func() bool) (free func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.requestLocked(&irqAction{name, true, handler})
 }
 
-// RequestExclusive is Request for a driver that does not share its line, or does (__setup_irq, kernel/irq/manage.c).
+// RequestExclusive is Request for a driver that does not share its line, or does (__setup_irq,
+// kernel/irq/manage.c).
 //
-// Errors: EBUSY if somebody has the line, and one of the two does not share it; with is that handler's name, and withShared whether it shares.
+// Errors: EBUSY if somebody has the line, and one of the two does not share it; with is that
+// handler's name, and withShared whether it shares.
 func (l *IRQLine) RequestExclusive(name string, shared bool, handler func() bool) (free func(), with string, withShared bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,7 +121,8 @@ func (l *IRQLine) RequestExclusive(name string, shared bool, handler func() bool
 	return l.requestLocked(&irqAction{name, shared, handler}), "", false, nil
 }
 
-// Disable keeps the handlers from being called until as many Enables; a call in progress goes on, Synchronize waits for it.
+// Disable keeps the handlers from being called until as many Enables; a call in progress goes on,
+// Synchronize waits for it.
 func (l *IRQLine) Disable() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// A driver that requests its line with a lock held that its handler waits for, while the handler of its last opening is still at work.
+// A driver that requests its line with a lock held that its handler waits for, while the handler of
+// its last opening is still at work.
 func TestRequestIRQWhileAHandlerRuns(t *testing.T) {
 	k := kernel.Boot(kernel.Config{})
 	defer k.Shutdown()

@@ -48,14 +48,16 @@ type Kernel struct {
 	stop       context.CancelFunc
 }
 
-// Config says how a kernel is booted. The zero value is a kernel that knows no module files and no catalog.
+// Config says how a kernel is booted. The zero value is a kernel that knows no module files and no
+// catalog.
 type Config struct {
 	// Formats build the readers of module files that the kernel knows.
 	Formats []func(*Kernel) Format
 	// Catalog holds the drivers that are linked into the program, by module name.
 	Catalog map[string]func() *Module
-	// Builtin are drivers that belong to the kernel itself (obj-y): they are set up at boot, in this order, and have no module's
-	// life: not in /proc/modules, not to be removed. They export nothing.
+	// Builtin are drivers that belong to the kernel itself (obj-y): they are set up at boot, in
+	// this order, and have no module's life: not in /proc/modules, not to be removed. They export
+	// nothing.
 	Builtin []*Module
 	// Cmdline is /proc/cmdline.
 	Cmdline string
@@ -106,7 +108,8 @@ func Boot(cfg Config) *Kernel {
 	return k
 }
 
-// initcalls sets up the built-in drivers. One that fails is logged and left out, as in Linux (do_one_initcall).
+// initcalls sets up the built-in drivers. One that fails is logged and left out, as in Linux
+// (do_one_initcall).
 func (k *Kernel) initcalls(drivers []*Module) {
 	for _, m := range drivers {
 		m.k = k
@@ -138,11 +141,13 @@ func (k *Kernel) Clock() Clock { return k.clock }
 // Context ends when the kernel shuts down.
 func (k *Kernel) Context() context.Context { return k.ctx }
 
-// Shutdown ends every task, removes every module, newest first, and gives everything back. The error lists what could not be
-// released: modules that were stuck, and what modules left behind. It comes to its end even if a driver does not, and names
-// what is in the way. A second call does nothing.
+// Shutdown ends every task, removes every module, newest first, and gives everything back. The
+// error lists what could not be released: modules that were stuck, and what modules left behind. It
+// comes to its end even if a driver does not, and names what is in the way. A second call does
+// nothing.
 //
-// Errors: one that joins a line for each thing that was stuck; what the module formats could not give back.
+// Errors: one that joins a line for each thing that was stuck; what the module formats could not
+// give back.
 func (k *Kernel) Shutdown() (err error) {
 	k.down.Do(func() {
 		over := make(chan error, 1)
@@ -232,9 +237,10 @@ type modprobe struct {
 	run func(ctx context.Context, name string) error
 }
 
-// SetModprobe installs what answers the kernel's requests for modules: kerneld, or a modprobe in the program. It is called in
-// the goroutine of the task that needs the module and returns when the module is there or cannot be had; ctx ends at shutdown.
-// A modprobe is a process: what it loads it loads in a task of its own ([Kernel.NewTask]). nil refuses all requests.
+// SetModprobe installs what answers the kernel's requests for modules: kerneld, or a modprobe in
+// the program. It is called in the goroutine of the task that needs the module and returns when the
+// module is there or cannot be had; ctx ends at shutdown. A modprobe is a process: what it loads it
+// loads in a task of its own ([Kernel.NewTask]). nil refuses all requests.
 func (k *Kernel) SetModprobe(run func(ctx context.Context, name string) error) {
 	if run == nil {
 		k.modprobe.Store(nil)
@@ -243,8 +249,8 @@ func (k *Kernel) SetModprobe(run func(ctx context.Context, name string) error) {
 	k.modprobe.Store(&modprobe{run})
 }
 
-// RequestModule asks user space to load what name stands for: a module's name or an alias such as "char-major-240-5"
-// (request_module). It blocks until the answer.
+// RequestModule asks user space to load what name stands for: a module's name or an alias such as
+// "char-major-240-5" (request_module). It blocks until the answer.
 //
 // Errors: ENOENT when nobody answers requests; otherwise what the answer was.
 func (k *Kernel) RequestModule(_ *Task, name string) error {

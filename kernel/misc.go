@@ -75,7 +75,8 @@ func (ms *miscs) find(minor uint32) *Miscdevice {
 
 // MiscRegister gives m its minor and its node in /dev (misc_register).
 //
-// Errors: EBUSY the minor is taken or no dynamic one is free; EEXIST the name is taken; EINVAL no operations or no name.
+// Errors: EBUSY the minor is taken or no dynamic one is free; EEXIST the name is taken; EINVAL no
+// operations or no name.
 func (k *Kernel) MiscRegister(m *Miscdevice) error {
 	if m.Ops == nil || m.Name == "" {
 		return EINVAL

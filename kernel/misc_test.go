@@ -11,7 +11,8 @@ import (
 
 func nothing() *kernel.FileOperations { return &kernel.FileOperations{} }
 
-// Minors are given back: any number of devices may come and go, and the highest free minor is taken first.
+// Minors are given back: any number of devices may come and go, and the highest free minor is taken
+// first.
 func TestMiscMinors(t *testing.T) {
 	k := kerneltest.Boot(t)
 	for i := range 300 {

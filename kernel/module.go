@@ -10,7 +10,8 @@ import (
 	"github.com/kobench/kobench/kernel/uapi"
 )
 
-// Release is the simulated kernel's version, as `uname -r` gives it, and Vermagic what a module's must equal.
+// Release is the simulated kernel's version, as `uname -r` gives it, and Vermagic what a module's
+// must equal.
 const (
 	Release  = uapi.Release
 	Vermagic = uapi.Vermagic
@@ -53,8 +54,9 @@ func (s ModuleState) sysName() string {
 	return ""
 }
 
-// Module is a loadable driver. Written in Go it is a value that a function builds anew for every load, so that it holds
-// all state of that load and no globals are needed; read from a .ko file, the file's format fills it in.
+// Module is a loadable driver. Written in Go it is a value that a function builds anew for every
+// load, so that it holds all state of that load and no globals are needed; read from a .ko file,
+// the file's format fills it in.
 type Module struct {
 	Name        string // with underscores
 	License     string // "GPL" …; others taint the kernel
@@ -69,8 +71,8 @@ type Module struct {
 	Exports     []Symbol // what other modules may use
 	Needs       []string // names of symbols of other modules, found with Env.Symbol
 
-	// Init sets the module up. What it does through env is undone in reverse when it fails and when the module is
-	// removed. An error keeps the module out; its Errno is what insmod reports.
+	// Init sets the module up. What it does through env is undone in reverse when it fails and when
+	// the module is removed. An error keeps the module out; its Errno is what insmod reports.
 	Init func(env *Env) error
 	// Exit runs before the undoing, when the module is removed. nil: nothing more to do.
 	Exit func(env *Env)
@@ -85,8 +87,8 @@ type Module struct {
 	Addr     uint64   // where the core lies
 	Sections []Symbol // name and address of each section
 	Symtab   []Symbol // what /proc/kallsyms shows beside Exports
-	// FreeInit gives back what only init needed, Free everything; both may be nil. left is what the module
-	// did not give back by itself, a line each.
+	// FreeInit gives back what only init needed, Free everything; both may be nil. left is what the
+	// module did not give back by itself, a line each.
 	FreeInit func()
 	Free     func() (left []string)
 
@@ -119,7 +121,8 @@ func (m *Module) Kernel() *Kernel { return m.k }
 // Refcount counts the reasons why the module cannot go: open files (two each), modules that use it.
 func (m *Module) Refcount() int { return int(m.refs.Load()) - 1 }
 
-// get takes a reference unless the module is on its way out (try_module_get). The nil module, the kernel itself, always can be held.
+// get takes a reference unless the module is on its way out (try_module_get). The nil module, the
+// kernel itself, always can be held.
 func (m *Module) get() bool {
 	if m == nil {
 		return true
@@ -135,7 +138,8 @@ func (m *Module) get() bool {
 	}
 }
 
-// put gives a reference back (module_put) and reports false where there was none, which the kernel complains of.
+// put gives a reference back (module_put) and reports false where there was none, which the kernel
+// complains of.
 func (m *Module) put() bool {
 	if m == nil {
 		return true

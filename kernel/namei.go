@@ -168,8 +168,9 @@ func (t *Task) create(path string, make func() (*Inode, error)) (*Inode, error) 
 	return i, dir.attachLocked(name, i)
 }
 
-// procDir and sysDir mark directories of /proc and /sys, where only the kernel makes and removes names (not part of the mode that is shown). For who
-// tries, a name that /proc does not have cannot be looked up (proc_lookup), and /sys has no operation to make one.
+// procDir and sysDir mark directories of /proc and /sys, where only the kernel makes and removes
+// names (not part of the mode that is shown). For who tries, a name that /proc does not have cannot
+// be looked up (proc_lookup), and /sys has no operation to make one.
 const (
 	procDir = 1 << 20
 	sysDir  = 1 << 21
@@ -179,7 +180,8 @@ const (
 //
 // Errors:
 //   - EPERM: the task is not root's, or the directory is part of /sys; or the type is another.
-//   - EEXIST: the name is taken. ENOENT, ENOTDIR, EACCES: the path leads nowhere, to /proc, or is closed to the task.
+//   - EEXIST: the name is taken. ENOENT, ENOTDIR, EACCES: the path leads nowhere, to /proc, or is
+//     closed to the task.
 func (t *Task) Mknod(path string, mode uint32, dev Dev) error {
 	switch mode & S_IFMT {
 	case S_IFCHR:
@@ -319,7 +321,8 @@ func (t *Task) ReadDir(path string) ([]Stat, error) {
 	return list, nil
 }
 
-// Chmod changes the permission bits. Errors: as Stat; EPERM when the task is neither root's nor the owner's.
+// Chmod changes the permission bits. Errors: as Stat; EPERM when the task is neither root's nor the
+// owner's.
 func (t *Task) Chmod(path string, perm uint32) error {
 	return t.change(path, func(i *Inode) { i.mode = i.mode&^modeMask | perm&modeMask })
 }

@@ -13,9 +13,12 @@ var ErrKilled = errors.New("task was killed")
 // errShutdown unwinds tasks that nothing else could wake.
 var errShutdown = errors.New("kernel shuts down")
 
-// Fault is what went wrong in a driver. As an error of a driver's function it makes the kernel log an oops and kill the task.
+// Fault is what went wrong in a driver. As an error of a driver's function it makes the kernel log
+// an oops and kill the task.
 type Fault struct {
-	What   string   // after "BUG: ", or the whole line where it begins with '!': "kernel NULL pointer dereference, address: 00000000"
+	// after "BUG: ", or the whole line where it begins with '!': "kernel NULL pointer dereference,
+	// address: 00000000"
+	What   string
 	Detail []string // lines like "#PF: supervisor write access in kernel mode"
 	Code   uint32   // after "Oops: "
 	IP     string   // "o_init+0x13/0x40 [oops]"
@@ -30,8 +33,9 @@ func (f *Fault) Error() string { return "oops: " + f.What }
 // Unwrap is the cause below the fault.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Oops logs a fault as Linux's arch code does, taints the kernel and kills the task: its files are closed and further calls
-// give ErrKilled, which is returned. References held elsewhere stay, so that the module may be stuck.
+// Oops logs a fault as Linux's arch code does, taints the kernel and kills the task: its files are
+// closed and further calls give ErrKilled, which is returned. References held elsewhere stay, so
+// that the module may be stuck.
 //
 // References: arch/x86/mm/fault.c page_fault_oops, arch/x86/kernel/dumpstack.c __die.
 //
@@ -82,8 +86,9 @@ func (k *Kernel) dumpStack(t *Task, where string) {
 	}
 }
 
-// Warn logs a WARN of the kernel's own and notes the trouble: where is its place, "kernel/module/main.c:857 module_put",
-// text what it says, "" for nothing. t is who runs, nil for the kernel itself.
+// Warn logs a WARN of the kernel's own and notes the trouble: where is its place,
+// "kernel/module/main.c:857 module_put", text what it says, "" for nothing. t is who runs, nil for
+// the kernel itself.
 func (k *Kernel) Warn(t *Task, where, text string) {
 	if t == nil {
 		t = k.init

@@ -97,8 +97,8 @@ func (f *File) callOpen(t *Task) (err error) {
 	return err
 }
 
-// chrdevOpen finds the driver of a device node. The module is held before its code runs, and twice, as in
-// Linux: once for the cdev, once for the operations.
+// chrdevOpen finds the driver of a device node. The module is held before its code runs, and twice,
+// as in Linux: once for the cdev, once for the operations.
 func (k *Kernel) chrdevOpen(t *Task, f *File) error {
 	dev := f.inode.rdev
 	c := k.chrdevs.lookup(dev)
@@ -122,7 +122,8 @@ func (k *Kernel) chrdevOpen(t *Task, f *File) error {
 	return nil
 }
 
-// OpenFile opens a path outside of the descriptor table. The handle must be closed. Errors: as Open.
+// OpenFile opens a path outside of the descriptor table. The handle must be closed. Errors: as
+// Open.
 func (t *Task) OpenFile(path string, flags uint32) (*Handle, error) {
 	f, err := t.openFile(path, flags, 0o666)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Param is one parameter of a module, set at load and, where Perm allows, through /sys/module/NAME/parameters.
+// Param is one parameter of a module, set at load and, where Perm allows, through
+// /sys/module/NAME/parameters.
 type Param struct {
 	Name  string
 	Desc  string // MODULE_PARM_DESC
@@ -16,7 +17,8 @@ type Param struct {
 	Value ParamValue
 }
 
-// ParamValue is where a parameter's value lives. Set and Get may be called at any time while the module is loaded.
+// ParamValue is where a parameter's value lives. Set and Get may be called at any time while the
+// module is loaded.
 type ParamValue interface {
 	// Type is the word that modinfo shows: "int", "charp", "array of int".
 	Type() string
@@ -133,8 +135,8 @@ func (v *String) Store(s string) {
 	v.s = s
 }
 
-// parseInt parses a signed number of the given size in bits as kstrtoint does: an optional sign, 0x or 0 for another base, one
-// newline at the end.
+// parseInt parses a signed number of the given size in bits as kstrtoint does: an optional sign, 0x
+// or 0 for another base, one newline at the end.
 //
 // Errors: EINVAL, ERANGE.
 func parseInt(text string, given bool, bits int) (int64, error) {
@@ -218,8 +220,8 @@ func (k *Kernel) complainOfMany(p *Param, err error) (many *TooMany) {
 	return many
 }
 
-// parseArgs sets a module's parameters from the command line of insmod (kernel/params.c parse_args). A bad one does not
-// keep the others from being looked at; the last error is returned.
+// parseArgs sets a module's parameters from the command line of insmod (kernel/params.c
+// parse_args). A bad one does not keep the others from being looked at; the last error is returned.
 func (k *Kernel) parseArgs(m *Module, args string) (err error) {
 	for args = strings.TrimLeft(args, " \t\n"); args != ""; {
 		var name, val string
@@ -267,8 +269,9 @@ func (k *Kernel) setParam(m *Module, name, val string, given bool) error {
 	return nil
 }
 
-// TooMany is the error of an array parameter that got more values than it has room for. As in Linux, whose parser has cut the text
-// at the first comma by then, the message shows the first value only.
+// TooMany is the error of an array parameter that got more values than it has room for. As in
+// Linux, whose parser has cut the text at the first comma by then, the message shows the first
+// value only.
 type TooMany struct {
 	Max   int
 	First string

@@ -27,10 +27,11 @@ const (
 // PollTable collects the queues that a caller of Poll wants to be woken by. A nil table, or one
 // that has collected already, only asks for the state.
 type PollTable struct {
-	task    *Task        // whom to wake, or
-	fn      func(Events) // what to call
-	waiters []*Waiter    // registered; what follows up to its capacity is kept for the next registration, or nil
-	full    bool         // queues were registered by an earlier round
+	task *Task        // whom to wake, or
+	fn   func(Events) // what to call
+	// registered; what follows up to its capacity is kept for the next registration, or nil
+	waiters []*Waiter
+	full    bool // queues were registered by an earlier round
 }
 
 const pollKept = 8 // waiters that a table keeps

@@ -209,8 +209,8 @@ func (l *Log) finishLocked() {
 	}
 }
 
-// setConsole sends every later record below the level to w as well, as a serial console does; nil turns it off.
-// w is called under the log's lock: it must not print to this log.
+// setConsole sends every later record below the level to w as well, as a serial console does; nil
+// turns it off. w is called under the log's lock: it must not print to this log.
 func (l *Log) setConsole(w io.Writer, level Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -74,7 +74,8 @@ func (k *Kernel) procInit() {
 // kmsgCursor is one reader of the log.
 type kmsgCursor struct{ seq uint64 }
 
-// procKmsgOps is /proc/kmsg: the log as text with priorities, one record a read, blocking (fs/proc/kmsg.c).
+// procKmsgOps is /proc/kmsg: the log as text with priorities, one record a read, blocking
+// (fs/proc/kmsg.c).
 var procKmsgOps = &FileOperations{
 	Open: func(t *Task, f *File) error {
 		f.Private = &kmsgCursor{t.k.Log.First()}

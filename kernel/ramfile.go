@@ -2,7 +2,8 @@ package kernel
 
 import "sync"
 
-// maxRAMFile bounds a regular file of the name space; it is a place for scripts' scraps, not a file system.
+// maxRAMFile bounds a regular file of the name space; it is a place for scripts' scraps, not a file
+// system.
 const maxRAMFile = 16 << 20
 
 // ramFile is the content of a regular file in memory.

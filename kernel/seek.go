@@ -26,9 +26,11 @@ func (f *File) doSeek(t *Task, off int64, whence int) (pos int64, err error) {
 	return pos, err
 }
 
-// SeekSize is an Llseek over a content of the given size in bytes, all of it data (generic_file_llseek_size).
+// SeekSize is an Llseek over a content of the given size in bytes, all of it data
+// (generic_file_llseek_size).
 //
-// Errors: EINVAL for a position outside 0…MaxInt64 or an unknown whence; ENXIO for data or a hole behind the end.
+// Errors: EINVAL for a position outside 0…MaxInt64 or an unknown whence; ENXIO for data or a hole
+// behind the end.
 func (f *File) SeekSize(off int64, whence int, size int64) (int64, error) {
 	switch whence {
 	case SEEK_SET:

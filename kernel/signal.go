@@ -45,8 +45,8 @@ func (t *Task) Kill(sig Signal) {
 	}
 }
 
-// OnSignal has fn called at each Kill from now on, from wherever it comes; fn must not block. nil ends that. It is for tasks that stand for somebody
-// outside of the kernel.
+// OnSignal has fn called at each Kill from now on, from wherever it comes; fn must not block. nil
+// ends that. It is for tasks that stand for somebody outside of the kernel.
 func (t *Task) OnSignal(fn func(Signal)) {
 	if fn == nil {
 		t.told.Store(nil)
@@ -55,21 +55,22 @@ func (t *Task) OnSignal(fn func(Signal)) {
 	t.told.Store(&fn)
 }
 
-// SignalPending reports whether a signal waits that is not blocked (signal_pending). SIGKILL never is.
+// SignalPending reports whether a signal waits that is not blocked (signal_pending). SIGKILL never
+// is.
 func (t *Task) SignalPending() bool {
 	return t.pending.Load()&^(t.blocked.Load()&^(1<<(SIGKILL-1))) != 0
 }
 
-// deliver takes what is pending off the task at the end of an interrupted call, as the return to user
-// space does; TakeSignal hands it out. SIGKILL stays pending for good.
+// deliver takes what is pending off the task at the end of an interrupted call, as the return to
+// user space does; TakeSignal hands it out. SIGKILL stays pending for good.
 func (t *Task) deliver() {
 	open := t.pending.Load() &^ t.blocked.Load() &^ (1 << (SIGKILL - 1))
 	t.pending.And(^open)
 	t.caught.Or(open)
 }
 
-// TakeSignal gives the lowest signal that has interrupted a call or is pending, as a handler would see it.
-// SIGKILL is not given out: the task dies of it.
+// TakeSignal gives the lowest signal that has interrupted a call or is pending, as a handler would
+// see it. SIGKILL is not given out: the task dies of it.
 func (t *Task) TakeSignal() (Signal, bool) {
 	t.deliver()
 	for {
@@ -84,5 +85,6 @@ func (t *Task) TakeSignal() (Signal, bool) {
 	}
 }
 
-// Block sets the signals that do not interrupt the task, as a mask with bit n-1 for signal n, and returns the old mask.
+// Block sets the signals that do not interrupt the task, as a mask with bit n-1 for signal n, and
+// returns the old mask.
 func (t *Task) Block(mask uint64) (old uint64) { return t.blocked.Swap(mask) }

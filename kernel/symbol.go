@@ -36,7 +36,8 @@ func (k *Kernel) KernelSymbols() []Symbol {
 	return all
 }
 
-// kallsymsText is /proc/kallsyms: the base kernel's exports, then each module's symbols. Who is not root sees no addresses.
+// kallsymsText is /proc/kallsyms: the base kernel's exports, then each module's symbols. Who is not
+// root sees no addresses.
 func (k *Kernel) kallsymsText(t *Task) (string, error) {
 	var b strings.Builder
 	line := func(s Symbol, owner string) {
@@ -67,7 +68,9 @@ func (k *Kernel) kallsymsText(t *Task) (string, error) {
 		for _, s := range m.Symtab {
 			seen[s.Name] = true
 			if s.Type >= 'a' && slices.ContainsFunc(m.Exports, func(e Symbol) bool { return e.Name == s.Name && !e.GPL }) {
-				s.Type -= 'a' - 'A' // kernel/module/kallsyms.c module_get_kallsym looks at the symbols for all licences only
+				// kernel/module/kallsyms.c module_get_kallsym looks at the symbols for all licences
+				// only
+				s.Type -= 'a' - 'A'
 			}
 			line(s, m.Name)
 		}

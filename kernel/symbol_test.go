@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A capital letter is for what every module may use; EXPORT_SYMBOL_GPL keeps the small one, as on the real kernel.
+// A capital letter is for what every module may use; EXPORT_SYMBOL_GPL keeps the small one, as on
+// the real kernel.
 func TestKallsymsLetters(t *testing.T) {
 	k := kerneltest.Boot(t)
 	kerneltest.Load(t, k, &kernel.Module{Name: "m", License: "GPL", Init: ok,

@@ -82,7 +82,8 @@ func (t *Task) Lseek(fd int, off int64, whence int) (int64, error) {
 	return n, err
 }
 
-// Ioctl asks the driver for what no other call does. Errors: EBADF, ENOTTY (unknown command), the driver's.
+// Ioctl asks the driver for what no other call does. Errors: EBADF, ENOTTY (unknown command), the
+// driver's.
 func (t *Task) Ioctl(fd int, cmd uint32, arg Arg) (int, error) {
 	f, shared := t.fget(fd)
 	if f == nil {
@@ -102,8 +103,8 @@ type PollFD struct {
 	Revents Events
 }
 
-// Poll waits until one of the descriptors has one of its events, PollErr, PollHup or PollNval, and returns how many
-// have. A negative timeout waits for ever, 0 only looks.
+// Poll waits until one of the descriptors has one of its events, PollErr, PollHup or PollNval, and
+// returns how many have. A negative timeout waits for ever, 0 only looks.
 //
 // Errors: EINTR a signal came first; ErrKilled.
 func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) {
@@ -192,7 +193,8 @@ func (t *Task) Open(path string, flags uint32) (int, error) {
 	return fd, nil
 }
 
-// Close closes a descriptor; the driver's Release runs when no other one leads to the file. Errors: EBADF.
+// Close closes a descriptor; the driver's Release runs when no other one leads to the file. Errors:
+// EBADF.
 func (t *Task) Close(fd int) error {
 	f := t.files.remove(fd)
 	if f == nil {
@@ -245,8 +247,9 @@ const (
 	FD_CLOEXEC = 1
 )
 
-// Fcntl duplicates a descriptor (F_DUPFD, from arg on) or reads and sets the file's flags (F_GETFL; F_SETFL of O_NONBLOCK,
-// O_APPEND, FASYNC), or of the descriptor (F_GETFD, F_SETFD: FD_CLOEXEC). Errors: EBADF, EINVAL, EMFILE; the driver's.
+// Fcntl duplicates a descriptor (F_DUPFD, from arg on) or reads and sets the file's flags (F_GETFL;
+// F_SETFL of O_NONBLOCK, O_APPEND, FASYNC), or of the descriptor (F_GETFD, F_SETFD: FD_CLOEXEC).
+// Errors: EBADF, EINVAL, EMFILE; the driver's.
 func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 	f := t.files.hold(t, fd)
 	if f == nil {
@@ -277,8 +280,8 @@ func (t *Task) Fcntl(fd, cmd int, arg uint32) (int, error) {
 	return -1, EINVAL
 }
 
-// File is the open file behind a descriptor, for callers that keep it beyond the descriptor's life: it holds a reference until
-// its Close. Errors: EBADF.
+// File is the open file behind a descriptor, for callers that keep it beyond the descriptor's life:
+// it holds a reference until its Close. Errors: EBADF.
 func (t *Task) File(fd int) (*Handle, error) {
 	f := t.files.hold(t, fd)
 	if f == nil {

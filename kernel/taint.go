@@ -48,7 +48,8 @@ func (k *Kernel) Tainted(t Taint) bool { return Taint(k.taint.Load())&t != 0 }
 // Taint is the set of all reasons so far.
 func (k *Kernel) Taint() Taint { return Taint(k.taint.Load()) }
 
-// AddTaint adds a reason; there is no way back. The first one that makes lock debugging pointless says so.
+// AddTaint adds a reason; there is no way back. The first one that makes lock debugging pointless
+// says so.
 func (k *Kernel) AddTaint(t Taint) {
 	old := Taint(k.taint.Or(uint32(t)))
 	const unreliable = TaintForcedModule | TaintForcedRmmod | TaintDie

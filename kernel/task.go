@@ -29,11 +29,11 @@ func (t *Task) Capable() bool { return t.cred.Load().UID == 0 }
 
 // Task is one thread of control inside a kernel: it has a pid, credentials, file descriptors and
 // signals, and makes system calls with its methods. Calls of one Task must not overlap, like those
-// of one thread; Kill, WakeUp and the getters may come from anywhere. Several goroutines that want to share
-// descriptors use Clone, as threads do.
+// of one thread; Kill, WakeUp and the getters may come from anywhere. Several goroutines that want
+// to share descriptors use Clone, as threads do.
 //
-// After a fault in a driver (an oops) or SIGKILL the task is dead: its files are closed and every further
-// call gives ErrKilled.
+// After a fault in a driver (an oops) or SIGKILL the task is dead: its files are closed and every
+// further call gives ErrKilled.
 type Task struct {
 	k     *Kernel
 	pid   int
@@ -90,8 +90,8 @@ func (k *Kernel) NewTask(opts ...TaskOption) *Task {
 	return t
 }
 
-// Clone starts a task that shares t's descriptors, credentials, directory and user memory, like a thread; it is called as
-// t is, unless the options say otherwise.
+// Clone starts a task that shares t's descriptors, credentials, directory and user memory, like a
+// thread; it is called as t is, unless the options say otherwise.
 func (t *Task) Clone(opts ...TaskOption) *Task {
 	files := t.files
 	files.users.Add(1)
@@ -107,8 +107,8 @@ func (t *Task) Clone(opts ...TaskOption) *Task {
 	return c
 }
 
-// TaskExiter is an ability of what a module format hangs on a task ([Task.SetPrivate]): TaskExit is called when the task has
-// ended, its files closed. Absence: there is nothing to give back.
+// TaskExiter is an ability of what a module format hangs on a task ([Task.SetPrivate]): TaskExit is
+// called when the task has ended, its files closed. Absence: there is nothing to give back.
 type TaskExiter interface{ TaskExit() }
 
 // Exit closes the task's files and takes it out of the kernel. Calls in flight must have returned.
@@ -151,8 +151,8 @@ func (t *Task) Killed() bool { return t.dead.Load() || t.pending.Load()&(1<<(SIG
 func (t *Task) Private() any     { return t.private.Load() }
 func (t *Task) SetPrivate(v any) { t.private.Store(v) }
 
-// Bind sends SIGINT to the task when ctx ends, so that a sleeping call returns EINTR. The function given
-// back undoes it.
+// Bind sends SIGINT to the task when ctx ends, so that a sleeping call returns EINTR. The function
+// given back undoes it.
 func (t *Task) Bind(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { t.Kill(SIGINT) })
 }
@@ -160,7 +160,8 @@ func (t *Task) Bind(ctx context.Context) (stop func() bool) {
 // State is what the task does now.
 func (t *Task) State() TaskState { return TaskState(t.state.Load()) }
 
-// SetState says that the task is about to sleep (set_current_state); see wait.go for the order of steps.
+// SetState says that the task is about to sleep (set_current_state); see wait.go for the order of
+// steps.
 func (t *Task) SetState(s TaskState) { t.state.Store(uint32(s)) }
 
 // WakeUp makes a sleeping task run again and reports whether it did sleep (wake_up_process).
@@ -179,11 +180,11 @@ func (t *Task) kick() {
 	}
 }
 
-// Schedule sleeps until the task is woken or, where its state allows, signalled. It returns at once when
-// that has happened since SetState. The state is TaskRunning after it.
+// Schedule sleeps until the task is woken or, where its state allows, signalled. It returns at once
+// when that has happened since SetState. The state is TaskRunning after it.
 //
-// When the kernel shuts down, a task that only a wake-up could end is unwound by a panic that the system
-// call boundary catches.
+// When the kernel shuts down, a task that only a wake-up could end is unwound by a panic that the
+// system call boundary catches.
 func (t *Task) Schedule() { t.schedule(nil) }
 
 // ScheduleTimeout is Schedule with a limit; it returns the time left, 0 when it ran out.
@@ -232,8 +233,8 @@ func (t *Task) schedule(timeout <-chan time.Time) bool {
 	}
 }
 
-// WaitEvent sleeps until cond is true, looking again at every wake-up of q (wait_event_interruptible).
-// cond is called without any lock of the queue.
+// WaitEvent sleeps until cond is true, looking again at every wake-up of q
+// (wait_event_interruptible). cond is called without any lock of the queue.
 //
 // Errors:
 //   - ERESTARTSYS: a signal is pending.
@@ -281,7 +282,8 @@ func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) err
 	}
 }
 
-// Sleep lets time pass for the task (msleep_interruptible) and returns what is left of it when a signal came.
+// Sleep lets time pass for the task (msleep_interruptible) and returns what is left of it when a
+// signal came.
 func (t *Task) Sleep(d time.Duration) (left time.Duration) {
 	deadline := time.Now().Add(d)
 	for {
@@ -306,8 +308,8 @@ func (t *Task) awake() {
 	t.k.asleep.add(-1)
 }
 
-// sleepers counts the tasks that have slept in a call which has not ended, so that a shutdown can wait for them
-// before it takes their files and modules away.
+// sleepers counts the tasks that have slept in a call which has not ended, so that a shutdown can
+// wait for them before it takes their files and modules away.
 type sleepers struct {
 	mu sync.Mutex
 	n  int // +checklocks:mu

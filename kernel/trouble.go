@@ -12,7 +12,8 @@ type TroubleKind string
 // The kinds of trouble.
 const (
 	TroubleOops TroubleKind = "oops" // a fault in a driver; its task is dead
-	TroubleWarn TroubleKind = "warn" // WARN, "BUG: scheduling while atomic" and their like; everything goes on
+	// WARN, "BUG: scheduling while atomic" and their like; everything goes on
+	TroubleWarn TroubleKind = "warn"
 	TroubleLeft TroubleKind = "left" // a module has gone and not given something back
 )
 
@@ -46,7 +47,8 @@ func (k *Kernel) Trouble(kind TroubleKind, text string) {
 	k.trouble.list = append(k.trouble.list, Trouble{kind, text})
 }
 
-// Troubles are what has gone wrong since boot, in order. After 256 of them the last line counts the others.
+// Troubles are what has gone wrong since boot, in order. After 256 of them the last line counts the
+// others.
 func (k *Kernel) Troubles() []Trouble {
 	k.trouble.mu.Lock()
 	defer k.trouble.mu.Unlock()

@@ -27,7 +27,8 @@ type Waiter struct {
 	Func func(ev Events)
 	// Mask selects the events that concern the waiter; 0 is all of them.
 	Mask Events
-	// Exclusive waiters stand at the end; a Wake stops after the first that it woke, WakeAll does not.
+	// Exclusive waiters stand at the end; a Wake stops after the first that it woke, WakeAll does
+	// not.
 	Exclusive bool
 
 	task       *Task // instead of Func: the task to wake
@@ -75,7 +76,8 @@ func (q *WaitQueue) Remove(w *Waiter) {
 	q.n--
 }
 
-// Wake wakes all waiters for the events and one exclusive one. Call it after the change that they wait for.
+// Wake wakes all waiters for the events and one exclusive one. Call it after the change that they
+// wait for.
 func (q *WaitQueue) Wake(ev Events) { q.wake(ev, 1) }
 
 // WakeAll wakes every waiter for the events, exclusive or not.

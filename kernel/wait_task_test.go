@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A task that does not sleep has not been woken: the next exclusive one is (kernel/sched/wait.c __wake_up_common).
+// A task that does not sleep has not been woken: the next exclusive one is (kernel/sched/wait.c
+// __wake_up_common).
 func TestExclusiveTaskThatRuns(t *testing.T) {
 	k := Boot(Config{})
 	var q WaitQueue

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A wake-up reaches all waiters that share and as many exclusive ones as it says, first come first served.
+// A wake-up reaches all waiters that share and as many exclusive ones as it says, first come first
+// served.
 func TestWakeUps(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -1,9 +1,11 @@
-// Package limits guards the figures of package bench against regressions, on machines where an absolute time means nothing.
+// Package limits guards the figures of package bench against regressions, on machines where an
+// absolute time means nothing.
 //
-// Noise cannot fool it, in three ways. A limit is a ratio of two cases that are measured in turn, a short round of one after a short round of the
-// other, so that what slows the machine slows both. Of each case the fastest round counts: other programs can only make a round slower. And a
-// ratio that misses its limit is measured again, all rounds, before it fails; a real regression misses every time. Allocations do not depend on
-// the machine and are compared exactly.
+// Noise cannot fool it, in three ways. A limit is a ratio of two cases that are measured in turn, a
+// short round of one after a short round of the other, so that what slows the machine slows both.
+// Of each case the fastest round counts: other programs can only make a round slower. And a ratio
+// that misses its limit is measured again, all rounds, before it fails; a real regression misses
+// every time. Allocations do not depend on the machine and are compared exactly.
 package limits
 
 import (
@@ -34,8 +36,9 @@ type Pair struct {
 	To string `yaml:"to"`
 }
 
-// Ratio limits ns per call of one case over that of another. With Beside it is over the ratio of two more cases, measured turn by turn with the
-// first two: a gain that the machine could not give to anybody is not missed.
+// Ratio limits ns per call of one case over that of another. With Beside it is over the ratio of
+// two more cases, measured turn by turn with the first two: a gain that the machine could not give
+// to anybody is not missed.
 type Ratio struct {
 	Name       string  `yaml:"name"`
 	Of         string  `yaml:"of"`
@@ -163,7 +166,8 @@ func (r *Ratio) check(measure Measure, w io.Writer) (ok bool, err error) {
 	}
 }
 
-// measure is the fastest round of both cases, and the ratio that the machine gives, 1 where that is not asked.
+// measure is the fastest round of both cases, and the ratio that the machine gives, 1 where that is
+// not asked.
 func (r *Ratio) measure(measure Measure) (of, to, machine float64, err error) {
 	names := []string{r.Of, r.To}
 	if r.Beside != nil {

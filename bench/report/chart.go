@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	plotWidth  vg.Length = 400 // units; a phone shows nine tenths of it, a desk a little more than all
+	// units; a phone shows nine tenths of it, a desk a little more than all
+	plotWidth  vg.Length = 400
 	plotHeight vg.Length = 280
 	rowHeight  vg.Length = 23
 	textSize   vg.Length = 12.5
 	edge       vg.Length = 3
 )
 
-// plottable reports whether a value can stand on every kind of axis: a logarithm needs it positive, and beyond these bounds it
-// is no measurement of this world.
+// plottable reports whether a value can stand on every kind of axis: a logarithm needs it positive,
+// and beyond these bounds it is no measurement of this world.
 func plottable(v float64) bool { return v >= 1e-9 && v <= 1e18 }
 
 func sans() font.Font { return font.Font{Typeface: "Liberation", Variant: "Sans", Size: textSize} }
@@ -50,8 +51,8 @@ func gridLines(horizontal bool) *plotter.Grid {
 	return g
 }
 
-// render draws a plot above the title of its x axis. The library's own title would shift a logarithmic axis: it asks for the
-// place of the middle in data coordinates.
+// render draws a plot above the title of its x axis. The library's own title would shift a
+// logarithmic axis: it asks for the place of the middle in data coordinates.
 func render(p *plot.Plot, label, title string, height vg.Length) (template.HTML, error) {
 	return drawSVG("plot", label, plotWidth, height, func(c draw.Canvas) {
 		style := p.X.Tick.Label
@@ -116,7 +117,8 @@ func (s scale) marks(at []float64) plot.ConstantTicks {
 
 func decade(exponent float64) float64 { return math.Pow(10, exponent) }
 
-// logTicks is every decade, every second or third when there are many, and also the twos and fives when there are few.
+// logTicks is every decade, every second or third when there are many, and also the twos and fives
+// when there are few.
 func logTicks(low, high float64) []float64 {
 	first, last := math.Round(math.Log10(low)), math.Round(math.Log10(high))
 	step := math.Max(1, math.Ceil((last-first)/4))
@@ -200,7 +202,8 @@ type bar struct {
 	role  role
 }
 
-// barChart draws bars with their values at the right: from the left edge, or from a line at mark when that is plottable.
+// barChart draws bars with their values at the right: from the left edge, or from a line at mark
+// when that is plottable.
 func barChart(label string, s scale, mark float64, bars []bar) (template.HTML, error) {
 	r := &rows{}
 	low, high := math.Inf(1), 0.0

@@ -1,8 +1,10 @@
-// Package report turns the text of a benchmark run into one page that a person can read: what dispatch costs layer by layer,
-// how it grows, what the paths carry, how long a wake-up takes, and how all of it compares with the host's own kernel.
+// Package report turns the text of a benchmark run into one page that a person can read: what
+// dispatch costs layer by layer, how it grows, what the paths carry, how long a wake-up takes, and
+// how all of it compares with the host's own kernel.
 //
-// The page is one file that loads nothing: its plots are inline SVG whose colours follow the page (light, dark, print).
-// A part whose benchmarks are not in the text is left out, and a sentence says so.
+// The page is one file that loads nothing: its plots are inline SVG whose colours follow the page
+// (light, dark, print). A part whose benchmarks are not in the text is left out, and a sentence
+// says so.
 //
 // References:
 //

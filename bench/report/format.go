@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// scaled writes a number with three digits and the largest unit that leaves it at least one; units grow by step.
+// scaled writes a number with three digits and the largest unit that leaves it at least one; units
+// grow by step.
 func scaled(v, step float64, units ...string) string {
 	i := 0
 	for i < len(units)-1 && math.Abs(v) >= step*0.9995 {
@@ -16,7 +17,8 @@ func scaled(v, step float64, units ...string) string {
 	return strings.TrimSuffix(digits(v)+" "+units[i], " ")
 }
 
-// digits writes a number with three significant digits, and never in scientific notation below a billion.
+// digits writes a number with three significant digits, and never in scientific notation below a
+// billion.
 func digits(v float64) string {
 	switch a := math.Abs(v); {
 	case v == math.Trunc(v) && a < 1e9:

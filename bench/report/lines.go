@@ -11,7 +11,8 @@ import (
 
 type point struct{ x, y float64 }
 
-// A series is one line of a plot. Its points are plottable and in the order of x; x may also be 0 when the x axis is linear.
+// A series is one line of a plot. Its points are plottable and in the order of x; x may also be 0
+// when the x axis is linear.
 type series struct {
 	name   string
 	points []point

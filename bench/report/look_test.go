@@ -118,7 +118,8 @@ func luminance(t *testing.T, hex string) float64 {
 	return 0.2126*channel(16) + 0.7152*channel(8) + 0.0722*channel(0)
 }
 
-// Every colour has the contrast to the page that its use needs, by day, by night and on paper: 4.5 for text, 3 for marks [WCAG22].
+// Every colour has the contrast to the page that its use needs, by day, by night and on paper: 4.5
+// for text, 3 for marks [WCAG22].
 func TestContrast(t *testing.T) {
 	schemes := regexp.MustCompile(`(?s):root \{[^}]*\}`).FindAllString(pageText, -1)
 	require.Len(t, schemes, 3)

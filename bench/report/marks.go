@@ -7,7 +7,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// A mark stands at each point of a line, and tells lines apart for those who do not see their colours.
+// A mark stands at each point of a line, and tells lines apart for those who do not see their
+// colours.
 type mark uint8
 
 const (

@@ -56,7 +56,8 @@ func (s *section) missing(name string) { s.Missing = append(s.Missing, name) }
 // Empty reports whether the section has nothing to show.
 func (s section) Empty() bool { return len(s.Figures) == 0 && len(s.Tables) == 0 }
 
-// time returns the median time of one call in ns, when the text has one that can be drawn and divided by.
+// time returns the median time of one call in ns, when the text has one that can be drawn and
+// divided by.
 func (r *Run) time(name string) (float64, bool) {
 	ns, ok := r.Lookup(name).Value("ns/op")
 	return ns, ok && plottable(ns)
@@ -77,7 +78,8 @@ func parts() []func(*Run) (section, error) {
 
 // WriteHTML writes the run as one page that loads nothing. A part without benchmarks is a sentence.
 //
-// Errors: ErrFormat when the run has no result; what w returned. Nothing is written unless the whole page could be made.
+// Errors: ErrFormat when the run has no result; what w returned. Nothing is written unless the
+// whole page could be made.
 func (r *Run) WriteHTML(w io.Writer) error {
 	if len(r.Results) == 0 {
 		return fmt.Errorf("report: a run without a result: %w", ErrFormat)

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// ErrFormat is wrapped by every error that Read returns for a text that is not one run's benchmark text.
+// ErrFormat is wrapped by every error that Read returns for a text that is not one run's benchmark
+// text.
 var ErrFormat = errors.New("not the benchmark text of one run")
 
 // A Run is what one run of the benchmarks wrote.
@@ -25,7 +26,8 @@ type Run struct {
 	byName map[string]*Result
 }
 
-// A Config is one configuration line. A key that changed between results (pkg does) has all its values, in order.
+// A Config is one configuration line. A key that changed between results (pkg does) has all its
+// values, in order.
 type Config struct {
 	Key    string
 	Values []string
@@ -69,7 +71,8 @@ func (r *Result) Value(unit string) (float64, bool) {
 	return 0, false
 }
 
-// Lookup returns the result of a name, nil when the text has none. Of several numbers of processors it is the first.
+// Lookup returns the result of a name, nil when the text has none. Of several numbers of processors
+// it is the first.
 func (r *Run) Lookup(name string) *Result { return r.byName[name] }
 
 // Get returns the value of a configuration key, "" when the text does not set it.
@@ -82,12 +85,13 @@ func (r *Run) Get(key string) string {
 	return ""
 }
 
-// Read reads the benchmark text of one run [benchfmt]. Several lines of one name are repeated runs, of which the median counts.
-// Lines that are neither results nor configuration are passed over, as benchstat does.
+// Read reads the benchmark text of one run [benchfmt]. Several lines of one name are repeated runs,
+// of which the median counts. Lines that are neither results nor configuration are passed over, as
+// benchstat does.
 //
 // Errors:
-//   - ErrFormat: a benchmark line is malformed or says what cannot be (the text says which line and why), the text mixes
-//     machines or commits, or has no result.
+//   - ErrFormat: a benchmark line is malformed or says what cannot be (the text says which line and
+//     why), the text mixes machines or commits, or has no result.
 //   - what r returned, otherwise.
 func Read(r io.Reader) (*Run, error) {
 	c := collector{run: &Run{byName: map[string]*Result{}}, samples: map[key]*samples{}}
@@ -185,8 +189,8 @@ func (s *samples) measure(values []benchfmt.Value) error {
 	return nil
 }
 
-// configure keeps the configuration that holds for a result. What names the machine and the source must not change: medians
-// over two machines mean nothing.
+// configure keeps the configuration that holds for a result. What names the machine and the source
+// must not change: medians over two machines mean nothing.
 func (c *collector) configure(config []benchfmt.Config) error {
 	for _, cfg := range config {
 		value := clean(string(cfg.Value))

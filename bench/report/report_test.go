@@ -42,7 +42,8 @@ type part struct {
 	text                string
 }
 
-// parse proves that a page is well-formed, runs nothing and loads nothing, and returns its sections by id.
+// parse proves that a page is well-formed, runs nothing and loads nothing, and returns its sections
+// by id.
 func parse(t testing.TB, page string) map[string]part {
 	t.Helper()
 	parts := map[string]part{}
@@ -146,7 +147,8 @@ func TestSampleHasTheWholeContract(t *testing.T) {
 	require.Len(t, run.Results, len(contract()))
 }
 
-// sections says how many plots and tables each part has when nothing is missing, and what its benchmarks' names begin with.
+// sections says how many plots and tables each part has when nothing is missing, and what its
+// benchmarks' names begin with.
 func sections() map[string]struct {
 	plots, tables int
 	names         string
@@ -297,7 +299,8 @@ func TestWriteFails(t *testing.T) {
 	require.ErrorIs(t, new(report.Run).WriteHTML(io.Discard), report.ErrFormat)
 }
 
-// TestKeepPage leaves a page where REPORT says, to be looked at in a browser: of the text in REPORT_TEXT, or of the sample.
+// TestKeepPage leaves a page where REPORT says, to be looked at in a browser: of the text in
+// REPORT_TEXT, or of the sample.
 func TestKeepPage(t *testing.T) {
 	to := os.Getenv("REPORT")
 	if to == "" {

@@ -36,7 +36,8 @@ const (
 	roleCount
 )
 
-// RGBA is not a colour: it is how a role travels through the plotting library into the SVG, where restyle finds it.
+// RGBA is not a colour: it is how a role travels through the plotting library into the SVG, where
+// restyle finds it.
 func (r role) RGBA() (red, green, blue, alpha uint32) {
 	return color.NRGBA{B: uint8(r), A: 0xff}.RGBA()
 }
@@ -55,8 +56,8 @@ func paint(hex string) (string, error) {
 	return fmt.Sprintf("var(--r%d)", n), nil
 }
 
-// drawSVG runs a drawing on a canvas of w by h units and returns it as an element for the page, with a label for those who
-// cannot see it; none when it only repeats what stands beside it.
+// drawSVG runs a drawing on a canvas of w by h units and returns it as an element for the page,
+// with a label for those who cannot see it; none when it only repeats what stands beside it.
 func drawSVG(class, label string, w, h vg.Length, drawing func(draw.Canvas)) (template.HTML, error) {
 	c := vgsvg.New(w, h)
 	drawing(draw.New(c))
@@ -70,8 +71,9 @@ func drawSVG(class, label string, w, h vg.Length, drawing func(draw.Canvas)) (te
 	return template.HTML(out.String()), nil
 }
 
-// restyle copies an SVG document so that it can stand inside a page: without its prologue, name spaces and fixed size, and with
-// its roles as the page's colours [SVG2] 6.6. Everything is parsed and escaped again; nothing is copied as it stands.
+// restyle copies an SVG document so that it can stand inside a page: without its prologue, name
+// spaces and fixed size, and with its roles as the page's colours [SVG2] 6.6. Everything is parsed
+// and escaped again; nothing is copied as it stands.
 func restyle(w *bytes.Buffer, r io.Reader, class, label string) error {
 	in := xml.NewDecoder(r)
 	for {
@@ -161,7 +163,8 @@ func attribute(w *bytes.Buffer, name, value string) {
 	w.WriteByte('"')
 }
 
-// declarations rewrites the colours of a style attribute and drops the font's name, which the page chooses.
+// declarations rewrites the colours of a style attribute and drops the font's name, which the page
+// chooses.
 func declarations(style string) (string, error) {
 	var kept []string
 	for d := range strings.SplitSeq(style, ";") {

@@ -38,8 +38,8 @@ func paths(direction string) []path {
 	}
 }
 
-// carried are the points of each path of one direction: MB/s against bytes a call. Paths that we do not know come last.
-// Those of ours that the text does not have are absent.
+// carried are the points of each path of one direction: MB/s against bytes a call. Paths that we do
+// not know come last. Those of ours that the text does not have are absent.
 func (r *Run) carried(direction string) (all []series, absent []string) {
 	found := map[string][]point{}
 	var order []string

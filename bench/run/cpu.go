@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// cpu is the processor's name as the host tells it: on Linux from /proc/cpuinfo, elsewhere the architecture.
+// cpu is the processor's name as the host tells it: on Linux from /proc/cpuinfo, elsewhere the
+// architecture.
 func cpu() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {

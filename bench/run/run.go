@@ -1,4 +1,5 @@
-// Package run measures the cases of package bench in a program, as `go test -bench` does in a test, and writes the same text.
+// Package run measures the cases of package bench in a program, as `go test -bench` does in a test,
+// and writes the same text.
 //
 // References:
 //   - [benchfmt] Go proposal 14313, the format of benchmark results
@@ -25,7 +26,8 @@ type Options struct {
 	Match *regexp.Regexp // cases whose name it finds; nil: all
 	Time  time.Duration  // for each case; 0 is 1 s
 	Count int            // how often each; 0 is once
-	// Commit names what is measured where the program does not know what it was built from; "" if nobody does.
+	// Commit names what is measured where the program does not know what it was built from; "" if
+	// nobody does.
 	Commit string
 	// Progress is told before each measurement how many are done; nil: nobody is.
 	Progress func(done, total int, name string)
@@ -48,8 +50,8 @@ func Select(match *regexp.Regexp) []bench.Case {
 	return list
 }
 
-// Run measures and writes a line for each measurement as it is done. When ctx ends it stops after the case that runs, and what was measured
-// stays written.
+// Run measures and writes a line for each measurement as it is done. When ctx ends it stops after
+// the case that runs, and what was measured stays written.
 //
 // Errors: ctx's; a case that failed, by name; w's.
 func Run(ctx context.Context, o Options, w io.Writer) (skipped []Skipped, err error) {

@@ -1,6 +1,7 @@
-// Package traditional is the kernel of section 3 of the handout, before loadable modules: each system call is one switch
-// statement over the major numbers, so that a new driver means a new case in every switch and a new kernel. It does nothing but
-// dispatch; it is here to be measured beside the tables that register_chrdev fills.
+// Package traditional is the kernel of section 3 of the handout, before loadable modules: each
+// system call is one switch statement over the major numbers, so that a new driver means a new case
+// in every switch and a new kernel. It does nothing but dispatch; it is here to be measured beside
+// the tables that register_chrdev fills.
 //
 // The switches are written by `go generate`, for kernels with 4, 64 and 512 drivers.
 //
@@ -30,7 +31,8 @@ type Kernel struct {
 //go:embed switch_gen.go
 var source string
 
-// Source is the switch of read in a kernel of so many drivers, as it was built; "" if there is none.
+// Source is the switch of read in a kernel of so many drivers, as it was built; "" if there is
+// none.
 func Source(drivers int) string {
 	_, text, ok := strings.Cut(source, fmt.Sprintf("\nfunc read%d(", drivers))
 	if !ok {
@@ -49,8 +51,8 @@ func Kernels() []Kernel {
 	}
 }
 
-// The drivers: every fourth major is of one kind. They are kept from being inlined into the switch, as code of other files of a
-// kernel is.
+// The drivers: every fourth major is of one kind. They are kept from being inlined into the switch,
+// as code of other files of a kernel is.
 
 //go:noinline
 func nullRead([]byte) (int, error) { return 0, nil }

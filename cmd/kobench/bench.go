@@ -165,7 +165,8 @@ func inRepository() bool {
 	return err == nil
 }
 
-// checkedOut is the commit of the repository, for a program that was built without -buildvcs; "" elsewhere.
+// checkedOut is the commit of the repository, for a program that was built without -buildvcs; ""
+// elsewhere.
 func checkedOut(ctx context.Context) string {
 	if !inRepository() {
 		return ""

@@ -238,7 +238,8 @@ func (d *demo) cost(t *kernel.Task, path string) (best time.Duration) {
 	return best
 }
 
-// lines tries what is at the end of each serial line, through the driver, its registers and the wire.
+// lines tries what is at the end of each serial line, through the driver, its registers and the
+// wire.
 func (d *demo) lines(msg []byte) {
 	for _, p := range d.sim.Ports {
 		d.line(p.TTY, "8250", p.Line, p.Device, msg)

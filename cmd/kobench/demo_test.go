@@ -16,7 +16,8 @@ func TestDemo(t *testing.T) {
 
 func TestHelpOfEveryCommand(t *testing.T) {
 	for _, c := range commands(streams{}).Commands() {
-		if c.DisableFlagParsing || !c.Runnable() && !c.HasSubCommands() { // a tool, or a topic of help
+		// a tool, or a topic of help
+		if c.DisableFlagParsing || !c.Runnable() && !c.HasSubCommands() {
 			continue
 		}
 		t.Run(c.Name(), func(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// usb tries every device on the USB bus, through the node that its driver made or with the cases of testusb.
+// usb tries every device on the USB bus, through the node that its driver made or with the cases of
+// testusb.
 func (d *demo) usb(t *kernel.Task, msg []byte) {
 	for _, p := range d.sim.Plugged() {
 		nodes := d.sim.Nodes(p)

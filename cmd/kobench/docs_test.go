@@ -12,7 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "write README's lists anew")
 
-// README's lists are those of the rows: each stands between a comment that names it and the next comment.
+// README's lists are those of the rows: each stands between a comment that names it and the next
+// comment.
 func TestReadme(t *testing.T) {
 	const name = "../../README.md"
 	b, err := os.ReadFile(name)

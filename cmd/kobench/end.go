@@ -14,7 +14,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// endLimit is how long everything may take to come down; the kernel's own end is bounded below it (kernel.Shutdown).
+// endLimit is how long everything may take to come down; the kernel's own end is bounded below it
+// (kernel.Shutdown).
 const endLimit = 60 * time.Second
 
 // wait waits for the end and takes everything down.
@@ -48,7 +49,8 @@ func (b *bench) down() (err error) {
 	return errors.Join(err, b.sim.Close())
 }
 
-// endFile is where a bench that did not end well says so, for "kobench down"; beside the socket, in a directory that is ours.
+// endFile is where a bench that did not end well says so, for "kobench down"; beside the socket, in
+// a directory that is ours.
 func endFile(socket string) string { return strings.TrimSuffix(socket, ".sock") + ".end" }
 
 func (s streams) downCommand() *cobra.Command {

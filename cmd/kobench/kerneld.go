@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// kerneld is the process that loads modules for a bench's kernel. It is started when the kernel asks for the first one.
+// kerneld is the process that loads modules for a bench's kernel. It is started when the kernel
+// asks for the first one.
 type kerneld struct {
 	socket string
 	root   string

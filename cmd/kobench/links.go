@@ -48,7 +48,8 @@ func relativeLinks(dir, self string) error {
 	return writeLinks(dir, self, target)
 }
 
-// writeLinks makes a directory that holds the tools by name, and kobench itself. target is what the links say.
+// writeLinks makes a directory that holds the tools by name, and kobench itself. target is what the
+// links say.
 func writeLinks(dir, self, target string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

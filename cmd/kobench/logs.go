@@ -86,7 +86,8 @@ func parseLevels(list string) ([]kernel.Level, error) {
 	return want, nil
 }
 
-// logLine is a record as dmesg(1) prints it: embedded newlines begin lines of their own, with the stamp again.
+// logLine is a record as dmesg(1) prints it: embedded newlines begin lines of their own, with the
+// stamp again.
 func logLine(r daemon.Record, decode, noTime, human bool, boot time.Time) string {
 	prefix := ""
 	if decode {

@@ -1,5 +1,6 @@
-// Command kobench is an emulated test bench for character devices: a simulated kernel, the tools that load modules into it, and
-// the hardware behind its drivers. Called by the name of one of its tools (insmod, rmmod, …) it is that tool.
+// Command kobench is an emulated test bench for character devices: a simulated kernel, the tools
+// that load modules into it, and the hardware behind its drivers. Called by the name of one of its
+// tools (insmod, rmmod, …) it is that tool.
 package main
 
 import (
@@ -82,13 +83,14 @@ func (s streams) module(tool modtools.Tool, argv0 string, args []string) int {
 		Release: kernel.Release, Environ: os.Environ(),
 	}
 	if root, set := os.LookupEnv("KOBENCH_ROOT"); set {
-		env.Root = strings.TrimRight(root, "/") // "/" is the host's own, and paths begin with one slash
+		// "/" is the host's own, and paths begin with one slash
+		env.Root = strings.TrimRight(root, "/")
 	} else if info, err := c.Info(); err == nil {
 		env.Root = info.Root
 	} else if tool.NeedsBench(args) {
 		fmt.Fprintf(s.err, "%s: %v\n", tool.Name, err)
 		return 1
-	} else if release := hostRelease(); release != "" { // no bench: the tools are about the host's own modules
+	} else if release := hostRelease(); release != "" { // no bench: about the host's modules
 		env.Release, env.HostCmdline = release, "/proc/cmdline"
 	}
 	env.Control = c.Control

@@ -79,7 +79,8 @@ Exit status 0: everything that could be tested passed; 1: something failed, or n
 	return cmd
 }
 
-// lastFile takes an argument as the file of the one format that was given without any: "--junit smoke.xml" for "--junit=smoke.xml".
+// lastFile takes an argument as the file of the one format that was given without any: "--junit
+// smoke.xml" for "--junit=smoke.xml".
 func lastFile(cmd *cobra.Command, o *smoke.Options, args []string) error {
 	var bare []*string
 	for _, to := range []*string{&o.JSON, &o.TAP, &o.JUnit} {

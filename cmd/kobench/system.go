@@ -14,8 +14,9 @@ import (
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
-// killable is the bench as the module tools see it. A tool whose task an oops has killed ends as a process does that a signal kills:
-// the shell would say so, here the tool itself does, with the shell's status.
+// killable is the bench as the module tools see it. A tool whose task an oops has killed ends as a
+// process does that a signal kills: the shell would say so, here the tool itself does, with the
+// shell's status.
 type killable struct {
 	kmod.System
 	errw io.Writer

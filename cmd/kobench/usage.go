@@ -20,7 +20,8 @@ func (e *usageError) Unwrap() error { return e.err }
 
 func (e *usageError) Error() string { return e.err.Error() }
 
-// told is the error with the command's name before it and its help behind it. called is the name that the program was called by.
+// told is the error with the command's name before it and its help behind it. called is the name
+// that the program was called by.
 func (e *usageError) told(called string) string {
 	name := e.cmd.CommandPath()
 	if called == e.cmd.Name() {
@@ -29,7 +30,8 @@ func (e *usageError) told(called string) string {
 	return fmt.Sprintf("%s: %v; %s --help tells more", name, e.err, name)
 }
 
-// polish makes what cobra says of a wrong call name the command, and its help say no more than there is.
+// polish makes what cobra says of a wrong call name the command, and its help say no more than
+// there is.
 func polish(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd, err} })
 	usage, help := root.UsageFunc(), root.HelpFunc()

@@ -53,7 +53,8 @@ type Door struct {
 	RFC2217 string `yaml:"rfc2217"` // the TCP address to serve, or ""
 }
 
-// Faults are the rules of a line's two directions, as [fault.Parse] reads them, and the seed of their rates.
+// Faults are the rules of a line's two directions, as [fault.Parse] reads them, and the seed of
+// their rates.
 type Faults struct {
 	Out  string `yaml:"out"` // of what the chip sends
 	In   string `yaml:"in"`  // of what it receives; a loop-back plug has only out
@@ -186,7 +187,8 @@ func Parse(name string, text []byte, opts ...Option) (*Board, error) {
 	return c.b, nil
 }
 
-// maxCmdline is how long x86's command line may be (COMMAND_LINE_SIZE), with room for the board's name.
+// maxCmdline is how long x86's command line may be (COMMAND_LINE_SIZE), with room for the board's
+// name.
 const maxCmdline = 1900
 
 // convert takes position and message out of the YAML package's error.
@@ -302,7 +304,8 @@ func orNode(n, other ast.Node) ast.Node {
 	return other
 }
 
-// pairs checks that each null modem leads to a uart without a line of its own, and gives that one its end.
+// pairs checks that each null modem leads to a uart without a line of its own, and gives that one
+// its end.
 func (c *checker) pairs() error {
 	for i, u := range c.b.UARTs {
 		peer, ok := u.Line.(NullModem)

@@ -63,7 +63,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// The boards that come with the program boot, and every device of the default one answers through its terminal.
+// The boards that come with the program boot, and every device of the default one answers through
+// its terminal.
 func TestDefaultBoardAnswers(t *testing.T) {
 	b, err := Load("default")
 	require.NoError(t, err)

@@ -2,7 +2,8 @@ package board
 
 import "github.com/kobench/kobench/hw/bounds"
 
-// CheckYAML looks, before anything parses it, whether a text is one that a parser can be given ([bounds.YAML]); name is for its error.
+// CheckYAML looks, before anything parses it, whether a text is one that a parser can be given
+// ([bounds.YAML]); name is for its error.
 //
 // Errors: *Error too long, too many keys, or nested too deeply.
 func CheckYAML(name string, text []byte) error {

@@ -1,9 +1,10 @@
-// Package board describes a machine in YAML and puts it together: which chips sit at which ports, what hangs on each line, and
-// which modules are loaded at boot.
+// Package board describes a machine in YAML and puts it together: which chips sit at which ports,
+// what hangs on each line, and which modules are loaded at boot.
 //
 //	name: desk
 //	speed: paced                    # honest line time; max takes it out
-//	cmdline: "quiet loopback.size=64"   # the kernel's command line, after board=NAME; modprobe takes MODULE.PARAMETER=VALUE out of it
+//	cmdline: "quiet loopback.size=64"   # the kernel's command line, after board=NAME; modprobe
+//	                                    # takes MODULE.PARAMETER=VALUE out of it
 //	builtin: [mem]                  # drivers of the kernel itself, which lsmod does not show
 //	modules: ["loopback size=64", "8250"]
 //	uarts:
@@ -41,19 +42,22 @@
 //
 // # Beside a line
 //
-//	door: {rfc2217: 127.0.0.1:2217}             kobench up serves the terminal there, besides its pty
-//	faults: {out: "drop=1e-3", in: "break@2s=250ms", seed: 42}   what the chip sends, what it receives ([fault.Parse])
-//	record: ttyS0.vcd                           .script, .pcapng or .vcd ([record]); ttyS0.vcd.part until the machine ends
+//	door: {rfc2217: 127.0.0.1:2217}             kobench up serves the terminal there, besides its
+//	                                            pty
+//	faults: {out: "drop=1e-3", in: "break@2s=250ms", seed: 42}   what the chip sends, what it
+//	                                                             receives ([fault.Parse])
+//	record: ttyS0.vcd                           .script, .pcapng or .vcd ([record]);
+//	                                            ttyS0.vcd.part until the machine ends
 //
 // # USB
 //
 //	usb:
 //	  devices:
-//	    - {port: "1", device: ftdi, serial: FT000001, line: loopback}   # line as above, without null-modem
-//	    - {port: "4", device: hub, ports: 4}                            # "4.1" is behind it
+//	    - {port: "1", device: ftdi, serial: FT1, line: loopback}   # line as above, no null-modem
+//	    - {port: "4", device: hub, ports: 4}                       # "4.1" is behind it
 //	    - {port: "4.1", device: source-sink, speed: full, faults: "crc=0.001", seed: 42}
-//	    - {device: replay, from: "desk.pcapng#1.3"}                     # number 3 of bus 1 in a capture
-//	  record: usb.pcapng                                                # the whole bus, for Wireshark
+//	    - {device: replay, from: "desk.pcapng#1.3"}                # number 3 of bus 1
+//	  record: usb.pcapng                                           # the whole bus, for Wireshark
 //
 // # USB devices
 //
@@ -71,15 +75,18 @@
 //	usbip        a device of a USB/IP server; from: HOST:PORT/BUSID
 //	host         a device of this computer, through libusb; from: VENDOR:PRODUCT, in hexadecimal
 //
-// The bus belongs to the module usbcore; drivers come by MODALIAS, through kerneld. Faults are [usbfault.Parse]'s.
+// The bus belongs to the module usbcore; drivers come by MODALIAS, through kerneld. Faults are
+// [usbfault.Parse]'s.
 //
 // An error names the line and column of what is wrong.
 //
 // # Devices of your own
 //
-// In any language: line: {program: …} and device: described, above. In Go a device is a value with Run, and its options are fields with a yaml tag:
+// In any language: line: {program: …} and device: described, above. In Go a device is a value with
+// Run, and its options are fields with a yaml tag:
 //
-//	b, err := board.Load("desk.yaml", board.WithDevice("thermometer", func() board.Device { return &thermometer{} }))
+//	build := func() board.Device { return &thermometer{} }
+//	b, err := board.Load("desk.yaml", board.WithDevice("thermometer", build))
 //	m := b.Power(kernel.Config{Catalog: catalog.All()})   // line: {thermometer: {celsius: 21}}
 //
 // A USB device is a [hw/usb.Function], given with [WithFunction]. The examples of both run.

@@ -12,7 +12,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// exports are the devices of the machine's bus that a USB/IP server offers. The zero value offers none.
+// exports are the devices of the machine's bus that a USB/IP server offers. The zero value offers
+// none.
 type exports struct {
 	mu sync.Mutex
 	m  *Machine
@@ -24,11 +25,13 @@ type exports struct {
 	lent map[*hw.Slot]func() // +checklocks:mu
 }
 
-// Export takes the devices in ports ("1", "4.2"; none: all but hubs) from the machine's drivers and offers them at the address; "" is
-// [usbip.DefaultAddress], on the loop-back interface. A second call adds devices to the server there is, and its address must be the same or "".
-// It returns where the server listens and what it offers, by bus id.
+// Export takes the devices in ports ("1", "4.2"; none: all but hubs) from the machine's drivers and
+// offers them at the address; "" is [usbip.DefaultAddress], on the loop-back interface. A second
+// call adds devices to the server there is, and its address must be the same or "". It returns
+// where the server listens and what it offers, by bus id.
 //
-// Errors: ENODEV nothing is in a port; EINVAL a hub is; EBUSY a device is offered already; the listener's.
+// Errors: ENODEV nothing is in a port; EINVAL a hub is; EBUSY a device is offered already; the
+// listener's.
 func (m *Machine) Export(addr string, ports []string) (at string, offered []string, err error) {
 	x := &m.exports
 	x.mu.Lock()
@@ -79,7 +82,8 @@ func (m *Machine) slots(ports []string) ([]*hw.Slot, error) {
 	return slots, nil
 }
 
-// hub reports whether a device is a hub: one of ours, or one from elsewhere whose descriptors the kernel has read.
+// hub reports whether a device is a hub: one of ours, or one from elsewhere whose descriptors the
+// kernel has read.
 func (m *Machine) hub(s *hw.Slot) bool {
 	if s.Hub() {
 		return true
@@ -146,7 +150,8 @@ func (x *exports) offeredLocked() []string {
 	return names
 }
 
-// EndExport ends the server and gives the devices back to the machine's drivers. Errors: EINVAL without a server.
+// EndExport ends the server and gives the devices back to the machine's drivers. Errors: EINVAL
+// without a server.
 func (m *Machine) EndExport() error {
 	x := &m.exports
 	x.mu.Lock()

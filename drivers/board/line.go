@@ -45,7 +45,8 @@ type Attached struct {
 
 func (a *Attached) String() string { return strings.TrimSpace(a.Kind + " " + a.Name) }
 
-// Device is something alive at a line's far end. Its fields with a yaml tag are its options on a board; a tag "-" hides one.
+// Device is something alive at a line's far end. Its fields with a yaml tag are its options on a
+// board; a tag "-" hides one.
 type Device interface {
 	// Run works there until ctx ends.
 	Run(ctx context.Context, far serial.Conn) error
@@ -54,21 +55,22 @@ type Device interface {
 // Checker is a Device whose options can be wrong. Absence: all are right.
 type Checker interface{ Check() error }
 
-// HostUser is a Device that opens something of the computer with some of its options: HostFile says what, "" is nothing. It is asked before
-// Check. Absence: what its row says holds for all.
+// HostUser is a Device that opens something of the computer with some of its options: HostFile says
+// what, "" is nothing. It is asked before Check. Absence: what its row says holds for all.
 type HostUser interface{ HostFile() string }
 
 // Formatted is a Device with a rate and format of its own. Absence: it does as its terminal.
 type Formatted interface{ Format() serial.Mode }
 
-// Prober is a Device that can be asked whether it is there: ask is sent, and what comes back is collected until answered
-// says so; want describes it. Absence: nobody asks.
+// Prober is a Device that can be asked whether it is there: ask is sent, and what comes back is
+// collected until answered says so; want describes it. Absence: nobody asks.
 type Prober interface {
 	Probe() (ask []byte, answered func(got []byte) bool, want string)
 }
 
-// lineKind is one kind of line: plain, or with a device that make builds. word is an example of the name that it needs; without
-// one it has options; form is an example of those that are more than a list of names. Neither plain nor make: a null modem.
+// lineKind is one kind of line: plain, or with a device that make builds. word is an example of the
+// name that it needs; without one it has options; form is an example of those that are more than a
+// list of names. Neither plain nor make: a null modem.
 type lineKind struct {
 	name, word, form, about string
 	plain                   Line

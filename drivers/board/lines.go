@@ -13,8 +13,8 @@ import (
 	"github.com/kobench/kobench/hw/serial/record"
 )
 
-// lineKinds are the kinds of things at a line's end. One row is all that a new kind needs: the board file, its docs, README,
-// "kobench help lines", errors and tests come from it.
+// lineKinds are the kinds of things at a line's end. One row is all that a new kind needs: the
+// board file, its docs, README, "kobench help lines", errors and tests come from it.
 func lineKinds() []lineKind {
 	return append([]lineKind{
 		{name: "loopback", about: "TX→RX, RTS→CTS, DTR→DSR+DCD", plain: Loopback{}},
@@ -38,7 +38,8 @@ func lineKinds() []lineKind {
 	}, ownKinds()...)
 }
 
-// replayed is a device that was recorded: it says what it said then, and expects to be told what it was told.
+// replayed is a device that was recorded: it says what it said then, and expects to be told what it
+// was told.
 type replayed struct{ file string }
 
 func (r *replayed) Run(ctx context.Context, end serial.Conn) error {
@@ -57,7 +58,8 @@ func (r *replayed) Run(ctx context.Context, end serial.Conn) error {
 	if err = dev.Run(ctx, far); ctx.Err() != nil {
 		err = nil // it was told to end
 	}
-	if wrong := dev.Close(); wrong != nil { // which is err, where that says what was not as recorded
+	// which is err, where that says what was not as recorded
+	if wrong := dev.Close(); wrong != nil {
 		return wrong
 	}
 	return err

@@ -51,13 +51,15 @@ type Port struct {
 	Out, In *fault.Injector
 
 	record string
-	// uncovered is what a replayed device was not asked as it was recorded; set before Close returns.
+	// uncovered is what a replayed device was not asked as it was recorded; set before Close
+	// returns.
 	uncovered error
 	recording *recording // nil: none
 }
 
-// Power boots a kernel on the board and starts the devices. The modules are not loaded yet: LoadModules does that, or a modprobe.
-// cfg.Catalog gets a driver for the board's UARTs under the name 8250, and one for its USB bus under usbcore.
+// Power boots a kernel on the board and starts the devices. The modules are not loaded yet:
+// LoadModules does that, or a modprobe. cfg.Catalog gets a driver for the board's UARTs under the
+// name 8250, and one for its USB bus under usbcore.
 func (b *Board) Power(cfg kernel.Config) *Machine {
 	m := &Machine{Board: b, Clock: clock.New(), usb: usbSide{bus: hw.NewBus(1, BusPorts)}}
 	cfg.Clock = m.Clock
@@ -181,7 +183,8 @@ func (m *Machine) logger(where string) func(string) {
 	return func(text string) { m.Kernel.Log.Printf(kernel.LevelNotice, "%s: %s", where, text) }
 }
 
-// problem says in the log that something of the board cannot be had, and keeps it for [Machine.Problems].
+// problem says in the log that something of the board cannot be had, and keeps it for
+// [Machine.Problems].
 func (m *Machine) problem(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	m.Kernel.Log.Printf(kernel.LevelErr, "%s", text)
@@ -192,8 +195,8 @@ func (m *Machine) problem(format string, args ...any) {
 	}
 }
 
-// Problems is what the board asks for and the machine could not have, or has lost: a capture that is not there, a port that could not be opened. The
-// first 100; the log has them all.
+// Problems is what the board asks for and the machine could not have, or has lost: a capture that
+// is not there, a port that could not be opened. The first 100; the log has them all.
 func (m *Machine) Problems() []string {
 	m.problems.mu.Lock()
 	defer m.problems.mu.Unlock()
@@ -207,7 +210,8 @@ type problems struct {
 	list []string // +checklocks:mu
 }
 
-// FaultReport says what was injected where, into lines and USB devices, those that have gone among them; "" if nobody asked for faults.
+// FaultReport says what was injected where, into lines and USB devices, those that have gone among
+// them; "" if nobody asked for faults.
 func (m *Machine) FaultReport() string {
 	var b strings.Builder
 	for _, p := range m.Ports {
@@ -242,8 +246,8 @@ func (m *Machine) LoadModules() error {
 	return nil
 }
 
-// Close shuts the kernel down, then the hardware, and writes what was recorded; closed again, it says the same again. Errors: as kernel.Shutdown;
-// those of the files.
+// Close shuts the kernel down, then the hardware, and writes what was recorded; closed again, it
+// says the same again. Errors: as kernel.Shutdown; those of the files.
 func (m *Machine) Close() error { return m.close() }
 
 func (m *Machine) shutdown() error {

@@ -39,16 +39,18 @@ func (k *kinds) usbNames() string {
 	return kindList(k.usb(), func(k usbKind) string { return k.name })
 }
 
-// WithDevice gives a board a kind of line of its own, which it writes as line: NAME, or line: {NAME: {options}}. build makes a device for each
-// machine; its fields with a yaml tag are the options. A name that is taken is not replaced.
+// WithDevice gives a board a kind of line of its own, which it writes as line: NAME, or line:
+// {NAME: {options}}. build makes a device for each machine; its fields with a yaml tag are the
+// options. A name that is taken is not replaced.
 func WithDevice(name string, build func() Device) Option {
 	return func(k *kinds) {
 		k.own = append(k.own, lineKind{name: name, about: "a device of this program's", make: func(string) Device { return build() }})
 	}
 }
 
-// WithFunction gives a board a kind of USB device of its own, which it and Plug know by device: NAME, at this speed unless told otherwise. build
-// makes a function for each machine; the board's serial: is given to it.
+// WithFunction gives a board a kind of USB device of its own, which it and Plug know by device:
+// NAME, at this speed unless told otherwise. build makes a function for each machine; the board's
+// serial: is given to it.
 func WithFunction(name string, speed hw.Speed, build func(serial string) hw.Function) Option {
 	return func(k *kinds) {
 		k.ownUSB = append(k.ownUSB, usbKind{

@@ -86,7 +86,8 @@ func (l *lamp) Control(s hw.Setup, data []byte) (int, error) {
 func (*lamp) Out(uint8, []byte, bool) (int, error) { return 0, hw.Stall }
 func (*lamp) In(uint8, []byte) (int, error)        { return 0, hw.Stall }
 
-// A USB device in Go is a hw/usb.Function; it can be plugged in by the name that WithFunction gives it.
+// A USB device in Go is a hw/usb.Function; it can be plugged in by the name that WithFunction gives
+// it.
 func ExampleWithFunction() {
 	lamps := board.WithFunction("lamp", hw.FullSpeed, func(string) hw.Function { return &lamp{} })
 	b, err := board.Parse("desk.yaml", []byte("modules: [usbcore]\nusb:\n  devices: [{port: \"2\", device: lamp}]\n"), lamps)

@@ -80,7 +80,8 @@ type tableLine struct {
 	log          func(string)
 }
 
-// UnmarshalYAML takes a file's name, {file, device} for one of several in a file, or the table itself.
+// UnmarshalYAML takes a file's name, {file, device} for one of several in a file, or the table
+// itself.
 func (l *tableLine) UnmarshalYAML(n ast.Node) (err error) {
 	var f struct {
 		File   string `yaml:"file"`

@@ -15,7 +15,8 @@ import (
 // maxRecording is how long the file of one recording gets, in bytes.
 const maxRecording = 256 << 20
 
-// partFile is a file that is written beside the one it will replace, under that one's name and ".part".
+// partFile is a file that is written beside the one it will replace, under that one's name and
+// ".part".
 type partFile struct {
 	*os.File
 	name string
@@ -25,7 +26,8 @@ func createPart(name string) (*partFile, error) {
 	if to, err := filepath.EvalSymlinks(name); err == nil {
 		name = to
 	}
-	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() { // such as /dev/null, or a pipe: nothing to be replaced
+	// such as /dev/null, or a pipe: nothing to be replaced
+	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
 		return &partFile{f, ""}, err
 	}
@@ -69,7 +71,8 @@ func (m *Machine) record(p *Port) {
 	p.recording = &recording{f, r}
 }
 
-// told is an error without the name of the file that is being written, which the sentence around it has.
+// told is an error without the name of the file that is being written, which the sentence around it
+// has.
 func told(err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		return path.Err
@@ -77,7 +80,8 @@ func told(err error) error {
 	return err
 }
 
-// save ends a port's recording. Errors: the first there was; of a recording that is incomplete the part that there is keeps its name with ".part".
+// save ends a port's recording. Errors: the first there was; of a recording that is incomplete the
+// part that there is keeps its name with ".part".
 func (m *Machine) save(p *Port) error {
 	r := p.recording
 	if r == nil {
@@ -152,5 +156,6 @@ func (m *Machine) saveBus() error {
 	return nil
 }
 
-// Discard says that the machine has not come up as it should and is about to be closed: what it has recorded replaces nothing.
+// Discard says that the machine has not come up as it should and is about to be closed: what it has
+// recorded replaces nothing.
 func (m *Machine) Discard() { m.discarded.Store(true) }

@@ -93,7 +93,8 @@ func TestRecordingThatFails(t *testing.T) {
 
 // What was recorded of a program can be played to it again.
 func TestRecordingIsReplayed(t *testing.T) {
-	what := strings.Repeat("there and back, ", 40) // more than a chip holds: the driver splits it around its echo
+	// more than a chip holds: the driver splits it around its echo
+	what := strings.Repeat("there and back, ", 40)
 	file := filepath.Join(t.TempDir(), "line.script")
 	m := recorded(t, file)
 	thereAndBack(t, m, what)

@@ -102,7 +102,8 @@ func TestProbes(t *testing.T) {
 			require.NoError(t, near.SetMode(serial.DefaultMode))
 			if f, ok := dev.(Formatted); ok {
 				require.NoError(t, near.SetMode(f.Format()))
-				require.NoError(t, far.SetMode(f.Format())) // before it runs, so that nothing is garbled
+				// before it runs, so that nothing is garbled
+				require.NoError(t, far.SetMode(f.Format()))
 			}
 			require.NoError(t, near.SetSignals(serial.DTEOutputs, serial.DTEOutputs))
 			go func() { ended <- dev.Run(ctx, far) }()
@@ -122,7 +123,8 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// Every kind of USB device refuses the keys that it does not take; those that are made here answer a bus at their speed.
+// Every kind of USB device refuses the keys that it does not take; those that are made here answer
+// a bus at their speed.
 func TestUSBKinds(t *testing.T) {
 	example := map[string]string{"line": "loopback", "serial": "X", "id": "X", "ports": "2", "from": "x"}
 	for _, k := range usbKinds() {

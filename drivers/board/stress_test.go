@@ -19,8 +19,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Everything that can be done to a board's terminals, by many at once, while USB devices come and go and somebody tries to remove the drivers.
-// Nothing may stand still, oops, or be left behind.
+// Everything that can be done to a board's terminals, by many at once, while USB devices come and
+// go and somebody tries to remove the drivers. Nothing may stand still, oops, or be left behind.
 func TestStress(t *testing.T) {
 	b, err := Parse("stress.yaml", []byte(`speed: max
 modules: ["8250", usbcore, usbserial, ftdi_sio, cdc_acm]
@@ -82,7 +82,8 @@ usb: {devices: [{port: "1", device: ftdi, line: loopback}]}
 	}
 }
 
-// abuse opens a terminal, does one thing after another to it and closes it, again and again. Any error of a port that comes and goes will do.
+// abuse opens a terminal, does one thing after another to it and closes it, again and again. Any
+// error of a port that comes and goes will do.
 func abuse(t *testing.T, m *Machine, name string, r *rand.Rand) {
 	bauds := []serial.Baud{50, 9600, 115200, 921600}
 	buf := make([]byte, 5000)
@@ -130,7 +131,8 @@ func abuse(t *testing.T, m *Machine, name string, r *rand.Rand) {
 	}
 }
 
-// expected accepts what Linux says of a terminal that is not there, or not any more, and of a mode that another one has changed meanwhile.
+// expected accepts what Linux says of a terminal that is not there, or not any more, and of a mode
+// that another one has changed meanwhile.
 func expected(t *testing.T, err error) {
 	for _, e := range []error{nil, kernel.ENOENT, kernel.ENXIO, kernel.ENODEV, kernel.EIO, syscall.ENODEV, syscall.EOPNOTSUPP, os.ErrClosed} {
 		if errors.Is(err, e) {

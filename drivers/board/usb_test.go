@@ -57,7 +57,8 @@ func power(t *testing.T, text string) *Machine {
 	b, err := Parse("desk.yaml", []byte(text))
 	require.NoError(t, err)
 	m := b.Power(kernel.Config{Catalog: catalog.All()})
-	m.Kernel.SetModprobe(func(_ context.Context, alias string) error { // a modprobe that knows one device
+	// a modprobe that knows one device
+	m.Kernel.SetModprobe(func(_ context.Context, alias string) error {
 		if alias != "usb:v0403p6001d0600dc00dsc00dp00icFFiscFFipFFin00" {
 			return kernel.ENOENT
 		}
@@ -76,7 +77,8 @@ func power(t *testing.T, text string) *Machine {
 	return m
 }
 
-// A device of the board has its driver and its node after boot, carries data, and is on the recording.
+// A device of the board has its driver and its node after boot, carries data, and is on the
+// recording.
 func TestUSBBoard(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bus.pcapng")
 	func() {
@@ -181,7 +183,8 @@ func TestUSBExport(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A capture's device is plugged in at its own speed; an error says at which it can be, and which devices there are.
+// A capture's device is plugged in at its own speed; an error says at which it can be, and which
+// devices there are.
 func TestUSBReplay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bus.pcapng")
 	func() {

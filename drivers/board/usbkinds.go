@@ -12,8 +12,8 @@ import (
 	"github.com/kobench/kobench/hw/usb/function/usbtmc"
 )
 
-// usbKinds are the kinds of USB devices. One row is all that a new kind needs: the board file, its docs, README, "kobench plug --help",
-// errors and tests come from it.
+// usbKinds are the kinds of USB devices. One row is all that a new kind needs: the board file, its
+// docs, README, "kobench plug --help", errors and tests come from it.
 func usbKinds() []usbKind {
 	return []usbKind{
 		{name: "ftdi", about: "a serial port, FT232R", speed: hw.FullSpeed, takes: "line serial",
@@ -41,8 +41,8 @@ func usbKinds() []usbKind {
 	}
 }
 
-// usbKind is one kind of device. takes are its keys beside those that every device has; from says what the key from wants;
-// host that it opens files or devices of the computer.
+// usbKind is one kind of device. takes are its keys beside those that every device has; from says
+// what the key from wants; host that it opens files or devices of the computer.
 type usbKind struct {
 	name, about string
 	speed       hw.Speed // unless told otherwise; UnknownSpeed: its own

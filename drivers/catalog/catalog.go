@@ -1,5 +1,5 @@
-// Package catalog lists the drivers that are linked into the program. A kernel booted with All finds them by
-// name, like module files in a directory.
+// Package catalog lists the drivers that are linked into the program. A kernel booted with All
+// finds them by name, like module files in a directory.
 package catalog
 
 import (

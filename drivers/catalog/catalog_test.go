@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLifeOfEveryDriver loads and removes each driver twice: a second load starts afresh, and nothing stays behind.
+// TestLifeOfEveryDriver loads and removes each driver twice: a second load starts afresh, and
+// nothing stays behind.
 func TestLifeOfEveryDriver(t *testing.T) {
 	for name, build := range catalog.All() {
 		t.Run(name, func(t *testing.T) {

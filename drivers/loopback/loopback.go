@@ -1,5 +1,6 @@
-// Package loopback is the driver to copy from: each of its minors is a FIFO that gives back what was written to it. It shows
-// a blocking read and write, poll, an ioctl, SIGIO, a parameter, and a node in /dev, and nothing else.
+// Package loopback is the driver to copy from: each of its minors is a FIFO that gives back what
+// was written to it. It shows a blocking read and write, poll, an ioctl, SIGIO, a parameter, and a
+// node in /dev, and nothing else.
 package loopback
 
 import (
@@ -17,7 +18,8 @@ const (
 	IoctlReset = 'l'<<8 | 1
 )
 
-// New builds the module. Parameters: devices, how many there are (1…256); size, bytes in each one's FIFO (1…1 MiB).
+// New builds the module. Parameters: devices, how many there are (1…256); size, bytes in each one's
+// FIFO (1…1 MiB).
 func New() *kernel.Module {
 	d := &driver{}
 	d.devices.Store(1)

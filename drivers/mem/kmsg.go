@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// kmsg is one open /dev/kmsg: a place in the log ([dev-kmsg]; Linux kernel/printk/printk.c devkmsg_*).
+// kmsg is one open /dev/kmsg: a place in the log ([dev-kmsg]; Linux kernel/printk/printk.c
+// devkmsg_*).
 type kmsg struct {
 	mu  sync.Mutex
 	seq uint64 // of the next record to read
@@ -23,7 +24,8 @@ func openKmsg(t *kernel.Task, f *kernel.File) error {
 	return nil
 }
 
-// readKmsg gives one record a call: EPIPE once when records were overwritten meanwhile, EINVAL when p is too small for it.
+// readKmsg gives one record a call: EPIPE once when records were overwritten meanwhile, EINVAL when
+// p is too small for it.
 func readKmsg(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	k := f.Private.(*kmsg)
 	k.mu.Lock()
@@ -63,7 +65,8 @@ func writeKmsg(t *kernel.Task, _ *kernel.File, p []byte) (int, error) {
 	return len(p), nil
 }
 
-// seekKmsg goes to the oldest record (SEEK_SET), the end (SEEK_END), or after the last clear (SEEK_DATA).
+// seekKmsg goes to the oldest record (SEEK_SET), the end (SEEK_END), or after the last clear
+// (SEEK_DATA).
 func seekKmsg(t *kernel.Task, f *kernel.File, off int64, whence int) (int64, error) {
 	const seekData = 3
 	if off != 0 {

@@ -1,6 +1,6 @@
-// Package mem is the driver of major 1, the memory devices: null, zero, full, random, urandom and kmsg, with
-// Linux's minors, permission bits and errors. (mem, kmem and port reach for memory that a simulated machine does
-// not have; nobody drives them here.)
+// Package mem is the driver of major 1, the memory devices: null, zero, full, random, urandom and
+// kmsg, with Linux's minors, permission bits and errors. (mem, kmem and port reach for memory that
+// a simulated machine does not have; nobody drives them here.)
 //
 // References:
 //   - [mem] Linux drivers/char/mem.c, devlist

@@ -15,7 +15,8 @@ type news struct {
 	carrierOn bool
 }
 
-// interrupt is the handler of the port's line ([8250] serial8250_handle_irq). It reports whether the chip had asked.
+// interrupt is the handler of the port's line ([8250] serial8250_handle_irq). It reports whether
+// the chip had asked.
 func (p *port) interrupt() bool {
 	buf := &p.received
 	p.mu.Lock()
@@ -59,14 +60,16 @@ func (p *port) interrupt() bool {
 func (p *port) pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tty != nil && p.tty.Throttled() { // else the tty has made room meanwhile, and nobody would wake the receiver
+	// else the tty has made room meanwhile, and nobody would wake the receiver
+	if p.tty != nil && p.tty.Throttled() {
 		p.full = true
 		p.ier &^= reg.IER_RDI
 		p.uart.Out8(reg.IER, p.ier)
 	}
 }
 
-// receive empties the receiver ([8250] serial8250_rx_chars): runs of good characters at once, bad ones singly with what was wrong.
+// receive empties the receiver ([8250] serial8250_rx_chars): runs of good characters at once, bad
+// ones singly with what was wrong.
 func (p *port) receive(buf []byte, lsr uint8, n *news) uint8 {
 	for len(buf) < cap(buf) {
 		if lsr&(reg.LSR_OE|reg.LSR_PE|reg.LSR_FE|reg.LSR_BI) == 0 {

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// late makes the host late with line n's interrupts: it leaves the goroutine alone for a while before the driver's handler, until
-// the test is over.
+// late makes the host late with line n's interrupts: it leaves the goroutine alone for a while
+// before the driver's handler, until the test is over.
 func late(t testing.TB, line *kernel.IRQLine, by time.Duration) {
 	var over atomic.Bool
 	free := line.Request("late", func() bool {
@@ -66,7 +66,8 @@ func counts(t testing.TB, task *kernel.Task, fd int) (rx, overrun, bufOverrun ui
 	return word(4), word(7), word(10)
 }
 
-// A host that is late loses nothing: the machine is late as a whole. The delay is hundreds of characters long.
+// A host that is late loses nothing: the machine is late as a whole. The delay is hundreds of
+// characters long.
 func TestHostIsLate(t *testing.T) {
 	for _, baud := range []uint32{9600, 115200, 4_000_000} {
 		for name, wire := range map[string]func(serial.Cables) []*serial.Port{"null modem": nullModem, "loopback": loopback} {
@@ -115,7 +116,8 @@ func TestHostIsLate(t *testing.T) {
 	}
 }
 
-// A driver that is late by the line's own time loses what a real one would, and it is counted: here interrupts are off.
+// A driver that is late by the line's own time loses what a real one would, and it is counted: here
+// interrupts are off.
 func TestDriverIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := machine(t, uart16550.PC16550A, nullModem)

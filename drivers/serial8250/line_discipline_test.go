@@ -197,7 +197,8 @@ func TestOpenWaitsForTheCarrier(t *testing.T) {
 	})
 }
 
-// What comes while the last close waits for its output is not echoed: on a loop-back plug that would go round until the wait is over. Flow control works.
+// What comes while the last close waits for its output is not echoed: on a loop-back plug that
+// would go round until the wait is over. Flow control works.
 func TestClosingEchoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := boot(t, serial.Loopback(serial.Paced))
@@ -303,7 +304,8 @@ func TestOldTermio(t *testing.T) {
 	require.Equal(t, kernel.EFAULT, err)
 }
 
-// tcdrain and the last close wait until the last bit has left, which raises no interrupt, and no longer.
+// tcdrain and the last close wait until the last bit has left, which raises no interrupt, and no
+// longer.
 func TestDrain(t *testing.T) {
 	for _, n := range []int{1, 2, 15, 16, 17, 100} {
 		synctest.Test(t, func(t *testing.T) {

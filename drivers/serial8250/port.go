@@ -251,8 +251,8 @@ func (p *port) SetBreak(on bool) error {
 	return nil
 }
 
-// Throttle pauses the sender by RTS where CRTSCTS is set, and in any case leaves received data in the chip from when the tty can
-// take no more.
+// Throttle pauses the sender by RTS where CRTSCTS is set, and in any case leaves received data in
+// the chip from when the tty can take no more.
 func (p *port) Throttle(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

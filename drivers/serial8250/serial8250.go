@@ -1,5 +1,5 @@
-// Package serial8250 drives 16550A UARTs and their elder sisters, through their registers and interrupts only, as terminals
-// ttyS0, ttyS1 …
+// Package serial8250 drives 16550A UARTs and their elder sisters, through their registers and
+// interrupts only, as terminals ttyS0, ttyS1 …
 //
 //	tty core ──► port: transmit ring ──► THR      chip ──► line
 //	          ◄──  irq: RBR, LSR, MSR ◄── IIR
@@ -25,8 +25,8 @@ const (
 	MaxPorts = 32
 )
 
-// UART is how the driver reaches a chip. The FIFO methods are string I/O: as many In8(RBR) or Out8(THR) in one call, while LSR
-// allows it.
+// UART is how the driver reaches a chip. The FIFO methods are string I/O: as many In8(RBR) or
+// Out8(THR) in one call, while LSR allows it.
 type UART interface {
 	In8(reg uint8) uint8
 	Out8(reg, v uint8)
@@ -41,7 +41,8 @@ type Site struct {
 	Chip UART
 	Base uint32 // I/O port: 0x3f8 …
 	IRQ  int    // interrupt line: 4 …
-	// Clock is the frequency of the crystal over 16: the rate for a divisor of 1, in bits per second. 0 is 115200.
+	// Clock is the frequency of the crystal over 16: the rate for a divisor of 1, in bits per
+	// second. 0 is 115200.
 	Clock uint32
 }
 
@@ -72,7 +73,8 @@ func probe(env *kernel.Env, sites []Site) error {
 		}
 		p := &port{
 			site: s, uart: s.Chip, log: &env.Kernel().Log, name: fmt.Sprintf("ttyS%d", i),
-			clock: s.Clock, flags: tty.ASYNC_SKIP_TEST | tty.ASYNC_BOOT_AUTOCONF, trigger: 0x80, // 8 characters
+			// 8 characters
+			clock: s.Clock, flags: tty.ASYNC_SKIP_TEST | tty.ASYNC_BOOT_AUTOCONF, trigger: 0x80,
 		}
 		if p.kind = autoconfig(s.Chip); p.kind == unknown {
 			env.Printf(kernel.LevelWarning, "no UART at I/O %#x", s.Base)
@@ -113,8 +115,8 @@ func (k kind) fifo() int {
 	return 1
 }
 
-// autoconfig finds out which chip there is ([8250] autoconfig): IER must hold what is written, the modem lines must follow in
-// loop-back, then FCR and the scratch register tell the sisters apart.
+// autoconfig finds out which chip there is ([8250] autoconfig): IER must hold what is written, the
+// modem lines must follow in loop-back, then FCR and the scratch register tell the sisters apart.
 func autoconfig(u UART) kind {
 	saved := u.In8(reg.IER)
 	u.Out8(reg.IER, 0)

@@ -46,7 +46,8 @@ func setTermios(t testing.TB, task *kernel.Task, fd int, tm tty.Termios) {
 	require.NoError(t, err)
 }
 
-// A line without time does not wait for a port that nobody has open, before its first opening and after its last.
+// A line without time does not wait for a port that nobody has open, before its first opening and
+// after its last.
 func TestNobodyListens(t *testing.T) {
 	a, b := serial.NullModem(serial.Max)
 	k := boot(t, a, b)

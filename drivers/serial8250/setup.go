@@ -12,8 +12,9 @@ import (
 
 // How a port is set besides termios: its rate, TIOCSSERIAL, its files in /sys.
 
-// rateLocked is the rate that the chip is to be set to, 0 for none that can be. A rate out of range leaves the old one, then the nearest
-// that there is ([serial_core] uart_get_baud_rate, [8250] serial8250_get_baud_rate). Rate 0 hangs up at 9600.
+// rateLocked is the rate that the chip is to be set to, 0 for none that can be. A rate out of range
+// leaves the old one, then the nearest that there is ([serial_core] uart_get_baud_rate, [8250]
+// serial8250_get_baud_rate). Rate 0 hangs up at 9600.
 //
 // +checklocks:p.mu
 func (p *port) rateLocked(now, old *tty.Termios) uint32 {
@@ -84,7 +85,8 @@ func (p *port) Describe() tty.SerialInfo {
 
 // Configure is for TIOCSSERIAL ([serial_core] uart_set_info). A chip stays where it sits.
 //
-// Errors: EPERM more than flags and divisor without privilege; EINVAL another place, interrupt or type, or a clock below 9600.
+// Errors: EPERM more than flags and divisor without privilege; EINVAL another place, interrupt or
+// type, or a clock below 9600.
 func (p *port) Configure(task *kernel.Task, now tty.SerialInfo) error {
 	old := p.Describe()
 	elsewhere := now.Port != old.Port || now.IRQ != old.IRQ
@@ -123,7 +125,8 @@ func (p *port) Idle() (bool, error) {
 // RS485 is for TIOCGRS485: none of these chips can do it.
 func (p *port) RS485() (off [32]byte) { return off }
 
-// Attrs are the files of a terminal of the serial core in /sys/class/tty ([serial_core] tty_dev_attrs, [8250] rx_trig_bytes).
+// Attrs are the files of a terminal of the serial core in /sys/class/tty ([serial_core]
+// tty_dev_attrs, [8250] rx_trig_bytes).
 func (p *port) Attrs(t *tty.TTY) map[string]*kernel.Attr {
 	show := func(format string, value func(s tty.SerialInfo) any) *kernel.Attr {
 		return &kernel.Attr{Show: func(*kernel.Task) (string, error) { return fmt.Sprintf(format+"\n", value(t.Serial())), nil }}
@@ -168,7 +171,8 @@ func (p *port) showTrigger(*kernel.Task) (string, error) {
 	return fmt.Sprintf("%d\n", triggers()[p.trigger>>6]), nil
 }
 
-// storeTrigger sets the highest level that is no higher than asked for ([8250] bytes_to_fcr_rxtrig).
+// storeTrigger sets the highest level that is no higher than asked for ([8250]
+// bytes_to_fcr_rxtrig).
 func (p *port) storeTrigger(_ *kernel.Task, text string) error {
 	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 8)
 	if err != nil {

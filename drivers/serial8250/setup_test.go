@@ -100,7 +100,8 @@ func TestSerialStruct(t *testing.T) {
 	require.NoError(t, task.Close(fd))
 }
 
-// With a custom divisor 38400 means the clock divided by it: the far end hears what was sent at 9600 so.
+// With a custom divisor 38400 means the clock divided by it: the far end hears what was sent at
+// 9600 so.
 func TestCustomDivisor(t *testing.T) {
 	a, b := serial.NullModem(serial.Max)
 	k := boot(t, a, b)

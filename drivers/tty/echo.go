@@ -83,7 +83,8 @@ func (l *ldisc) opost(out []byte, c byte) []byte {
 	return append(out, c)
 }
 
-// process is opost for what is written: as many characters of p as become at most limit bytes. k is how many those were.
+// process is opost for what is written: as many characters of p as become at most limit bytes. k is
+// how many those were.
 func (l *ldisc) process(out, p []byte, limit int) (_ []byte, k int) {
 	for k < len(p) {
 		column, lineStart := l.column, l.lineStart
@@ -199,7 +200,8 @@ func (l *ldisc) rubOut() {
 	l.echoRaw('\b')
 }
 
-// echoEraseTab moves back over a tab: to where the text before it ends, which is counted from the line's start.
+// echoEraseTab moves back over a tab: to where the text before it ends, which is counted from the
+// line's start.
 func (l *ldisc) echoEraseTab() {
 	chars, afterTab := uint(0), false
 	for pos := l.head; pos != l.canonHead; {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fake is a port that notes what it is told. In each of its methods it calls back into the core, as a driver may whose transfers end in
-// the middle of what starts them.
+// fake is a port that notes what it is told. In each of its methods it calls back into the core, as
+// a driver may whose transfers end in the middle of what starts them.
 type fake struct {
 	mu    sync.Mutex
 	t     *TTY

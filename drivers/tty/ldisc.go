@@ -9,15 +9,18 @@ import (
 )
 
 const (
-	bufSize   = 4096 // N_TTY_BUF_SIZE
-	throttle  = 128  // TTY_THRESHOLD_THROTTLE: room left when the sender is asked to pause; bytes left when it may go on
-	disabled  = 0    // _POSIX_VDISABLE; also the mark of an end of file in the buffer
-	wakeChars = 256  // WAKEUP_CHARS: poll shows room to write below it
+	bufSize = 4096 // N_TTY_BUF_SIZE
+	// TTY_THRESHOLD_THROTTLE: room left when the sender is asked to pause; bytes left when it may
+	// go on
+	throttle  = 128
+	disabled  = 0   // _POSIX_VDISABLE; also the mark of an end of file in the buffer
+	wakeChars = 256 // WAKEUP_CHARS: poll shows room to write below it
 )
 
-// ldisc is the N_TTY line discipline of one terminal, as a machine without locks: characters and settings go in, what a read takes
-// and what is to be echoed come out. What it wants of the port or of the tasks it leaves in asks. The tty's short lock guards it.
-// Positions count bytes since the buffer was empty at open; their low bits index it.
+// ldisc is the N_TTY line discipline of one terminal, as a machine without locks: characters and
+// settings go in, what a read takes and what is to be echoed come out. What it wants of the port or
+// of the tasks it leaves in asks. The tty's short lock guards it. Positions count bytes since the
+// buffer was empty at open; their low bits index it.
 //
 //	            receive                                take
 //	hardware ──────────► special ──► edit ──► buf ──────────► read
@@ -49,8 +52,8 @@ type ldisc struct {
 	asks      asks
 }
 
-// asks are what the discipline wants done outside of it. The order does not matter but for this: what waits is thrown away before
-// an echo is sent.
+// asks are what the discipline wants done outside of it. The order does not matter but for this:
+// what waits is thrown away before an echo is sent.
 type asks struct {
 	any      bool
 	flush    bool // what has been written and not sent goes
@@ -98,7 +101,8 @@ func (l *ldisc) dropEcho() {
 	l.dropped++
 }
 
-// available is whether a read finds something; for poll, min is what it waits for ([n_tty] input_available_p).
+// available is whether a read finds something; for poll, min is what it waits for ([n_tty]
+// input_available_p).
 func (l *ldisc) available(poll bool) bool {
 	tm := &l.tm
 	if tm.Lflag&ICANON != 0 && tm.Lflag&EXTPROC == 0 {
@@ -116,8 +120,9 @@ func raw(tm *Termios) bool {
 	return tm.Iflag&(ISTRIP|IUCLC|IGNCR|ICRNL|INLCR|IXON) == 0 && tm.Lflag&(ICANON|ISIG|ECHO) == 0
 }
 
-// receive takes characters, with flags beside them or nil, as far as there is room, and returns how many it took. One place is
-// always kept free; a line that is longer than the buffer loses characters until it ends ([n_tty] n_tty_receive_buf_common).
+// receive takes characters, with flags beside them or nil, as far as there is room, and returns how
+// many it took. One place is always kept free; a line that is longer than the buffer loses
+// characters until it ends ([n_tty] n_tty_receive_buf_common).
 func (l *ldisc) receive(p []byte, flags []serial.Flags) (n int) {
 	tm := &l.tm
 	plain := flags == nil && raw(tm)
@@ -203,8 +208,8 @@ func (l *ldisc) receiveOne(c byte, f serial.Flags) {
 	l.special(c)
 }
 
-// receiveClosing looks for flow control alone: nobody will read the rest, and an echo of it would keep a loop-back plug's port from ever closing
-// ([n_tty] n_tty_receive_char_closing).
+// receiveClosing looks for flow control alone: nobody will read the rest, and an echo of it would
+// keep a loop-back plug's port from ever closing ([n_tty] n_tty_receive_char_closing).
 func (l *ldisc) receiveClosing(c byte, f serial.Flags) {
 	tm := &l.tm
 	if f != 0 || tm.Iflag&IXON == 0 {
@@ -264,7 +269,8 @@ func (l *ldisc) resumeOnAny() {
 // is reports whether c is a control character that is not disabled.
 func (l *ldisc) is(c byte, index int) bool { return c == l.tm.CC[index] && c != disabled }
 
-// signal asks for a signal to the terminal's tasks and, without NOFLSH, throws away what is under way ([n_tty] isig).
+// signal asks for a signal to the terminal's tasks and, without NOFLSH, throws away what is under
+// way ([n_tty] isig).
 func (l *ldisc) signal(sig kernel.Signal) {
 	if l.tm.Lflag&NOFLSH == 0 {
 		l.flush()
@@ -285,8 +291,9 @@ func (l *ldisc) setStopped(on bool) {
 	}
 }
 
-// throttle asks the sender to pause when the buffer fills, and to go on when it has emptied; waiting is whether more is received that
-// has no room here yet ([n_tty] n_tty_check_throttle, n_tty_check_unthrottle).
+// throttle asks the sender to pause when the buffer fills, and to go on when it has emptied;
+// waiting is whether more is received that has no room here yet ([n_tty] n_tty_check_throttle,
+// n_tty_check_unthrottle).
 func (l *ldisc) throttle(waiting bool) {
 	switch {
 	case !l.throttled && l.room() <= throttle && (l.tm.Lflag&ICANON == 0 || l.canonHead != l.tail):
@@ -314,7 +321,8 @@ func (l *ldisc) sendX(c byte) {
 	}
 }
 
-// set changes how the terminal is set: what was typed becomes readable, or starts a line ([n_tty] n_tty_set_termios).
+// set changes how the terminal is set: what was typed becomes readable, or starts a line ([n_tty]
+// n_tty_set_termios).
 func (l *ldisc) set(now Termios) {
 	old := l.tm
 	l.tm = now
@@ -347,9 +355,9 @@ func (l *ldisc) count() uint {
 	return n
 }
 
-// take copies input to p: in canonical mode up to and including a line's end, otherwise what there is. more is whether the read may
-// wait for more. An EOF right behind what fills p is taken with it, or the next read would find an end of file ([n_tty]
-// canon_copy_from_read_buf).
+// take copies input to p: in canonical mode up to and including a line's end, otherwise what there
+// is. more is whether the read may wait for more. An EOF right behind what fills p is taken with
+// it, or the next read would find an end of file ([n_tty] canon_copy_from_read_buf).
 func (l *ldisc) take(p []byte) (n int, more bool) {
 	if l.tm.Lflag&ICANON == 0 || l.tm.Lflag&EXTPROC != 0 {
 		n = min(len(p), int(l.head-l.tail))

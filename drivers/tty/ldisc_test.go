@@ -129,7 +129,8 @@ func TestFlaggedCharacters(t *testing.T) {
 	}
 }
 
-// The buffer takes 4095 characters and the end of a line; a line that is longer loses what is too much, and its end is still seen.
+// The buffer takes 4095 characters and the end of a line; a line that is longer loses what is too
+// much, and its end is still seen.
 func TestFullBuffer(t *testing.T) {
 	l := &ldisc{tm: RawTermios(9600)}
 	require.Equal(t, bufSize-1, l.receive(make([]byte, 2*bufSize), nil))

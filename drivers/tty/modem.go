@@ -28,7 +28,8 @@ func (t *TTY) setBreak(on bool) error {
 	return t.withPort(func() error { return t.can.brk.SetBreak(on) })
 }
 
-// sendBreak is TCSBRK (0.25 s for argument 0, otherwise only the wait for output) and TCSBRKP (the argument in tenths of a second).
+// sendBreak is TCSBRK (0.25 s for argument 0, otherwise only the wait for output) and TCSBRKP (the
+// argument in tenths of a second).
 func (t *TTY) sendBreak(task *kernel.Task, cmd uint32, arg uint64) error {
 	if err := t.drain(task, 0); err != nil {
 		return err
@@ -83,7 +84,8 @@ func (t *TTY) modem(cmd uint32, arg kernel.Arg) error {
 	return t.withPort(func() error { return m.SetModemBits(set, clear) })
 }
 
-// awaitModem is TIOCMIWAIT: it waits until one of the lines in mask has changed (uart_wait_modem_status).
+// awaitModem is TIOCMIWAIT: it waits until one of the lines in mask has changed
+// (uart_wait_modem_status).
 func (tf *file) awaitModem(task *kernel.Task, mask uint32) error {
 	t := tf.t
 	c := t.can.count

@@ -2,7 +2,8 @@ package tty
 
 import "github.com/kobench/kobench/kernel"
 
-// open is tty_open with tty_port_open and tty_port_block_til_ready. An opening that is caught in a hang-up begins again, as there.
+// open is tty_open with tty_port_open and tty_port_block_til_ready. An opening that is caught in a
+// hang-up begins again, as there.
 func (t *TTY) open(task *kernel.Task, f *kernel.File, owner *kernel.Module) error {
 	t.mu.Lock()
 	t.opening++
@@ -32,7 +33,8 @@ func (t *TTY) open(task *kernel.Task, f *kernel.File, owner *kernel.Module) erro
 	}
 }
 
-// startIfNeeded starts the port up for the first open, and says how many hang-ups there had been. Who opens at the same time waits.
+// startIfNeeded starts the port up for the first open, and says how many hang-ups there had been.
+// Who opens at the same time waits.
 //
 // Errors: EIO the line has been removed; EBUSY somebody has it for himself; those of the port.
 func (t *TTY) startIfNeeded(task *kernel.Task) (began uint, err error) {
@@ -54,7 +56,8 @@ func (t *TTY) startIfNeeded(task *kernel.Task) (began uint, err error) {
 	return began, t.startupLocked()
 }
 
-// startupLocked starts the port up, in the mode that the line was left in. What it receives meanwhile is taken.
+// startupLocked starts the port up, in the mode that the line was left in. What it receives
+// meanwhile is taken.
 //
 // +checklocks:t.setting
 // +checklocks:t.portMu
@@ -104,7 +107,8 @@ func (t *TTY) awaitCarrier(task *kernel.Task, began uint) error {
 	return task.WaitEvent(&t.changes, func() bool { return t.ready(began) })
 }
 
-// ready is whether an open need not wait: CLOCAL, or there is a carrier, or there was a hang-up. Waiting raises DTR and RTS.
+// ready is whether an open need not wait: CLOCAL, or there is a carrier, or there was a hang-up.
+// Waiting raises DTR and RTS.
 func (t *TTY) ready(began uint) bool {
 	t.mu.Lock()
 	now, baud := t.hangups != began || t.ld.tm.Cflag&CLOCAL != 0, t.ld.tm.Baud()
@@ -125,7 +129,8 @@ func (t *TTY) ready(began uint) bool {
 	return err != nil || bits&TIOCM_CAR != 0
 }
 
-// release is tty_release: the last close waits for the output to leave, and hangs up where HUPCL says so.
+// release is tty_release: the last close waits for the output to leave, and hangs up where HUPCL
+// says so.
 func release(task *kernel.Task, f *kernel.File) {
 	tf := f.Private.(*file)
 	t := tf.t
@@ -167,7 +172,8 @@ func (t *TTY) unused() bool {
 	return len(t.files) == 0 && t.opening == 0 && t.running
 }
 
-// shutdownLocked shuts the port down, after who hands something to it has left. An open that begins now waits for portMu.
+// shutdownLocked shuts the port down, after who hands something to it has left. An open that begins
+// now waits for portMu.
 //
 // +checklocks:t.setting
 // +checklocks:t.portMu
@@ -181,7 +187,8 @@ func (t *TTY) shutdownLocked() {
 	t.port.Shutdown()
 }
 
-// Hangup ends all that is open, for good: reads give end of file, writes and ioctls EIO, and so do opens (tty_vhangup).
+// Hangup ends all that is open, for good: reads give end of file, writes and ioctls EIO, and so do
+// opens (tty_vhangup).
 func (t *TTY) Hangup() {
 	t.hangup(true)
 	t.hanging.Wait()
@@ -213,8 +220,8 @@ func (t *TTY) hangup(gone bool) {
 	t.changes.WakeAll(kernel.PollHup)
 }
 
-// CarrierChanged tells that DCD has changed: opens that wait look again, and a lost carrier hangs up unless CLOCAL is set. The hang-up
-// itself happens in the background (tty_port_tty_hangup).
+// CarrierChanged tells that DCD has changed: opens that wait look again, and a lost carrier hangs
+// up unless CLOCAL is set. The hang-up itself happens in the background (tty_port_tty_hangup).
 func (t *TTY) CarrierChanged(on bool) {
 	t.mu.Lock()
 	lost := !on && t.ld.tm.Cflag&CLOCAL == 0 && len(t.files) > 0 && !t.gone

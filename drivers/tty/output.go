@@ -2,10 +2,12 @@ package tty
 
 import "github.com/kobench/kobench/kernel"
 
-// serviceLimit is how often a caller of service goes on before a goroutine takes over: an echo that comes back is echoed, for ever.
+// serviceLimit is how often a caller of service goes on before a goroutine takes over: an echo that
+// comes back is echoed, for ever.
 const serviceLimit = 16
 
-// service does what the discipline asks of the port. It never waits: if somebody has out, he does it when he gives that up.
+// service does what the discipline asks of the port. It never waits: if somebody has out, he does
+// it when he gives that up.
 //
 // Checklocks does not know TryLock.
 // +checklocksignore
@@ -73,8 +75,9 @@ func (t *TTY) sendXLocked(c byte) {
 	t.port.Write(t.chunk[:1])
 }
 
-// echoLocked hands the echo that waits now to the port, as far as that has room. It stays in the discipline until the port has it, and
-// what is echoed meanwhile (the port may deliver before Write returns) has its turn later.
+// echoLocked hands the echo that waits now to the port, as far as that has room. It stays in the
+// discipline until the port has it, and what is echoed meanwhile (the port may deliver before Write
+// returns) has its turn later.
 //
 // +checklocks:t.out
 func (t *TTY) echoLocked() {
@@ -104,7 +107,8 @@ func (t *TTY) echoLocked() {
 	}
 }
 
-// heldLocked is whether output stays in the tty: a port that can be stopped takes it and holds it itself.
+// heldLocked is whether output stays in the tty: a port that can be stopped takes it and holds it
+// itself.
 //
 // +checklocks:t.mu
 func (t *TTY) heldLocked() bool { return t.ld.stopped && t.can.stop == nil }
@@ -144,7 +148,8 @@ func write(task *kernel.Task, f *kernel.File, p []byte) (int, error) {
 	}
 }
 
-// output hands as much of p to the port as it has room for, behind the echo that waits now, processed where OPOST says so.
+// output hands as much of p to the port as it has room for, behind the echo that waits now,
+// processed where OPOST says so.
 //
 // Errors: EIO the file has been hung up.
 func (tf *file) output(p []byte) (n int, err error) {
@@ -174,7 +179,8 @@ func (tf *file) output(p []byte) (n int, err error) {
 	return n, err
 }
 
-// processLocked is output with OPOST. The port has room for what is handed to it: only who has out hands it something.
+// processLocked is output with OPOST. The port has room for what is handed to it: only who has out
+// hands it something.
 //
 // +checklocks:t.out
 func (t *TTY) processLocked(p []byte) (n int) {

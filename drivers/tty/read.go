@@ -10,7 +10,8 @@ import (
 //
 //	VMIN  VTIME  returns when
 //	 n      0    n bytes (or all that were asked for) are there
-//	 n      t    n bytes are there, or t tenths of a second have passed since the last one; the first is waited for without limit
+//	 n      t    n bytes are there, or t tenths of a second have passed since the last one; the
+//	             first is waited for without limit
 //	 0      t    any byte is there, or t tenths have passed
 //	 0      0    at once
 func read(task *kernel.Task, f *kernel.File, p []byte) (int, error) {
@@ -67,7 +68,8 @@ func (w *patience) begin(tm *Termios) {
 	}
 }
 
-// input takes what there is. more is whether the read goes on for more; with hung it ends. Nothing taken and no more: an end of file.
+// input takes what there is. more is whether the read goes on for more; with hung it ends. Nothing
+// taken and no more: an end of file.
 func (tf *file) input(p []byte, w *patience) (n int, more, hung bool) {
 	t := tf.t
 	t.mu.Lock()
@@ -87,7 +89,8 @@ func (tf *file) input(p []byte, w *patience) (n int, more, hung bool) {
 	return n, more, false
 }
 
-// awaitInput waits until input would find something, or the patience is over: then nothing is left of it.
+// awaitInput waits until input would find something, or the patience is over: then nothing is left
+// of it.
 //
 // Errors: ERESTARTSYS.
 func (tf *file) awaitInput(task *kernel.Task, w *patience) error {

@@ -5,7 +5,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// backlog is what was received while the line discipline had no room (the flip buffers). Its memory stays.
+// backlog is what was received while the line discipline had no room (the flip buffers). Its memory
+// stays.
 type backlog struct {
 	data  []byte
 	flags []serial.Flags // nil: all are well
@@ -46,9 +47,10 @@ func tail(flags []serial.Flags, n int) []serial.Flags {
 	return flags[n:]
 }
 
-// Receive takes characters from the hardware, with flags beside them, or nil where all are well. It never blocks. room is what
-// can still be taken in before characters are lost: a driver whose line can wait stops reading before that, and looks at Throttled
-// after it has: when that is false nobody will tell it to go on.
+// Receive takes characters from the hardware, with flags beside them, or nil where all are well. It
+// never blocks. room is what can still be taken in before characters are lost: a driver whose line
+// can wait stops reading before that, and looks at Throttled after it has: when that is false
+// nobody will tell it to go on.
 func (t *TTY) Receive(p []byte, flags []serial.Flags) (room int) {
 	t.mu.Lock()
 	if t.ld.tm.Cflag&CREAD == 0 || !t.running {

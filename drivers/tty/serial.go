@@ -7,7 +7,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// SerialInfo is what TIOCGSERIAL tells and TIOCSSERIAL sets (struct serial_struct, include/uapi/linux/serial.h).
+// SerialInfo is what TIOCGSERIAL tells and TIOCSSERIAL sets (struct serial_struct,
+// include/uapi/linux/serial.h).
 type SerialInfo struct {
 	Type          int32 // 4 is a 16550A (PORT_16550A)
 	Line          int32
@@ -86,7 +87,8 @@ func (t *TTY) Serial() SerialInfo {
 	return s
 }
 
-// setSerial is TIOCSSERIAL ([serial_core] uart_set_info, usb-serial's serial_set_serial): who is not root may change little.
+// setSerial is TIOCSSERIAL ([serial_core] uart_set_info, usb-serial's serial_set_serial): who is
+// not root may change little.
 func (t *TTY) setSerial(task *kernel.Task, arg kernel.Arg) error {
 	c, ok := t.port.(Configurer)
 	if !ok {
@@ -133,7 +135,8 @@ func (t *TTY) lineStatus(arg kernel.Arg) error {
 	return arg.PutUint32(bit(idle))
 }
 
-// rs485 is TIOCGRS485 and TIOCSRS485 of a port whose chip cannot do it: it says that it is off, and stays so.
+// rs485 is TIOCGRS485 and TIOCSRS485 of a port whose chip cannot do it: it says that it is off, and
+// stays so.
 func (t *TTY) rs485(cmd uint32, arg kernel.Arg) error {
 	const size = 32 // struct serial_rs485
 	r, ok := t.port.(RS485)

@@ -11,7 +11,8 @@ func (t *TTY) getTermios(arg kernel.Arg, size int) error {
 	return now.encode(arg.Buf, size)
 }
 
-// setTermios is set_termios: how 0 sets at once, 1 waits for output to leave first, 2 throws the input away as well.
+// setTermios is set_termios: how 0 sets at once, 1 waits for output to leave first, 2 throws the
+// input away as well.
 func (t *TTY) setTermios(task *kernel.Task, arg kernel.Arg, size int, how uint32) error {
 	now := t.Termios()
 	if err := now.decode(arg.Buf, size); err != nil {
@@ -46,7 +47,8 @@ func (t *TTY) setSoft(arg kernel.Arg) error {
 	return nil
 }
 
-// change is tty_set_termios: the hardware is set first and may correct what it cannot do, then the line discipline.
+// change is tty_set_termios: the hardware is set first and may correct what it cannot do, then the
+// line discipline.
 func (t *TTY) change(to func(tm *Termios)) {
 	t.setting.Lock()
 	old := t.Termios()

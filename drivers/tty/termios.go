@@ -99,7 +99,8 @@ const (
 	numCC = 19
 )
 
-// Termios is struct termios2: how a terminal treats what comes and goes. Speeds are in bits per second.
+// Termios is struct termios2: how a terminal treats what comes and goes. Speeds are in bits per
+// second.
 type Termios struct {
 	Iflag, Oflag, Cflag, Lflag uint32
 	Line                       uint8
@@ -107,7 +108,8 @@ type Termios struct {
 	Ispeed, Ospeed             uint32
 }
 
-// StdTermios is what a tty has when nobody has set anything (tty_std_termios): 38400 8N1, canonical, with echo.
+// StdTermios is what a tty has when nobody has set anything (tty_std_termios): 38400 8N1,
+// canonical, with echo.
 func StdTermios() Termios {
 	return Termios{
 		Iflag: ICRNL | IXON, Oflag: OPOST | ONLCR, Cflag: 0o17 | CS8 | CREAD | HUPCL,
@@ -118,8 +120,9 @@ func StdTermios() Termios {
 	}
 }
 
-// SerialTermios is StdTermios at 9600 baud and with CLOCAL, what serial drivers begin with (drivers/tty/serial/serial_core.c uart_register_driver,
-// drivers/usb/serial/usb-serial.c, drivers/usb/class/cdc-acm.c): an open waits for no carrier until somebody asks it to.
+// SerialTermios is StdTermios at 9600 baud and with CLOCAL, what serial drivers begin with
+// (drivers/tty/serial/serial_core.c uart_register_driver, drivers/usb/serial/usb-serial.c,
+// drivers/usb/class/cdc-acm.c): an open waits for no carrier until somebody asks it to.
 func SerialTermios() Termios {
 	t := StdTermios()
 	t.Cflag |= CLOCAL
@@ -127,7 +130,8 @@ func SerialTermios() Termios {
 	return t
 }
 
-// RawTermios is what cfmakeraw(3) makes of StdTermios, at the given rate, with the modem lines ignored.
+// RawTermios is what cfmakeraw(3) makes of StdTermios, at the given rate, with the modem lines
+// ignored.
 func RawTermios(baud uint32) Termios {
 	t := StdTermios()
 	t.Iflag, t.Oflag, t.Lflag = 0, 0, 0
@@ -163,8 +167,8 @@ func (t *Termios) SetBaud(baud uint32) {
 	t.Cflag = t.Cflag&^(CBAUD|CIBAUD) | baudCode(baud)
 }
 
-// EncodeBaud says in c_cflag and the speeds that the hardware does baud: a rate that was asked for by its code keeps it when what the
-// hardware does is within 2 % (tty_termios_encode_baud_rate).
+// EncodeBaud says in c_cflag and the speeds that the hardware does baud: a rate that was asked for
+// by its code keeps it when what the hardware does is within 2 % (tty_termios_encode_baud_rate).
 func (t *Termios) EncodeBaud(baud uint32) {
 	code := baudCode(baud)
 	if t.Cflag&CBAUD != BOTHER {
@@ -194,7 +198,8 @@ func baudCode(baud uint32) uint32 {
 // Baud is the output rate in bits per second; 0 means hang up.
 func (t *Termios) Baud() uint32 { return t.Ospeed }
 
-// settle makes the speeds agree with what c_cflag says (tty_termios_baud_rate, tty_termios_input_baud_rate).
+// settle makes the speeds agree with what c_cflag says (tty_termios_baud_rate,
+// tty_termios_input_baud_rate).
 func (t *Termios) settle() {
 	t.Ospeed = baudOf(t.Cflag, t.Ospeed)
 	switch in := t.Cflag >> ibaudLow & CBAUD; in {
@@ -240,7 +245,8 @@ func (t *Termios) encode(b []byte, size int) error {
 	return nil
 }
 
-// decode reads what encode writes over old; fields that the structure lacks keep old's values. Errors: EFAULT.
+// decode reads what encode writes over old; fields that the structure lacks keep old's values.
+// Errors: EFAULT.
 func (t *Termios) decode(b []byte, size int) error {
 	if len(b) < size {
 		return kernel.EFAULT

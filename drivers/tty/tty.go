@@ -10,8 +10,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// TTY is one line: a terminal device that may be open many times (struct tty_struct and tty_port). The package's comment says in which
-// order its locks are taken.
+// TTY is one line: a terminal device that may be open many times (struct tty_struct and tty_port).
+// The package's comment says in which order its locks are taken.
 type TTY struct {
 	driver *Driver
 	index  int
@@ -122,8 +122,8 @@ func (t *TTY) unlockPort() {
 	t.setting.Unlock()
 }
 
-// publishLocked tells the tasks what the discipline has for them, and notes that it has something for the port. After mu has been given
-// up, service follows.
+// publishLocked tells the tasks what the discipline has for them, and notes that it has something
+// for the port. After mu has been given up, service follows.
 //
 // +checklocks:t.mu
 func (t *TTY) publishLocked() {

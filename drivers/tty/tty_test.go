@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A driver may call the core from inside each method of its port: nothing that it calls waits for a lock that is held around one.
+// A driver may call the core from inside each method of its port: nothing that it calls waits for a
+// lock that is held around one.
 func TestPortMayCallBack(t *testing.T) {
 	r := boot(t, SerialTermios())
 	fd := r.open()
@@ -40,7 +41,8 @@ func TestPortMayCallBack(t *testing.T) {
 	require.Contains(t, r.port.told(), "shutdown")
 }
 
-// What a port sends comes back before its Write returns, and is echoed again, for ever: neither a write nor a close waits for the end.
+// What a port sends comes back before its Write returns, and is echoed again, for ever: neither a
+// write nor a close waits for the end.
 func TestEchoStorm(t *testing.T) {
 	r := boot(t, SerialTermios())
 	r.port.loop = true
@@ -100,7 +102,8 @@ func TestThrottle(t *testing.T) {
 	require.NoError(t, r.task.Close(fd))
 }
 
-// The port may refuse a rate; what it made of it is what the line says, and what the discipline goes by.
+// The port may refuse a rate; what it made of it is what the line says, and what the discipline
+// goes by.
 func TestPortCorrectsTheRate(t *testing.T) {
 	r := boot(t, SerialTermios())
 	fd := r.open()
@@ -171,7 +174,8 @@ func TestHangup(t *testing.T) {
 	}
 }
 
-// An open that is caught in a hang-up while it waits for the carrier begins again: the port is started up once more, and has its DTR.
+// An open that is caught in a hang-up while it waits for the carrier begins again: the port is
+// started up once more, and has its DTR.
 func TestHangupDuringOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tm := RawTermios(9600)

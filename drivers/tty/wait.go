@@ -39,7 +39,8 @@ func fasync(task *kernel.Task, f *kernel.File, _ int, on bool) error {
 	return nil
 }
 
-// drain waits until everything that was written has left (tty_wait_until_sent). limit 0 is no limit.
+// drain waits until everything that was written has left (tty_wait_until_sent). limit 0 is no
+// limit.
 //
 // Errors: ERESTARTSYS a signal; ETIMEDOUT.
 func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
@@ -60,7 +61,9 @@ func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
 			}
 			left, least = 1, minAskStep
 		}
-		wait := t.lineTime(left, least) // the end of the last character raises no interrupt (drivers/tty/serial/serial_core.c uart_wait_until_sent)
+		// the end of the last character raises no interrupt (drivers/tty/serial/serial_core.c
+		// uart_wait_until_sent)
+		wait := t.lineTime(left, least)
 		if limit > 0 {
 			if wait = min(wait, limit-(t.now()-start)); wait <= 0 {
 				return kernel.ETIMEDOUT
@@ -72,7 +75,8 @@ func (t *TTY) drain(task *kernel.Task, limit time.Duration) error {
 	}
 }
 
-// lineTime is about how long n characters take, but no less than least and no more than maxDrainStep.
+// lineTime is about how long n characters take, but no less than least and no more than
+// maxDrainStep.
 func (t *TTY) lineTime(n int, least time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Opens that wait for the carrier get it, however the openings and closings of some tasks fall together: a loop-back plug's is the port's own DTR.
-// With ECHO on, and no time on the line, what is written goes round and round as long as anybody has the port open; that must stop nobody.
+// Opens that wait for the carrier get it, however the openings and closings of some tasks fall
+// together: a loop-back plug's is the port's own DTR. With ECHO on, and no time on the line, what
+// is written goes round and round as long as anybody has the port open; that must stop nobody.
 func TestOpenWaitsForTheCarrier(t *testing.T) {
 	for name, a := range adapters() {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,9 @@ type Driver struct {
 	IDs  []ID
 	// Probe takes an interface, or declines it with ENODEV. It may wait for transfers.
 	Probe func(i *Interface, id *ID) error
-	// Disconnect gives it back: the device was pulled out or the module leaves. All of the interface's URBs are ended before it and cannot be
-	// submitted again; files that are still open are the driver's matter. nil: nothing to do.
+	// Disconnect gives it back: the device was pulled out or the module leaves. All of the
+	// interface's URBs are ended before it and cannot be submitted again; files that are still open
+	// are the driver's matter. nil: nothing to do.
 	Disconnect func(i *Interface)
 	// Ioctl answers USBDEVFS_IOCTL on an interface that the driver holds. nil: ENOSYS.
 	Ioctl func(t *kernel.Task, i *Interface, code uint32, data []byte) (int, error)
@@ -114,7 +115,8 @@ func (c *Core) Find(name string) *Device {
 // Of is the core that env's module needs.
 func Of(env *kernel.Env) *Core { return env.Symbol(Symbol).(*Core) }
 
-// Register makes d known for as long as env's module lives, and offers it every interface without a driver (usb_register).
+// Register makes d known for as long as env's module lives, and offers it every interface without a
+// driver (usb_register).
 //
 // Errors: EEXIST when there is a driver of that name.
 func Register(env *kernel.Env, d *Driver) error {
@@ -158,7 +160,8 @@ func (c *Core) deregister(d *Driver) {
 	c.k.SysRemove("bus/usb/drivers/" + d.Name)
 }
 
-// offer lets d probe an interface that has no driver and that its table names. The device's lock is held.
+// offer lets d probe an interface that has no driver and that its table names. The device's lock is
+// held.
 //
 // Unlocked for checklocks: it cannot see that the lock of who walks a device is that of i.dev.
 // +checklocksignore
@@ -209,7 +212,8 @@ func (c *Core) release(i *Interface) {
 	c.k.DeviceBind(i.device, "")
 }
 
-// Claim takes a second interface of the same device for the driver of i (usb_driver_claim_interface). Its Disconnect is called for both.
+// Claim takes a second interface of the same device for the driver of i
+// (usb_driver_claim_interface). Its Disconnect is called for both.
 //
 // Errors: EBUSY it has a driver; ENODEV there is none.
 func (i *Interface) Claim(other *Interface) error {
@@ -228,8 +232,9 @@ func (i *Interface) Claim(other *Interface) error {
 	return nil
 }
 
-// Release gives back what Claim has taken, whichever of the two is asked (usb_driver_release_interface): the other's Disconnect is called. It is for
-// a driver's Disconnect.
+// Release gives back what Claim has taken, whichever of the two is asked
+// (usb_driver_release_interface): the other's Disconnect is called. It is for a driver's
+// Disconnect.
 func (i *Interface) Release(other *Interface) {
 	if other != i && other.driver.Load() == i.driver.Load() {
 		i.dev.core.release(other)

@@ -162,7 +162,8 @@ func driver(name string, probe func(i *usb.Interface) error, ids ...usb.ID) *ker
 	}
 }
 
-// The first driver that takes an interface has it; one that declines leaves it to the next; a failed probe is told.
+// The first driver that takes an interface has it; one that declines leaves it to the next; a
+// failed probe is told.
 func TestBinding(t *testing.T) {
 	id := usb.DeviceID(0x0403, 0x6001)
 	took := 0

@@ -33,7 +33,8 @@ type Device struct {
 	ifaces []*Interface // +checklocks:lock
 }
 
-// Interface is an interface of the current configuration, which a driver binds to (struct usb_interface).
+// Interface is an interface of the current configuration, which a driver binds to (struct
+// usb_interface).
 type Interface struct {
 	// Private is the driver's.
 	Private any
@@ -68,7 +69,8 @@ func (d *Device) Device() *kernel.Device { return d.device }
 // Kernel is the kernel that d is connected to.
 func (d *Device) Kernel() *kernel.Kernel { return d.core.k }
 
-// Interface is the interface of that number in the current configuration, or nil. A driver calls it from Probe.
+// Interface is the interface of that number in the current configuration, or nil. A driver calls it
+// from Probe.
 //
 // Unlocked: a configuration changes only after the interface drivers of the old one have let go.
 // +checklocksignore
@@ -90,7 +92,8 @@ func (i *Interface) Dev() *Device { return i.dev }
 // Device is the place of i in the kernel's tree.
 func (i *Interface) Device() *kernel.Device { return i.device }
 
-// Module is the module of the interface's driver, nil without one. Probe and what it sets up may call it.
+// Module is the module of the interface's driver, nil without one. Probe and what it sets up may
+// call it.
 func (i *Interface) Module() *kernel.Module {
 	d := i.driver.Load()
 	if d == nil {
@@ -164,10 +167,12 @@ func (c *Core) connect(r *root, slot *hw.Slot) {
 	}
 }
 
-// initTries is how often a port tries with a device, with a reset in between (PORT_INIT_TRIES, drivers/usb/core/hub.c).
+// initTries is how often a port tries with a device, with a reset in between (PORT_INIT_TRIES,
+// drivers/usb/core/hub.c).
 const initTries = 4
 
-// identify reads the descriptors. All tries together have ControlTimeout: the other ports wait for this one.
+// identify reads the descriptors. All tries together have ControlTimeout: the other ports wait for
+// this one.
 func (d *Device) identify() bool {
 	ctx, stop := context.WithTimeout(d.core.k.Context(), ControlTimeout)
 	defer stop()
@@ -212,7 +217,8 @@ func clean(s string) string {
 	}, s)
 }
 
-// choose is usb_choose_configuration: the first one whose first interface is of a standard class, else the first.
+// choose is usb_choose_configuration: the first one whose first interface is of a standard class,
+// else the first.
 func (d *Device) choose() *hw.Configuration {
 	var best *hw.Configuration
 	for n := range d.desc.Configs {
@@ -234,7 +240,8 @@ func (d *Device) choose() *hw.Configuration {
 	return best
 }
 
-// configure is usb_set_configuration: the old interfaces go, the new ones come and look for drivers. The lock is held.
+// configure is usb_set_configuration: the old interfaces go, the new ones come and look for
+// drivers. The lock is held.
 //
 // Unlocked for checklocks: it cannot see that i.dev is d.
 // +checklocksignore
@@ -301,8 +308,9 @@ func (d *Device) dropInterfaces() {
 	d.ifaces, d.config = nil, nil
 }
 
-// Lend takes the device from its drivers so that another host can have it, as binding it to usbip-host does. giveBack resets it and looks for
-// drivers again; a device that has gone needs none.
+// Lend takes the device from its drivers so that another host can have it, as binding it to
+// usbip-host does. giveBack resets it and looks for drivers again; a device that has gone needs
+// none.
 //
 // Errors: EBUSY it is lent; ENODEV it has gone.
 func (d *Device) Lend() (giveBack func(), err error) {
@@ -348,7 +356,8 @@ func (c *Core) disconnect(slot *hw.Slot) {
 	}
 }
 
-// SetInterface chooses an alternate setting (usb_set_interface). The interface's URBs must have ended.
+// SetInterface chooses an alternate setting (usb_set_interface). The interface's URBs must have
+// ended.
 //
 // Errors: EINVAL there is no such setting; those of the transfer.
 //
@@ -366,9 +375,11 @@ func (i *Interface) SetInterface(alt uint8) error {
 	return nil
 }
 
-// Control makes a control transfer and waits for it (usb_control_msg). It returns how many bytes of data were moved.
+// Control makes a control transfer and waits for it (usb_control_msg). It returns how many bytes of
+// data were moved.
 //
-// Errors: EPIPE the device does not know the request; ETIMEDOUT; ENODEV and ESHUTDOWN it has gone; others as [errors] lists them.
+// Errors: EPIPE the device does not know the request; ETIMEDOUT; ENODEV and ESHUTDOWN it has gone;
+// others as [errors] lists them.
 func (d *Device) Control(requestType, request uint8, value, index uint16, data []byte, timeout time.Duration) (int, error) {
 	if len(data) > 0xffff {
 		return 0, kernel.EINVAL
@@ -377,7 +388,8 @@ func (d *Device) Control(requestType, request uint8, value, index uint16, data [
 	return d.do(&t, timeout)
 }
 
-// Bulk makes a bulk or interrupt transfer and waits for it (usb_bulk_msg). It returns how many bytes were moved, also with an error.
+// Bulk makes a bulk or interrupt transfer and waits for it (usb_bulk_msg). It returns how many
+// bytes were moved, also with an error.
 //
 // Errors: as Control.
 func (d *Device) Bulk(e *hw.Endpoint, data []byte, timeout time.Duration) (int, error) {

@@ -131,7 +131,8 @@ func TestUnplugWhileReading(t *testing.T) {
 				n, _ := c.Read(make([]byte, 1))
 				ended <- n
 			}()
-			time.Sleep(20 * time.Millisecond) // the reader sleeps by now; if it does not, the result is the same
+			// the reader sleeps by now; if it does not, the result is the same
+			time.Sleep(20 * time.Millisecond)
 			require.NoError(t, r.bus.Unplug("1"))
 			select {
 			case n := <-ended:

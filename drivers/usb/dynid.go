@@ -7,8 +7,9 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// driverFiles makes a driver's files in /sys/bus/usb/drivers: new_id adds a row to its table, unbind takes an interface from it, bind gives it
-// one ([core] driver.c new_id_store, drivers/base/bus.c).
+// driverFiles makes a driver's files in /sys/bus/usb/drivers: new_id adds a row to its table,
+// unbind takes an interface from it, bind gives it one ([core] driver.c new_id_store,
+// drivers/base/bus.c).
 func (c *Core) driverFiles(d *Driver) {
 	dir := c.k.SysDir("bus/usb/drivers/" + d.Name)
 	store := func(name string, fn func(text string) error) {

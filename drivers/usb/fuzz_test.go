@@ -17,8 +17,9 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// FuzzEnumeration plugs in a device that says what the fuzzer likes, with every driver there. Whatever it says, the kernel makes no oops and
-// nothing hangs; bulk and interrupt transfers give the fuzzer's bytes too.
+// FuzzEnumeration plugs in a device that says what the fuzzer likes, with every driver there.
+// Whatever it says, the kernel makes no oops and nothing hangs; bulk and interrupt transfers give
+// the fuzzer's bytes too.
 func FuzzEnumeration(f *testing.F) {
 	chip, _ := serial.NullModem(serial.Max)
 	for _, fn := range []hw.Function{ftdi.New(chip, ""), cdcacm.New(chip, "")} {

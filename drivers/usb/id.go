@@ -72,7 +72,8 @@ func (id *ID) matches(d *hw.DeviceDescriptor, i *hw.Interface) bool {
 	return true
 }
 
-// Aliases are the patterns for modules.alias ([alias]); a range of versions is written as *, and Probe's match looks at it.
+// Aliases are the patterns for modules.alias ([alias]); a range of versions is written as *, and
+// Probe's match looks at it.
 func (d *Driver) Aliases() []string {
 	var list []string
 	for _, id := range d.IDs {

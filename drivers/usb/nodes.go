@@ -10,13 +10,19 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// The ioctls of a usbfs node that are answered (include/uapi/linux/usbdevice_fs.h). Where Linux's argument holds a pointer to data, the data
-// follows in the same buffer instead.
+// The ioctls of a usbfs node that are answered (include/uapi/linux/usbdevice_fs.h). Where Linux's
+// argument holds a pointer to data, the data follows in the same buffer instead.
 const (
-	USBDEVFS_CONTROL     = 0xc0185500 // struct usbdevfs_ctrltransfer: requestType, request, value, index, length, timeout; 8 bytes for the pointer, then data
-	USBDEVFS_BULK        = 0xc0185502 // struct usbdevfs_bulktransfer: ep, len, timeout in ms as three 32-bit numbers, 12 bytes of padding and pointer, then data
-	USBDEVFS_GETDRIVER   = 0x41045508 // struct usbdevfs_getdriver: interface number, 256 bytes for the name
-	USBDEVFS_IOCTL       = 0xc0105512 // struct usbdevfs_ioctl: interface number, code, 8 bytes for the pointer, then data
+	// struct usbdevfs_ctrltransfer: requestType, request, value, index, length, timeout; 8 bytes
+	// for the pointer, then data
+	USBDEVFS_CONTROL = 0xc0185500
+	// struct usbdevfs_bulktransfer: ep, len, timeout in ms as three 32-bit numbers, 12 bytes of
+	// padding and pointer, then data
+	USBDEVFS_BULK = 0xc0185502
+	// struct usbdevfs_getdriver: interface number, 256 bytes for the name
+	USBDEVFS_GETDRIVER = 0x41045508
+	// struct usbdevfs_ioctl: interface number, code, 8 bytes for the pointer, then data
+	USBDEVFS_IOCTL       = 0xc0105512
 	USBDEVFS_RESET       = 0x5514
 	USBDEVFS_CLEAR_HALT  = 0x80045515
 	USBDEVFS_CONNECTINFO = 0x40085511 // devnum, 1 for a slow device
@@ -184,8 +190,8 @@ func (d *Device) endpoint(address uint8) (*Interface, *hw.Endpoint) {
 	return nil, nil
 }
 
-// Reset resets the device's port and sets its configuration again; drivers are unbound before and probed after (usb_reset_device of
-// drivers without pre_reset).
+// Reset resets the device's port and sets its configuration again; drivers are unbound before and
+// probed after (usb_reset_device of drivers without pre_reset).
 //
 // Errors: those of the transfers.
 func (d *Device) Reset() error {
@@ -241,7 +247,8 @@ func (m *minors) ops() *kernel.FileOperations {
 	}}
 }
 
-// AddNode gives an interface a node below /dev (usb_register_dev). Its driver's module is held while the node is open.
+// AddNode gives an interface a node below /dev (usb_register_dev). Its driver's module is held
+// while the node is open.
 //
 // Errors: EXFULL all 16 minors from n.Base are taken.
 func (i *Interface) AddNode(n *Node) error {

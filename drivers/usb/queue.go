@@ -2,8 +2,8 @@ package usb
 
 import "sync"
 
-// Queue runs functions one after the other in the background, in a goroutine that lives as long as there are any (an ordered work queue).
-// The zero value is empty.
+// Queue runs functions one after the other in the background, in a goroutine that lives as long as
+// there are any (an ordered work queue). The zero value is empty.
 type Queue struct {
 	mu   sync.Mutex
 	work []func() // +checklocks:mu
@@ -50,7 +50,8 @@ func (q *Queue) Settle() {
 	}
 }
 
-// Flush waits until what is in the queue now is done (flush_workqueue). A function of the queue must not call it.
+// Flush waits until what is in the queue now is done (flush_workqueue). A function of the queue
+// must not call it.
 func (q *Queue) Flush() {
 	q.mu.Lock()
 	done := q.busy

@@ -32,7 +32,8 @@ const sendLimit = 4
 // retry is how long a stream rests after an error that may pass.
 const retry = 10 * time.Millisecond
 
-// Stream is what serial drivers share: reads that are always in flight, and a transmit buffer that is emptied in the background.
+// Stream is what serial drivers share: reads that are always in flight, and a transmit buffer that
+// is emptied in the background.
 type Stream struct {
 	cfg StreamConfig
 	i   *Interface
@@ -94,8 +95,8 @@ func (s *Stream) Start() error {
 	return s.submitReads()
 }
 
-// Stop ends reading, throws away what waits to be sent, and waits until Receive and Sent are called no more (usb_kill_urb). Not to be called from
-// them.
+// Stop ends reading, throws away what waits to be sent, and waits until Receive and Sent are called
+// no more (usb_kill_urb). Not to be called from them.
 //
 // Unlocked: the list of reads is complete once the stream has been made.
 // +checklocksignore
@@ -111,8 +112,8 @@ func (s *Stream) Stop() {
 	}
 }
 
-// Pause stops submitting reads until Unpause. What is in flight still comes. Both may be called with a lock held that Receive takes; the last one
-// counts.
+// Pause stops submitting reads until Unpause. What is in flight still comes. Both may be called
+// with a lock held that Receive takes; the last one counts.
 func (s *Stream) Pause() { s.mu.Lock(); s.paused = true; s.mu.Unlock() }
 
 // Unpause ends a pause. Poke has to follow.
@@ -156,7 +157,7 @@ func (s *Stream) received(u *URB) {
 	case nil:
 	case kernel.ENODEV, kernel.ESHUTDOWN:
 		return
-	case kernel.ECONNRESET, kernel.ENOENT: // unlinked; perhaps the stream has been started again meanwhile
+	case kernel.ECONNRESET, kernel.ENOENT: // unlinked; perhaps it has been started again meanwhile
 	case kernel.EPIPE:
 		go func() {
 			if err := s.i.dev.ClearHalt(s.cfg.In); err != nil {
@@ -173,8 +174,8 @@ func (s *Stream) received(u *URB) {
 	_ = s.submitReads()
 }
 
-// Put puts what fits of p into the buffer and returns how much; Send has to follow. It may be called with a lock held that Receive or Sent
-// take.
+// Put puts what fits of p into the buffer and returns how much; Send has to follow. It may be
+// called with a lock held that Receive or Sent take.
 func (s *Stream) Put(p []byte) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -97,8 +97,8 @@ func (c *Core) newRoot(r *root) {
 	c.k.Log.Printf(kernel.LevelInfo, "hub %d-0:1.0: %d ports detected", n, r.bus.Ports())
 }
 
-// device makes a device of the bus. Its name holds numbers that nothing else has; should it be taken all the same, the log
-// says so and the device stays out of the tree: nil.
+// device makes a device of the bus. Its name holds numbers that nothing else has; should it be
+// taken all the same, the log says so and the device stays out of the tree: nil.
 func (c *Core) device(info kernel.DeviceInfo) *kernel.Device {
 	d, _ := c.k.DeviceCreate(nil, info)
 	return d
@@ -190,7 +190,8 @@ func nameOf(conf *hw.Configuration) uint8 {
 	return conf.NameS
 }
 
-// storeConfig chooses a configuration by number, as writing to bConfigurationValue does; -1 is none.
+// storeConfig chooses a configuration by number, as writing to bConfigurationValue does; -1 is
+// none.
 func (d *Device) storeConfig(text string) error {
 	var n int
 	if _, err := fmt.Sscanf(text, "%d", &n); err != nil || n < -1 || n > 255 {
@@ -219,7 +220,8 @@ func (c *Core) removeDevice(d *Device) {
 	c.k.DeviceDestroy(d.device)
 }
 
-// addInterface makes an interface's device and announces it. The device's lock is held: who wants to bind a driver waits until all are there.
+// addInterface makes an interface's device and announces it. The device's lock is held: who wants
+// to bind a driver waits until all are there.
 //
 // Checklocks takes show's functions for parts of this one.
 // +checklocksignore

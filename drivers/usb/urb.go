@@ -7,10 +7,12 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// URB is a transfer of an interface that nobody waits for (struct urb). Its fields are the driver's while it is not submitted.
+// URB is a transfer of an interface that nobody waits for (struct urb). Its fields are the driver's
+// while it is not submitted.
 type URB struct {
 	hw.Transfer // Actual, Err and Packets hold the result in Complete
-	// Complete is called when the transfer is done, however it ended; it may submit the URB again. Transfer.Done belongs to the core.
+	// Complete is called when the transfer is done, however it ended; it may submit the URB again.
+	// Transfer.Done belongs to the core.
 	Complete func(u *URB)
 	// Context is the driver's.
 	Context any
@@ -22,7 +24,8 @@ type URB struct {
 	kills  int // Submit is refused
 }
 
-// NewURB makes a URB for an endpoint of i. It lives until its interface is released; Free ends it before.
+// NewURB makes a URB for an endpoint of i. It lives until its interface is released; Free ends it
+// before.
 func (i *Interface) NewURB(e *hw.Endpoint, data []byte, complete func(*URB)) *URB {
 	u := &URB{iface: i, Complete: complete}
 	u.idle.L = &u.mu
@@ -47,7 +50,8 @@ func (u *URB) Free() {
 
 // Submit starts the transfer (usb_submit_urb). Complete may be called before it returns.
 //
-// Errors: ENODEV the device has gone or the driver was unbound; EPERM the URB is being killed; EBUSY it is submitted; ENOENT no such endpoint.
+// Errors: ENODEV the device has gone or the driver was unbound; EPERM the URB is being killed;
+// EBUSY it is submitted; ENOENT no such endpoint.
 func (u *URB) Submit() error {
 	u.mu.Lock()
 	switch {
@@ -94,8 +98,8 @@ func (u *URB) over() {
 // Unlink asks for the end of the transfer, which completes with ECONNRESET (usb_unlink_urb).
 func (u *URB) Unlink() { u.iface.dev.slot.Cancel(&u.Transfer) }
 
-// Kill ends the transfer and waits until its Complete has returned; meanwhile it cannot be submitted (usb_kill_urb). Not to be called from
-// Complete.
+// Kill ends the transfer and waits until its Complete has returned; meanwhile it cannot be
+// submitted (usb_kill_urb). Not to be called from Complete.
 func (u *URB) Kill() {
 	u.mu.Lock()
 	u.kills++

@@ -108,7 +108,8 @@ func TestSkeleton(t *testing.T) {
 		n, err := reader.Read(rfd, make([]byte, 10))
 		ended <- result{n, err}
 	}()
-	time.Sleep(10 * time.Millisecond) // the reader sleeps by now; if it does not, the result is the same
+	// the reader sleeps by now; if it does not, the result is the same
+	time.Sleep(10 * time.Millisecond)
 	require.NoError(t, r.bus.Unplug("1"))
 	select {
 	case got := <-ended:

@@ -1,5 +1,6 @@
-// Package bounds looks, before anything parses it, whether a text in YAML is one that a parser can be given. A parser takes memory and time
-// by the square of nesting and of the number of keys (60,000 brackets take 5 GB), and aliases of aliases have no end.
+// Package bounds looks, before anything parses it, whether a text in YAML is one that a parser can
+// be given. A parser takes memory and time by the square of nesting and of the number of keys
+// (60,000 brackets take 5 GB), and aliases of aliases have no end.
 package bounds
 
 import (
@@ -53,7 +54,7 @@ func YAML(text []byte) *Error {
 		}
 		switch {
 		case c == ' ' || c == '\t' || begun || at.Col == 0:
-		case strings.IndexByte("-?:!&*|>[{", c) >= 0: // what can stand before something else on a line
+		case strings.IndexByte("-?:!&*|>[{", c) >= 0: // what can stand before something else
 			marks++
 		default:
 			begun = true

@@ -11,10 +11,12 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// RunBytes is a device at p whose two wires are a program's standard input and output, until ctx ends (nil) or the program is over for good.
-// CTS, DSR and DCD are on while it runs. It takes on the host's rate and format; breaks and characters with errors are left out.
+// RunBytes is a device at p whose two wires are a program's standard input and output, until ctx
+// ends (nil) or the program is over for good. CTS, DSR and DCD are on while it runs. It takes on
+// the host's rate and format; breaks and characters with errors are left out.
 //
-// Errors: what is wrong with the command; it could not be started; it failed and is not to be started again. Each has been logged.
+// Errors: what is wrong with the command; it could not be started; it failed and is not to be
+// started again. Each has been logged.
 func (c *Command) RunBytes(ctx context.Context, p *serial.Port) error {
 	p.SetAuto(true)
 	return c.supervise(ctx, p, false, func(ctx context.Context, proc *process, _ <-chan struct{}) error {
@@ -49,7 +51,8 @@ func (c *Command) RunBytes(ctx context.Context, p *serial.Port) error {
 	})
 }
 
-// feedProgram gives the program what the host sends. A program that does not read lets the line wait; one that has closed its input hears nothing.
+// feedProgram gives the program what the host sends. A program that does not read lets the line
+// wait; one that has closed its input hears nothing.
 func feedProgram(p *serial.Port, in *os.File) {
 	buf := make([]byte, 4096)
 	deaf := false

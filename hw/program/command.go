@@ -36,7 +36,8 @@ type Command struct {
 	Env     []string // added to the bench's environment, NAME=VALUE
 	Restart Restart
 	Start   Start
-	// Options go to a program of the protocol with the first event. They must be a value that encoding/json can write.
+	// Options go to a program of the protocol with the first event. They must be a value that
+	// encoding/json can write.
 	Options any
 	// Log gets what it says on standard error, and what happened to it. nil: nobody.
 	Log func(text string)
@@ -73,14 +74,16 @@ func short(s string) string {
 	return s
 }
 
-// The pauses before a program that ended is started again: doubled each time, from the first again once it has run for a while.
+// The pauses before a program that ended is started again: doubled each time, from the first again
+// once it has run for a while.
 const (
 	firstPause  = 200 * time.Millisecond
 	longPause   = 30 * time.Second
 	healthyTime = 10 * time.Second
 )
 
-// supervise runs the program at a line's end by its rules, until ctx ends (nil) or it is over for good.
+// supervise runs the program at a line's end by its rules, until ctx ends (nil) or it is over for
+// good.
 //
 // Errors: it could not be started, or it failed and the rule is not to start it again.
 func (c *Command) supervise(ctx context.Context, p *serial.Port, protocol bool, serve func(context.Context, *process, <-chan struct{}) error) error {
@@ -157,8 +160,9 @@ func (c *Command) once(ctx context.Context, p *serial.Port, w *watch, protocol b
 	return false, err
 }
 
-// unplugged takes the cable out of a line whose program does not run, or puts it in. A program that starts with DTR leaves it in, since nobody
-// sees DTR through a cable that is out; its lines go off.
+// unplugged takes the cable out of a line whose program does not run, or puts it in. A program that
+// starts with DTR leaves it in, since nobody sees DTR through a cable that is out; its lines go
+// off.
 func (c *Command) unplugged(p *serial.Port, out bool) {
 	if out {
 		_ = p.SetBreak(false)

@@ -12,8 +12,9 @@ import (
 	"github.com/kobench/kobench/hw/serial/fault"
 )
 
-// RunLine is a device at p that speaks the protocol of PROTOCOL.md, until ctx ends (nil) or the program is over for good. The end takes on the
-// host's rate and format until the device sets its own. CTS and DSR are on from the start.
+// RunLine is a device at p that speaks the protocol of PROTOCOL.md, until ctx ends (nil) or the
+// program is over for good. The end takes on the host's rate and format until the device sets its
+// own. CTS and DSR are on from the start.
 //
 // Errors: as RunBytes.
 func (c *Command) RunLine(ctx context.Context, p *serial.Port) error {

@@ -14,7 +14,8 @@ const (
 	refill     = 100 * time.Millisecond
 )
 
-// lines cuts a stream of bytes into lines, and lets a burst of them through, then one each tenth of a second.
+// lines cuts a stream of bytes into lines, and lets a burst of them through, then one each tenth of
+// a second.
 type lines struct {
 	partial []byte
 	left    int // lines that were left out

@@ -37,7 +37,8 @@ func (b *Bytes) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Event is what the bench tells a device. Name is the first word of the documentation's table; the other fields go with it.
+// Event is what the bench tells a device. Name is the first word of the documentation's table; the
+// other fields go with it.
 type Event struct {
 	Name string  `json:"event"`
 	Time float64 `json:"time"` // seconds since the program began, of the machine

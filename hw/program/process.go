@@ -32,7 +32,8 @@ type process struct {
 	dir     string // of our Python module, removed at the end
 }
 
-// start begins a run. With the protocol descriptor 3 carries it, standard input is empty, and both outputs go to the log.
+// start begins a run. With the protocol descriptor 3 carries it, standard input is empty, and both
+// outputs go to the log.
 //
 // Errors: *startError.
 func (c *Command) start(protocol bool) (*process, error) {
@@ -160,7 +161,8 @@ func (p *process) stop() error {
 	return errors.New("it does not end, even by SIGKILL")
 }
 
-// logLines passes on what the program says, line by line, until it says no more. It reads everything, and logs no more than a person can read.
+// logLines passes on what the program says, line by line, until it says no more. It reads
+// everything, and logs no more than a person can read.
 func (c *Command) logLines(r *os.File) {
 	defer r.Close()
 	var l lines

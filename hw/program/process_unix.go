@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes the program the leader of a process group, so that its children can be ended with it.
+// ownGroup makes the program the leader of a process group, so that its children can be ended with
+// it.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func termGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

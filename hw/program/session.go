@@ -22,8 +22,8 @@ const (
 	longSilence = 10 * time.Second // after which the log says that a program does not answer
 )
 
-// Session is one run of a program that speaks the protocol: events go to it one at a time, each until it says done; what it does meanwhile,
-// or at any other time, goes to Act.
+// Session is one run of a program that speaks the protocol: events go to it one at a time, each
+// until it says done; what it does meanwhile, or at any other time, goes to Act.
 type Session struct {
 	c     *Command
 	proc  *process
@@ -38,7 +38,8 @@ type Session struct {
 
 	mu     sync.Mutex
 	timers map[string]*clock.Event // +checklocks:mu
-	// the clock is held: an event is on its way, and the program has not waited for long to say something
+	// the clock is held: an event is on its way, and the program has not waited for long to say
+	// something
 	held bool // +checklocks:mu
 	// an event is on its way
 	open  bool           // +checklocks:mu
@@ -46,7 +47,8 @@ type Session struct {
 	work  sync.WaitGroup // timers' goroutines
 }
 
-// Run starts the program and gives it to serve until ctx ends (nil), or it is over: for devices that do not sit at a line. It is started once.
+// Run starts the program and gives it to serve until ctx ends (nil), or it is over: for devices
+// that do not sit at a line. It is started once.
 //
 // Errors: it could not be started; it failed.
 func (c *Command) Run(ctx context.Context, act func(*Session, Action) error, serve func(context.Context, *Session) error) error {
@@ -243,7 +245,8 @@ func (s *Session) message(line []byte) error {
 	case "timer":
 		return s.timer(a)
 	}
-	long := time.AfterFunc(patience, func() { s.hold(false) }) // the line has no room until time goes on
+	// the line has no room until time goes on
+	long := time.AfterFunc(patience, func() { s.hold(false) })
 	err := s.act(a)
 	if !long.Stop() {
 		s.hold(true)
@@ -251,10 +254,12 @@ func (s *Session) message(line []byte) error {
 	return err
 }
 
-// patience is how long, of the host's time, an action may take before the machine's time goes on meanwhile.
+// patience is how long, of the host's time, an action may take before the machine's time goes on
+// meanwhile.
 const patience = 20 * time.Millisecond
 
-// hold lets a virtual clock stand still while the program works on an event. A paced one goes on: a program takes the time that it takes.
+// hold lets a virtual clock stand still while the program works on an event. A paced one goes on: a
+// program takes the time that it takes.
 func (s *Session) hold(on bool) {
 	if !s.clock.IsVirtual() {
 		return

@@ -4,13 +4,15 @@
 //	go (&scpi.Supply{}).Run(ctx, dce)
 //	// dte: "VOLT 5;:OUTP ON;:MEAS:VOLT?\n" → "5.0000\n"
 //
-// Commands: *CLS, *ESE, *ESR?, *IDN?, *OPC, *RST, *SRE, *STB?, *TST?, *WAI; [SOURce:]VOLTage, [SOURce:]CURRent, OUTPut[:STATe],
-// MEASure:VOLTage?, MEASure:CURRent?, SYSTem:ERRor?, SYSTem:VERSion?. Long and short forms, either case, several commands with ";" and the
-// header path of [SCPI99] 6.2.4. A line ends with LF or CR LF.
+// Commands: *CLS, *ESE, *ESR?, *IDN?, *OPC, *RST, *SRE, *STB?, *TST?, *WAI; [SOURce:]VOLTage,
+// [SOURce:]CURRent, OUTPut[:STATe], MEASure:VOLTage?, MEASure:CURRent?, SYSTem:ERRor?,
+// SYSTem:VERSion?. Long and short forms, either case, several commands with ";" and the header path
+// of [SCPI99] 6.2.4. A line ends with LF or CR LF.
 //
 // References:
 //
-//	[SCPI99]   Standard Commands for Programmable Instruments, 1999: volume 1 chapter 6 (headers), 21.8 (errors)
+//	[SCPI99]   Standard Commands for Programmable Instruments, 1999: volume 1 chapter 6 (headers),
+//	           21.8 (errors)
 //	[IEEE4882] IEEE 488.2-1992: 10 (common commands), 11 (status reporting)
 package scpi
 

@@ -7,22 +7,25 @@ type Change uint8
 
 // The changes.
 const (
-	Data     Change = 1 << iota // characters were sent to this end, or taken back; a break began or ended
-	Space                       // a wire that was full has room again
-	Inputs                      // modem lines
-	PeerMode                    // the other end's mode
-	Timer                       // the time asked for with WakeAtLocked has come
+	// characters were sent to this end, or taken back; a break began or ended
+	Data     Change = 1 << iota
+	Space           // a wire that was full has room again
+	Inputs          // modem lines
+	PeerMode        // the other end's mode
+	Timer           // the time asked for with WakeAtLocked has come
 )
 
-// Listener is a chip on a port. LineChanged is called with the line's lock held, never while another LineChanged of the same
-// line runs; it uses the Locked methods.
+// Listener is a chip on a port. LineChanged is called with the line's lock held, never while
+// another LineChanged of the same line runs; it uses the Locked methods.
 type Listener interface{ LineChanged(Change) }
 
-// Settler is a listener that can take in what has arrived by now, as the line asks before something changes under it (mode,
-// cable). Without it what the listener has not taken by then is received in the new mode, or lost.
+// Settler is a listener that can take in what has arrived by now, as the line asks before something
+// changes under it (mode, cable). Without it what the listener has not taken by then is received in
+// the new mode, or lost.
 type Settler interface{ SettleLocked(now Time) }
 
-// Listen attaches a chip to the port, in place of the port's blocking methods. nil gives those back.
+// Listen attaches a chip to the port, in place of the port's blocking methods. nil gives those
+// back.
 func (p *Port) Listen(l Listener) {
 	p.Lock()
 	defer p.Unlock()
@@ -33,8 +36,8 @@ func (p *Port) Listen(l Listener) {
 	p.tell(Data | Inputs)
 }
 
-// SendLocked sends b in the port's mode and returns how much was taken: at most what the wire has room for. [Space] says
-// when it has room again.
+// SendLocked sends b in the port's mode and returns how much was taken: at most what the wire has
+// room for. [Space] says when it has room again.
 func (p *Port) SendLocked(b []byte) int {
 	now := p.NowLocked()
 	n := 0
@@ -82,7 +85,8 @@ func (p *Port) transmit(now Time, b []byte, flip uint16) int {
 	return n
 }
 
-// RecallLocked takes back the characters that have not begun to leave and appends them to dst. With a filter nothing comes back.
+// RecallLocked takes back the characters that have not begun to leave and appends them to dst. With
+// a filter nothing comes back.
 func (p *Port) RecallLocked(dst []byte) []byte {
 	if p.filter != nil {
 		return dst
@@ -103,8 +107,9 @@ func (p *Port) StartLocked(t Time, n int) Time { return p.tx.nextStart(t, n) }
 // FreeLocked is when the last character sent will have left.
 func (p *Port) FreeLocked() Time { return p.tx.free }
 
-// AheadLocked is how many characters a chip should hand over before they begin: without limit (the chip can take them
-// back with RecallLocked), or 1 where a fault or a recording must see each as it begins.
+// AheadLocked is how many characters a chip should hand over before they begin: without limit (the
+// chip can take them back with RecallLocked), or 1 where a fault or a recording must see each as it
+// begins.
 func (p *Port) AheadLocked() int {
 	if !p.tx.max && (p.filter != nil || len(p.taps) > 0) {
 		return 1
@@ -115,7 +120,8 @@ func (p *Port) AheadLocked() int {
 // RoomLocked is how many characters SendLocked takes now.
 func (p *Port) RoomLocked() int { return p.tx.room(p.NowLocked()) }
 
-// TakeLocked receives into b what has arrived by t: a run of characters without errors (flags 0), or exactly one with.
+// TakeLocked receives into b what has arrived by t: a run of characters without errors (flags 0),
+// or exactly one with.
 func (p *Port) TakeLocked(t Time, b []byte) (int, Flags) {
 	w := &p.peer.tx
 	if p.deaf() {
@@ -136,7 +142,8 @@ func (p *Port) TakeLocked(t Time, b []byte) (int, Flags) {
 // LastArrivalLocked is when the character taken last had arrived.
 func (p *Port) LastArrivalLocked() Time { return p.rx.last }
 
-// InternalLoop makes a port on the same line, under the same lock, that hears only itself: a chip's diagnostic loop-back path.
+// InternalLoop makes a port on the same line, under the same lock, that hears only itself: a chip's
+// diagnostic loop-back path.
 func (p *Port) InternalLoop(l Listener) *Port {
 	p.Lock()
 	defer p.Unlock()
@@ -149,15 +156,17 @@ func (p *Port) InternalLoop(l Listener) *Port {
 // LostLocked counts a character the chip could not keep.
 func (p *Port) LostLocked(n int) { p.count.Lost += uint64(n) }
 
-// WaitingLocked reports whether, at t, TakeLocked would give something; it may say yes for a frame not yet decoded.
+// WaitingLocked reports whether, at t, TakeLocked would give something; it may say yes for a frame
+// not yet decoded.
 func (p *Port) WaitingLocked(t Time) bool {
 	at, ok := p.ArrivalLocked(1)
 	return ok && at <= t
 }
 
-// ArrivalLocked is when the n-th character not yet taken will have arrived (n counts from 1),
-// or the last one under way if there are fewer; false when none is. A time that has passed and yet TakeLocked gave nothing means a frame
-// that is not decoded to its end: look again a character time later.
+// ArrivalLocked is when the n-th character not yet taken will have arrived (n counts from 1), or
+// the last one under way if there are fewer; false when none is. A time that has passed and yet
+// TakeLocked gave nothing means a frame that is not decoded to its end: look again a character time
+// later.
 func (p *Port) ArrivalLocked(n int) (Time, bool) {
 	if p.deaf() {
 		return 0, false
@@ -165,7 +174,8 @@ func (p *Port) ArrivalLocked(n int) (Time, bool) {
 	return p.peer.tx.arrival(n, &p.rx)
 }
 
-// WakeAtLocked asks for LineChanged(Timer) at t, in place of the time asked for before. A time in the past is now, a negative one never.
+// WakeAtLocked asks for LineChanged(Timer) at t, in place of the time asked for before. A time in
+// the past is now, a negative one never.
 func (p *Port) WakeAtLocked(t Time) {
 	if p.tx.max || t < 0 {
 		t = -1
@@ -183,7 +193,8 @@ func (p *Port) WakeAtLocked(t Time) {
 // due is what the event does.
 func (p *Port) due() {
 	p.Lock()
-	if p.eventAt >= 0 && p.NowLocked() >= p.eventAt { // it may have been put off while we waited for the lock
+	// it may have been put off while we waited for the lock
+	if p.eventAt >= 0 && p.NowLocked() >= p.eventAt {
 		p.eventAt = -1
 		p.tell(Timer)
 	}

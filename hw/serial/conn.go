@@ -5,17 +5,20 @@ import (
 	"time"
 )
 
-// Conn is a serial end as its user sees it: a Port, a host's port, either side of a pty, an RFC 2217 client.
+// Conn is a serial end as its user sees it: a Port, a host's port, either side of a pty, an RFC
+// 2217 client.
 //
-// Read returns os.ErrDeadlineExceeded when the deadline passes (never io.EOF, which is what some serial packages say), os.ErrClosed after
-// Close, for a pending Read at once, and an error that unwraps to ENODEV when the device has gone.
+// Read returns os.ErrDeadlineExceeded when the deadline passes (never io.EOF, which is what some
+// serial packages say), os.ErrClosed after Close, for a pending Read at once, and an error that
+// unwraps to ENODEV when the device has gone.
 type Conn interface {
 	io.ReadWriteCloser
 	SetMode(Mode) error
 	SetReadDeadline(time.Time) error
 }
 
-// ModemLines is a Conn with modem lines. Absence, or an error that unwraps to EOPNOTSUPP, means there are none.
+// ModemLines is a Conn with modem lines. Absence, or an error that unwraps to EOPNOTSUPP, means
+// there are none.
 type ModemLines interface {
 	Signals() (Signals, error)
 	SetSignals(mask, value Signals) error
@@ -24,8 +27,8 @@ type ModemLines interface {
 // Breaker is a Conn that can send a break. Absence as for ModemLines.
 type Breaker interface{ SetBreak(on bool) error }
 
-// Receiver is a Conn that says which characters were received with errors: a run without (flags 0), or one with. Absence means that
-// errors are not reported.
+// Receiver is a Conn that says which characters were received with errors: a run without (flags 0),
+// or one with. Absence means that errors are not reported.
 type Receiver interface {
 	Receive([]byte) (int, Flags, error)
 }

@@ -1,10 +1,10 @@
 package serial
 
-// decoder is a receiver: it samples the wire's level at its own rate and finds the characters [PC16550D] 8.2 "receiver".
-// Times are in nanoseconds of line time and only go forward.
+// decoder is a receiver: it samples the wire's level at its own rate and finds the characters
+// [PC16550D] 8.2 "receiver". Times are in nanoseconds of line time and only go forward.
 //
-// Between equal modes the wire skips it (see accepts): bytes are copied. It plays a frame bit by bit when the modes differ, when
-// a fault inverted a bit, and for breaks.
+// Between equal modes the wire skips it (see accepts): bytes are copied. It plays a frame bit by
+// bit when the modes differ, when a fault inverted a bit, and for breaks.
 type decoder struct {
 	mode   Mode
 	at     Time // the level is known up to here
@@ -42,8 +42,9 @@ func (d *decoder) setMode(m Mode) {
 	}
 }
 
-// accepts reports whether every frame sent in mode m is received as it was sent: same bits, and a rate so near that the sample of
-// the first stop bit, half a bit after its start, still falls into it. For 8N1 that is about ±5 %.
+// accepts reports whether every frame sent in mode m is received as it was sent: same bits, and a
+// rate so near that the sample of the first stop bit, half a bit after its start, still falls into
+// it. For 8N1 that is about ±5 %.
 func (d *decoder) accepts(m Mode) bool {
 	if m == d.cached {
 		return d.okay

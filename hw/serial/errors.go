@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// Error is a serial error: what was asked, what was found, and the errno that the same failure has on Linux.
+// Error is a serial error: what was asked, what was found, and the errno that the same failure has
+// on Linux.
 type Error struct {
 	Op     string        // "read", "write", "mode", "break", …
 	Port   string        // the port's name, if it has one
@@ -36,7 +37,8 @@ func (e *Error) Unwrap() []error {
 
 func invalid(op, reason string) error { return &Error{Op: op, Reason: reason, Errno: syscall.EINVAL} }
 
-// errTimeout and errClosed are what net and os use, so that callers' errors.Is checks work unchanged.
+// errTimeout and errClosed are what net and os use, so that callers' errors.Is checks work
+// unchanged.
 var (
 	errTimeout = os.ErrDeadlineExceeded
 	errClosed  = os.ErrClosed

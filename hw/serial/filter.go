@@ -2,8 +2,9 @@ package serial
 
 import "time"
 
-// Filter stands in one direction of a line and decides what the wire does to the characters sent: it passes them on, changes, drops or
-// doubles them through the injector. It is called with the line's lock held and must not block. Faults are filters.
+// Filter stands in one direction of a line and decides what the wire does to the characters sent:
+// it passes them on, changes, drops or doubles them through the injector. It is called with the
+// line's lock held and must not block. Faults are filters.
 type Filter interface {
 	Transmit(in *Injector, at Time, m Mode, p []byte)
 }
@@ -17,7 +18,8 @@ type Injector struct {
 // Chars sends p unchanged.
 func (in *Injector) Chars(p []byte) { in.p.transmit(in.now, p, 0) }
 
-// Frame sends one character with the frame bits in flip inverted: bit 0 is the start bit, then data, parity, stop.
+// Frame sends one character with the frame bits in flip inverted: bit 0 is the start bit, then
+// data, parity, stop.
 func (in *Injector) Frame(b byte, flip uint16) { in.p.transmit(in.now, []byte{b}, flip) }
 
 // Gap keeps the wire idle for d nanoseconds.
@@ -41,7 +43,8 @@ func (p *Port) BreakLocked(d Time) {
 	p.peer.tell(Data)
 }
 
-// Until is how long from now the next character sent would begin: 0 on a line that is idle or keeps no time.
+// Until is how long from now the next character sent would begin: 0 on a line that is idle or keeps
+// no time.
 func (in *Injector) Until() time.Duration {
 	if in.p.tx.max {
 		return 0
@@ -52,7 +55,8 @@ func (in *Injector) Until() time.Duration {
 // Port is the sending end.
 func (in *Injector) Port() *Port { return in.p }
 
-// Tap watches what one end sends and drives; it is called with the line's lock held and must not block. Recording is a tap.
+// Tap watches what one end sends and drives; it is called with the line's lock held and must not
+// block. Recording is a tap.
 type Tap interface {
 	Chars(at Time, m Mode, p []byte, flip uint16)
 	Break(at Time, on bool)
@@ -100,8 +104,9 @@ func (p *Port) sendFiltered(now Time, b []byte) int {
 	return n
 }
 
-// SendFrame sends one character with the frame bits in flip inverted, as [Injector.Frame]: an end on the host passes on a framing or parity error
-// that its own port has seen ([Mode.StopFlip], [Mode.ParityFlip]). It blocks as Write does.
+// SendFrame sends one character with the frame bits in flip inverted, as [Injector.Frame]: an end
+// on the host passes on a framing or parity error that its own port has seen ([Mode.StopFlip],
+// [Mode.ParityFlip]). It blocks as Write does.
 func (p *Port) SendFrame(b byte, flip uint16) error {
 	if flip == 0 {
 		_, err := p.Write([]byte{b})

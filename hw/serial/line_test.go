@@ -73,7 +73,8 @@ func TestCharTime(t *testing.T) {
 	require.Equal(t, 10*time.Second, Format8N1(115200).CharTime(115200), "no drift over many characters")
 }
 
-// The first character arrives a character time after it was written, the n-th n times that, to the nanosecond.
+// The first character arrives a character time after it was written, the n-th n times that, to the
+// nanosecond.
 func TestPacedArrival(t *testing.T) {
 	for _, s := range []string{"115200 8N1", "9600 7E2", "300 5O1"} {
 		t.Run(s, func(t *testing.T) {
@@ -169,16 +170,20 @@ func TestMismatch(t *testing.T) {
 		send   string
 		want   []rxChar
 	}{
-		// 0x55 at 9600 is 0 10101010 1: a square wave. At half the rate the receiver samples bits 1, 3, 5, 7 and 9 of it.
+		// 0x55 at 9600 is 0 10101010 1: a square wave. At half the rate the receiver samples bits
+		// 1, 3, 5, 7 and 9 of it.
 		"4 % off is still good": {"10000 8N1", "9600 8N1", "U\xff\x00A", []rxChar{{'U', 0}, {0xff, 0}, {0, 0}, {'A', 0}}},
 		"twice the rate":        {"9600 8N1", "19200 8N1", "\x00", []rxChar{{0, Break}}},
-		"half the rate, 0xFF":   {"9600 8N1", "4800 8N1", "\xff", nil},                 // the start bit is gone by the middle of a bit: a glitch
-		"about half, 0x00":      {"9600 8N1", "5000 8N1", "\x00", []rxChar{{0xf0, 0}}}, // samples every 1.92 bits: five fall into the nine low ones
-		"7E1 read as 8N1":       {"9600 7E1", "9600 8N1", "AC", []rxChar{{'A', 0}, {'C' | 0x80, 0}}},
-		"8N1 read as 8E1":       {"9600 8N1", "9600 8E1", "A", []rxChar{{'A', ParityError}}}, // the stop bit is taken for parity 1; 'A' has even parity 0
-		"8O1 read as 8E1":       {"9600 8O1", "9600 8E1", "AB", []rxChar{{'A', ParityError}, {'B', ParityError}}},
-		"8N2 read as 8N1":       {"9600 8N2", "9600 8N1", "AB", []rxChar{{'A', 0}, {'B', 0}}},
-		"8S1 read as 8N1":       {"9600 8S1", "9600 8N1", "A", []rxChar{{'A', Framing}}},
+		// the start bit is gone by the middle of a bit: a glitch
+		"half the rate, 0xFF": {"9600 8N1", "4800 8N1", "\xff", nil},
+		// samples every 1.92 bits: five fall into the nine low ones
+		"about half, 0x00": {"9600 8N1", "5000 8N1", "\x00", []rxChar{{0xf0, 0}}},
+		"7E1 read as 8N1":  {"9600 7E1", "9600 8N1", "AC", []rxChar{{'A', 0}, {'C' | 0x80, 0}}},
+		// the stop bit is taken for parity 1; 'A' has even parity 0
+		"8N1 read as 8E1": {"9600 8N1", "9600 8E1", "A", []rxChar{{'A', ParityError}}},
+		"8O1 read as 8E1": {"9600 8O1", "9600 8E1", "AB", []rxChar{{'A', ParityError}, {'B', ParityError}}},
+		"8N2 read as 8N1": {"9600 8N2", "9600 8N1", "AB", []rxChar{{'A', 0}, {'B', 0}}},
+		"8S1 read as 8N1": {"9600 8S1", "9600 8N1", "A", []rxChar{{'A', Framing}}},
 	} {
 		for _, speed := range []Speed{Paced, Max} {
 			t.Run(name+"/"+speed.String(), func(t *testing.T) {
@@ -190,7 +195,8 @@ func TestMismatch(t *testing.T) {
 					require.NoError(t, err)
 					got := drain(b, 99)
 					if name == "8S1 read as 8N1" {
-						// After the missing stop bit the receiver resynchronises: the low bit is the next start bit.
+						// After the missing stop bit the receiver resynchronises: the low bit is
+						// the next start bit.
 						require.NotEmpty(t, got)
 						got = got[:1]
 					}
@@ -555,7 +561,8 @@ func TestAuto(t *testing.T) {
 	}
 }
 
-// A line that is unplugged takes everything at once, however much it is: nobody would ever make room.
+// A line that is unplugged takes everything at once, however much it is: nobody would ever make
+// room.
 func TestWriteIntoUnpluggedCable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := NullModem(Max)

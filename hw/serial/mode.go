@@ -37,12 +37,14 @@ type Flow uint8
 
 // The flow-control rules.
 const (
-	FlowRTSCTS  Flow = 1 << iota // send only while CTS is on; take RTS off when the receive buffer fills
-	FlowXONXOFF                  // DC3 stops, DC1 starts; both are taken out of the data
+	// send only while CTS is on; take RTS off when the receive buffer fills
+	FlowRTSCTS  Flow = 1 << iota
+	FlowXONXOFF      // DC3 stops, DC1 starts; both are taken out of the data
 	FlowNone    Flow = 0
 )
 
-// Mode is how an end sends and receives: rate, frame format and flow control. The zero Mode is not valid; see [DefaultMode].
+// Mode is how an end sends and receives: rate, frame format and flow control. The zero Mode is not
+// valid; see [DefaultMode].
 type Mode struct {
 	Baud   Baud
 	Data   uint8 // data bits, 5 to 8
@@ -59,7 +61,8 @@ func Format8N1(b Baud) Mode { return Mode{Baud: b, Data: 8, Parity: ParityNone, 
 
 // Validate says what is wrong with m, or nil.
 //
-// Errors: EINVAL for a rate of 0, data bits outside 5..8, an unknown parity, stop length or flow rule.
+// Errors: EINVAL for a rate of 0, data bits outside 5..8, an unknown parity, stop length or flow
+// rule.
 func (m Mode) Validate() error {
 	switch {
 	case m.Baud == 0:
@@ -88,7 +91,8 @@ func (m Mode) frameBits() int {
 	return n
 }
 
-// span is the line time of n characters in nanoseconds; multiplied first, so that a long run does not drift.
+// span is the line time of n characters in nanoseconds; multiplied first, so that a long run does
+// not drift.
 func (m Mode) span(n int) Time { return Time(int64(n) * m.halfBits() * 500_000_000 / int64(m.Baud)) }
 
 // CharTime is the line time of n characters: 86.8 µs for one at 115200 8N1.
@@ -114,7 +118,8 @@ func (m Mode) parityBit(b byte) bool {
 // mask keeps the data bits of a character.
 func (m Mode) mask() byte { return byte(1<<m.Data - 1) }
 
-// frame is the character b as bits, first on the wire lowest: start 0, data, parity. The stop element (1) follows.
+// frame is the character b as bits, first on the wire lowest: start 0, data, parity. The stop
+// element (1) follows.
 func (m Mode) frame(b byte) uint16 {
 	b &= m.mask()
 	f := uint16(b) << 1
@@ -124,7 +129,8 @@ func (m Mode) frame(b byte) uint16 {
 	return f | 1<<m.frameBits()
 }
 
-// StopFlip and ParityFlip are the frame bits to invert for a framing and for a parity error in mode m (see [Port.SendFrame]).
+// StopFlip and ParityFlip are the frame bits to invert for a framing and for a parity error in mode
+// m (see [Port.SendFrame]).
 func (m Mode) StopFlip() uint16 { return 1 << m.frameBits() }
 
 // ParityFlip is 0 for a mode without a parity bit.
@@ -172,7 +178,8 @@ func (m Mode) String() string {
 	return s
 }
 
-// ParseMode reads "115200", "115200 8N1" or "9600 7E2 rtscts" (xonxoff, rtscts+xonxoff, none). A missing format is 8N1.
+// ParseMode reads "115200", "115200 8N1" or "9600 7E2 rtscts" (xonxoff, rtscts+xonxoff, none). A
+// missing format is 8N1.
 //
 // Errors: EINVAL, with the part that could not be read.
 func ParseMode(s string) (Mode, error) {
@@ -223,8 +230,8 @@ func (m *Mode) parseFormat(s string) error {
 	return nil
 }
 
-// Frame is the character b as levels, first on the wire lowest, with the bits in flip inverted, and how many bits it has up to the
-// first stop bit, which is included.
+// Frame is the character b as levels, first on the wire lowest, with the bits in flip inverted, and
+// how many bits it has up to the first stop bit, which is included.
 func (m Mode) Frame(b byte, flip uint16) (levels uint16, n int) {
 	return m.frame(b) ^ flip, m.frameBits() + 1
 }

@@ -32,8 +32,9 @@ type line struct {
 	ports   []*Port
 }
 
-// Port is one end of a line. Its blocking methods are for device models and software; a chip model uses Listen and the
-// Locked methods. All methods may be called from several goroutines; there is one reader and one writer at a time.
+// Port is one end of a line. Its blocking methods are for device models and software; a chip model
+// uses Listen and the Locked methods. All methods may be called from several goroutines; there is
+// one reader and one writer at a time.
 type Port struct {
 	name string
 	l    *line
@@ -91,11 +92,12 @@ type Cables struct{ clock *clock.Clock }
 // On makes lines that keep c's time.
 func On(c *clock.Clock) Cables { return Cables{c} }
 
-// NullModem makes a line with crossed wires between two DTEs: TX→RX, RTS→CTS, DTR→DSR+DCD. RI stays off.
+// NullModem makes a line with crossed wires between two DTEs: TX→RX, RTS→CTS, DTR→DSR+DCD. RI stays
+// off.
 func (x Cables) NullModem(s Speed) (a, b *Port) { return x.join(s, crossed) }
 
-// Straight makes a line between a DTE and a DCE such as a modem: each output is the other end's input of the same name. The device
-// sees DTR and RTS and drives CTS, DSR, DCD and RI.
+// Straight makes a line between a DTE and a DCE such as a modem: each output is the other end's
+// input of the same name. The device sees DTR and RTS and drives CTS, DSR, DCD and RI.
 func (x Cables) Straight(s Speed) (dte, dce *Port) { return x.join(s, straight) }
 
 func (x Cables) join(s Speed, w func(Signals) Signals) (a, b *Port) {
@@ -137,7 +139,8 @@ func (p *Port) Peer() *Port { return p.peer }
 // Speed is the line's.
 func (p *Port) Speed() Speed { return p.l.speed }
 
-// Lock takes the line's lock, which guards both ports of the line and the chips that listen to them.
+// Lock takes the line's lock, which guards both ports of the line and the chips that listen to
+// them.
 //
 // +checklocksignore
 func (p *Port) Lock() { p.l.mu.Lock() }
@@ -153,7 +156,8 @@ func (p *Port) Unlock() {
 	p.l.mu.Unlock()
 }
 
-// notify runs the listeners until nothing is left to tell. A listener changes the line by the Locked methods.
+// notify runs the listeners until nothing is left to tell. A listener changes the line by the
+// Locked methods.
 func (l *line) notify() {
 	if l.running {
 		return
@@ -184,8 +188,8 @@ func (p *Port) NowLocked() Time {
 	return Time(p.l.clock.Now())
 }
 
-// SetMode sets the port's rate and frame format, for both directions, and its flow control. What has been sent and has not begun to leave
-// goes out in the new mode.
+// SetMode sets the port's rate and frame format, for both directions, and its flow control. What
+// has been sent and has not begun to leave goes out in the new mode.
 //
 // Errors: EINVAL as [Mode.Validate].
 func (p *Port) SetMode(m Mode) error {
@@ -228,8 +232,9 @@ func (p *Port) SetModeLocked(m Mode) {
 	}
 }
 
-// SetAuto makes the port take on the other end's rate and format whenever that changes, and receive every character as it was sent: an
-// end that has no wire of its own, such as one that passes the bytes on, or a device that finds the rate out.
+// SetAuto makes the port take on the other end's rate and format whenever that changes, and receive
+// every character as it was sent: an end that has no wire of its own, such as one that passes the
+// bytes on, or a device that finds the rate out.
 func (p *Port) SetAuto(on bool) {
 	p.Lock()
 	p.rx.auto = on
@@ -251,7 +256,8 @@ func (p *Port) PeerMode() Mode { p.Lock(); defer p.Unlock(); return p.peer.mode 
 // PeerModeLocked is PeerMode for a listener.
 func (p *Port) PeerModeLocked() Mode { return p.peer.mode }
 
-// Signals are the modem lines that this end sees: its inputs. The error is always nil; other ends have reasons for one.
+// Signals are the modem lines that this end sees: its inputs. The error is always nil; other ends
+// have reasons for one.
 func (p *Port) Signals() (Signals, error) { p.Lock(); defer p.Unlock(); return p.in, nil }
 
 // SignalsLocked is Signals for a chip.
@@ -260,7 +266,8 @@ func (p *Port) SignalsLocked() Signals { return p.in }
 // OutputsLocked are the lines this end drives.
 func (p *Port) OutputsLocked() Signals { return p.out }
 
-// SetSignals drives the lines in mask to their state in value. It never fails here; other ends have reasons for an error.
+// SetSignals drives the lines in mask to their state in value. It never fails here; other ends have
+// reasons for an error.
 func (p *Port) SetSignals(mask, value Signals) error {
 	p.Lock()
 	p.SetSignalsLocked(mask, value)
@@ -297,8 +304,9 @@ func (p *Port) updateInputs() {
 	p.tell(Inputs)
 }
 
-// SetBreak holds the wire at 0, after the characters already sent, or lets it go. The other end receives one [Break] when
-// the wire was 0 for a whole frame of its mode. A character sent meanwhile is lost. The error is always nil.
+// SetBreak holds the wire at 0, after the characters already sent, or lets it go. The other end
+// receives one [Break] when the wire was 0 for a whole frame of its mode. A character sent
+// meanwhile is lost. The error is always nil.
 func (p *Port) SetBreak(on bool) error {
 	p.Lock()
 	p.SetBreakLocked(on)
@@ -331,8 +339,8 @@ func (p *Port) deaf() bool { return p.closed || p.severed }
 // Counters are what this end has seen.
 func (p *Port) Counters() Counters { p.Lock(); defer p.Unlock(); return p.count }
 
-// Unplug takes the cable out: both ends see all modem lines off and nothing that was sent afterwards or was under way.
-// Plug puts it back.
+// Unplug takes the cable out: both ends see all modem lines off and nothing that was sent
+// afterwards or was under way. Plug puts it back.
 func (p *Port) Unplug() { p.Lock(); p.UnplugLocked(); p.Unlock() }
 
 // UnplugLocked is Unplug for a filter.
@@ -376,8 +384,8 @@ func (p *Port) PlugLocked() {
 	}
 }
 
-// Vanish takes the port itself away, as a USB adapter that is pulled: the cable is unplugged, and pending and
-// later reads and writes at this end fail with [Unplugged] (ENODEV).
+// Vanish takes the port itself away, as a USB adapter that is pulled: the cable is unplugged, and
+// pending and later reads and writes at this end fail with [Unplugged] (ENODEV).
 func (p *Port) Vanish() { p.Lock(); p.VanishLocked(); p.Unlock() }
 
 // VanishLocked is Vanish for a filter.

@@ -2,7 +2,8 @@ package serial
 
 import "strings"
 
-// Signals is a set of modem lines that are on. A DTE drives DTR and RTS, a DCE the other four [V.24].
+// Signals is a set of modem lines that are on. A DTE drives DTR and RTS, a DCE the other four
+// [V.24].
 type Signals uint8
 
 // The modem lines.
@@ -43,8 +44,8 @@ const (
 	ParityError Flags = 1 << iota // the parity bit was not what the mode asks
 	Framing                       // the stop bit was not 1
 	Break                         // the wire was 0 for a whole frame; the character is 0
-	Overrun                       // one or more characters before this one were lost: the receiver was full
-
+	// one or more characters before this one were lost: the receiver was full
+	Overrun
 )
 
 // String writes the flags as "framing|overrun", or "ok".
@@ -61,7 +62,8 @@ func (f Flags) String() string {
 	return strings.Join(on, "|")
 }
 
-// Counters count what an end has seen since it was made, as Linux's struct serial_icounter_struct does (TIOCGICOUNT).
+// Counters count what an end has seen since it was made, as Linux's struct serial_icounter_struct
+// does (TIOCGICOUNT).
 type Counters struct {
 	RX, TX                          uint64 // characters
 	Frame, Parity, Break, Overrun   uint64 // characters received with that flag

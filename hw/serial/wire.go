@@ -4,9 +4,10 @@ package serial
 type Time int64
 
 const (
-	wireSize    = 64 << 10 // characters a wire holds; a power of two
-	pacedAhead  = 4096     // characters a paced sender may be ahead of the wire, as a Linux tty's transmit buffer
-	segmentMax  = 1 << 20  // characters in one segment, so that span does not overflow
+	wireSize = 64 << 10 // characters a wire holds; a power of two
+	// characters a paced sender may be ahead of the wire, as a Linux tty's transmit buffer
+	pacedAhead  = 4096
+	segmentMax  = 1 << 20 // characters in one segment, so that span does not overflow
 	forever     = Time(1<<63 - 1)
 	maxDecoding = 4096 // undecoded frames handled in one go
 )
@@ -27,7 +28,8 @@ type segKind uint8
 const (
 	segData segKind = iota
 	segBreak
-	segMute // characters the transmitter shifted out while the wire was held in break: nobody sees them
+	// characters the transmitter shifted out while the wire was held in break: nobody sees them
+	segMute
 )
 
 func (s *segment) endTime() Time {
@@ -56,7 +58,8 @@ func (s *segment) arrived(t Time) int {
 	return k
 }
 
-// wire is one direction of a line: what was sent and has not been taken yet. The line's lock guards it.
+// wire is one direction of a line: what was sent and has not been taken yet. The line's lock guards
+// it.
 type wire struct {
 	max  bool
 	ring []byte    // wireSize, made at the first use
@@ -177,7 +180,8 @@ func (w *wire) recall(now Time, dst []byte) []byte {
 	w.tail -= uint(n)
 	for n > 0 {
 		s := w.last()
-		if s.kind == segBreak { // cannot be recalled; later breaks are never followed by data that is not mute
+		// cannot be recalled; later breaks are never followed by data that is not mute
+		if s.kind == segBreak {
 			break
 		}
 		k := min(n, s.n-s.done)
@@ -296,7 +300,8 @@ func (w *wire) take(now Time, d *decoder, dst []byte) (int, Flags) {
 			at := w.head & (wireSize - 1)
 			c := copy(dst[:k], w.ring[at:])
 			copy(dst[c:k], w.ring)
-			if m := s.mode.mask(); m != 0xff { // accepts: the same as the receiver's, unless that takes any
+			// accepts: the same as the receiver's, unless that takes any
+			if m := s.mode.mask(); m != 0xff {
 				for i := range dst[:k] {
 					dst[i] &= m
 				}
@@ -380,8 +385,8 @@ func (w *wire) play(s *segment, i int, b byte, d *decoder) {
 	d.feed(true, end)
 }
 
-// arrival is when the n-th character that has not been taken will have arrived, as far as it has been sent. A frame that
-// the receiver must sample itself counts when the transmitter has ended it.
+// arrival is when the n-th character that has not been taken will have arrived, as far as it has
+// been sent. A frame that the receiver must sample itself counts when the transmitter has ended it.
 func (w *wire) arrival(n int, d *decoder) (Time, bool) {
 	if d.pending() > 0 {
 		return 0, true

@@ -29,7 +29,8 @@ type Event struct {
 	Slot  *Slot
 }
 
-// Tap sees every transfer of a bus: a recording. It is called with no lock held and must not block; it may not keep t.
+// Tap sees every transfer of a bus: a recording. It is called with no lock held and must not block;
+// it may not keep t.
 type Tap interface {
 	Submitted(s *Slot, t *Transfer)
 	Completed(s *Slot, t *Transfer)
@@ -46,7 +47,8 @@ func (b *Bus) Number() int { return b.number }
 // Ports is how many the root hub has.
 func (b *Bus) Ports() int { return b.ports }
 
-// Slot is a device in its place on a bus. It is a Device itself: what a host uses, and what the bus's taps see.
+// Slot is a device in its place on a bus. It is a Device itself: what a host uses, and what the
+// bus's taps see.
 type Slot struct {
 	bus     *Bus
 	path    string
@@ -56,11 +58,12 @@ type Slot struct {
 	removed chan struct{}
 }
 
-// Plug puts a device into a port: "2" of the root hub, "2.1" of a hub in that. "" is the first free root port. The device goes with
-// Unplug, or by itself when it closes Gone.
+// Plug puts a device into a port: "2" of the root hub, "2.1" of a hub in that. "" is the first free
+// root port. The device goes with Unplug, or by itself when it closes Gone.
 //
-// Errors: EINVAL for a path that makes no sense; ENXIO for a port that is not there; EBUSY if it is taken, or the device is plugged in already;
-// ENODEV if the device has gone; ENOTCONN if all 127 addresses are given (choose_devnum, drivers/usb/core/hub.c).
+// Errors: EINVAL for a path that makes no sense; ENXIO for a port that is not there; EBUSY if it is
+// taken, or the device is plugged in already; ENODEV if the device has gone; ENOTCONN if all 127
+// addresses are given (choose_devnum, drivers/usb/core/hub.c).
 func (b *Bus) Plug(path string, d Device) (*Slot, error) {
 	select {
 	case <-d.Gone():
@@ -241,7 +244,8 @@ func (b *Bus) Find(name string) *Slot {
 	return b.slots[strings.TrimPrefix(name, strconv.Itoa(b.number)+"-")]
 }
 
-// Watch calls f for every device that comes or goes from now on, one after the other for each device. stop ends that.
+// Watch calls f for every device that comes or goes from now on, one after the other for each
+// device. stop ends that.
 func (b *Bus) Watch(f func(Event)) (stop func()) {
 	b.mu.Lock()
 	b.id++

@@ -50,7 +50,8 @@ func TestBus(t *testing.T) {
 		st := make([]byte, 4)
 		_, err = usb.Request(bg, hub, 0xa3, usb.GetStatus, 0, 2, st)
 		require.NoError(t, err)
-		require.Equal(t, []byte{0x01, 0x01, 0x01, 0x00}, st) // powered, connected, connection changed; full speed
+		// powered, connected, connection changed; full speed
+		require.Equal(t, []byte{0x01, 0x01, 0x01, 0x00}, st)
 
 		d.Unplug() // by itself
 		synctest.Wait()

@@ -14,7 +14,8 @@ func CDCCallManagement(capabilities, dataInterface uint8) []byte {
 	return []byte{5, DescCSInterface, 0x01, capabilities, dataInterface}
 }
 
-// CDCACM says which requests an abstract control model knows: 0x02 line coding, line state and serial state; 0x04 break.
+// CDCACM says which requests an abstract control model knows: 0x02 line coding, line state and
+// serial state; 0x04 break.
 func CDCACM(capabilities uint8) []byte { return []byte{4, DescCSInterface, 0x02, capabilities} }
 
 // CDCUnion says which interface controls which others.
@@ -94,12 +95,14 @@ func ParseHID(extra []byte) (HID, error) {
 	return h, err
 }
 
-// USB2Extension is the BOS capability that bcdUSB 2.01 and later need [USB3.2] 9.6.2.1. attributes 2 is link power management.
+// USB2Extension is the BOS capability that bcdUSB 2.01 and later need [USB3.2] 9.6.2.1. attributes
+// 2 is link power management.
 func USB2Extension(attributes uint32) []byte {
 	return binary.LittleEndian.AppendUint32([]byte{7, DescCapability, 2}, attributes)
 }
 
-// SuperSpeedCapability is the capability of a SuperSpeed device [USB3.2] 9.6.2.2: it also runs at full and high speed.
+// SuperSpeedCapability is the capability of a SuperSpeed device [USB3.2] 9.6.2.2: it also runs at
+// full and high speed.
 func SuperSpeedCapability() []byte {
 	return []byte{10, DescCapability, 3, 0, 0x0e, 0, 1, 10, 0xff, 0x07}
 }

@@ -81,7 +81,8 @@ func (d *DeviceDescriptor) Append(b []byte) []byte {
 	return append(b, d.ManufacturerS, d.ProductS, d.SerialS, d.NumConfigs)
 }
 
-// appendQualifier writes the device_qualifier descriptor that says what the device would be at its other speed [USB2] table 9-9.
+// appendQualifier writes the device_qualifier descriptor that says what the device would be at its
+// other speed [USB2] table 9-9.
 func (d *DeviceDescriptor) appendQualifier(b []byte) []byte {
 	b = append(b, 10, DescQualifier)
 	b = binary.LittleEndian.AppendUint16(b, uint16(d.USB))
@@ -129,9 +130,11 @@ type Endpoint struct {
 	Attributes uint8 // bits 1..0 are the TransferType
 	MaxPacket  uint16
 	Interval   uint8
-	Extra      []byte     // class descriptors behind it; for audio also bRefresh and bSynchAddress, at the front, see Long
-	Long       bool       // the descriptor has 9 bytes: Extra begins with the last two
-	Companion  *Companion // at super speed
+	// class descriptors behind it; for audio also bRefresh and bSynchAddress, at the front, see
+	// Long
+	Extra     []byte
+	Long      bool       // the descriptor has 9 bytes: Extra begins with the last two
+	Companion *Companion // at super speed
 }
 
 // Companion is a SuperSpeed endpoint companion [USB3.2] table 9-29.
@@ -171,7 +174,8 @@ func (e *Endpoint) period(s Speed) time.Duration {
 
 func epName(ep uint8) string { return fmt.Sprintf("endpoint 0x%02x", ep) }
 
-// Append writes the configuration with everything in it; wTotalLength and the counts follow from that.
+// Append writes the configuration with everything in it; wTotalLength and the counts follow from
+// that.
 func (c *Configuration) Append(b []byte) []byte {
 	at := len(b)
 	numbers := 0
@@ -260,7 +264,8 @@ type Descriptors struct {
 	OSString []byte
 }
 
-// Language is a device's strings in one language [USB2] 9.6.7; one that is missing or empty is as in the first.
+// Language is a device's strings in one language [USB2] 9.6.7; one that is missing or empty is as
+// in the first.
 type Language struct {
 	ID      uint16 // 0x0407 is German
 	Strings []string
@@ -297,8 +302,8 @@ const USEnglish = 0x0409
 // osStringIndex is where Windows looks for a device's Microsoft OS descriptor.
 const osStringIndex = 0xee
 
-// stringDescriptor is the descriptor of a string in a language, or in the first for one that the device does not speak; index 0 lists the languages.
-// nil if there is none [USB2] 9.6.7.
+// stringDescriptor is the descriptor of a string in a language, or in the first for one that the
+// device does not speak; index 0 lists the languages. nil if there is none [USB2] 9.6.7.
 func (d *Descriptors) stringDescriptor(index uint8, lang uint16) []byte {
 	switch {
 	case index == 0 && len(d.Strings) == 0:

@@ -184,7 +184,8 @@ func FuzzConfiguration(f *testing.F) {
 			usb.ParseCDC(c.Interfaces[i].Extra)
 			usb.ParseHID(c.Interfaces[i].Extra)
 		}
-		if err == nil && len(c.Append(nil)) <= 0xffff { // what is understood is a fixed point: written and read it stays the same
+		// what is understood is a fixed point: written and read it stays the same
+		if err == nil && len(c.Append(nil)) <= 0xffff {
 			once := c.Append(nil)
 			c2, _ := usb.ParseConfiguration(once)
 			require.Equal(t, once, c2.Append(nil))

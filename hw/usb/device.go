@@ -5,18 +5,22 @@ import (
 	"errors"
 )
 
-// Device is what a host sees of a USB device: transfers go in and come back. SET_CONFIGURATION, SET_INTERFACE and CLEAR_FEATURE(HALT) are
-// control transfers like all others; an implementation that must know of them looks at what passes.
+// Device is what a host sees of a USB device: transfers go in and come back. SET_CONFIGURATION,
+// SET_INTERFACE and CLEAR_FEATURE(HALT) are control transfers like all others; an implementation
+// that must know of them looks at what passes.
 type Device interface {
 	Speed() Speed
-	// Submit takes the transfer and returns at once; t.Done is called when it is finished, perhaps before Submit returns. After an error
-	// the transfer was not taken, and Done is not called.
+	// Submit takes the transfer and returns at once; t.Done is called when it is finished, perhaps
+	// before Submit returns. After an error the transfer was not taken, and Done is not called.
 	//
-	// Errors: ENODEV, EINVAL, EBUSY (the transfer is already submitted), ENOENT (no such endpoint), EMSGSIZE.
+	// Errors: ENODEV, EINVAL, EBUSY (the transfer is already submitted), ENOENT (no such endpoint),
+	// EMSGSIZE.
 	Submit(t *Transfer) error
-	// Cancel asks for the end of a submitted transfer: it completes with ECONNRESET unless it was finished first.
+	// Cancel asks for the end of a submitted transfer: it completes with ECONNRESET unless it was
+	// finished first.
 	Cancel(t *Transfer)
-	// Reset is a port reset: transfers end with ESHUTDOWN, the device is unconfigured and keeps its address.
+	// Reset is a port reset: transfers end with ESHUTDOWN, the device is unconfigured and keeps its
+	// address.
 	//
 	// Errors: ENODEV.
 	Reset() error
@@ -24,17 +28,20 @@ type Device interface {
 	Gone() <-chan struct{}
 }
 
-// Unplugger is a Device that can be told that it was pulled out. Absence: it notices by itself, or by the transfers that end.
+// Unplugger is a Device that can be told that it was pulled out. Absence: it notices by itself, or
+// by the transfers that end.
 type Unplugger interface{ Unplug() }
 
-// Wrapper is a Device around another one, such as one with faults. Absence: it is the device itself.
+// Wrapper is a Device around another one, such as one with faults. Absence: it is the device
+// itself.
 type Wrapper interface{ Unwrap() Device }
 
 // Failer is a Device that knows why it has gone: Err is nil if it was pulled out. Absence: it was.
 type Failer interface{ Err() error }
 
-// Do submits t and waits for it. When ctx ends first, t is cancelled and waited for; the error is then ETIMEDOUT for a deadline and
-// ctx's error otherwise, and t.Actual says what had been moved. t.Done must be nil. A Transfer used again costs no allocation.
+// Do submits t and waits for it. When ctx ends first, t is cancelled and waited for; the error is
+// then ETIMEDOUT for a deadline and ctx's error otherwise, and t.Actual says what had been moved.
+// t.Done must be nil. A Transfer used again costs no allocation.
 //
 // Errors: Submit's and the transfer's.
 func Do(ctx context.Context, d Device, t *Transfer) error {
@@ -74,8 +81,8 @@ func ctxError(err error) error {
 	return err
 }
 
-// Request makes a control transfer without hurry: it allocates a Transfer. len(data) is the data stage's length. The count is
-// what was moved.
+// Request makes a control transfer without hurry: it allocates a Transfer. len(data) is the data
+// stage's length. The count is what was moved.
 //
 // Errors: EPIPE if the device does not know the request; otherwise as Do.
 func Request(ctx context.Context, d Device, requestType, request uint8, value, index uint16, data []byte) (int, error) {

@@ -1,8 +1,10 @@
-// Package usb is the Universal Serial Bus: descriptors, transfers, and the two sides that meet on a bus.
+// Package usb is the Universal Serial Bus: descriptors, transfers, and the two sides that meet on a
+// bus.
 //
-// What a host sees is a [Device]: it takes transfers and completes them. What a USB device is from the inside is a [Function]: it answers
-// packets. [New] makes a Device of a Function; other Devices are on the far side of USB/IP (hw/usb/usbip) or are real ones (hw/usb/host).
-// A [Bus] gives Devices ports and addresses, and tells whoever watches it when one comes or goes.
+// What a host sees is a [Device]: it takes transfers and completes them. What a USB device is from
+// the inside is a [Function]: it answers packets. [New] makes a Device of a Function; other Devices
+// are on the far side of USB/IP (hw/usb/usbip) or are real ones (hw/usb/host). A [Bus] gives
+// Devices ports and addresses, and tells whoever watches it when one comes or goes.
 //
 //	host                                    device
 //	Do(ctx, dev, &Transfer{…}) ──► Device.Submit ──► Function.In / Out / Control
@@ -11,10 +13,11 @@
 //
 // # Transfers
 //
-// A [Transfer] is Linux's URB: one request on one endpoint, of any length. Transfers on one endpoint complete in the order they were
-// submitted. A function that has nothing to say returns [NAK], and the transfer waits until [Link.Wake]; a function that returns EPIPE
-// stalls. A halted endpoint fails every transfer with EPIPE until the host clears the halt.
-// Nothing is copied between the host's buffer and the function's, so a transfer runs at the speed of memory.
+// A [Transfer] is Linux's URB: one request on one endpoint, of any length. Transfers on one
+// endpoint complete in the order they were submitted. A function that has nothing to say returns
+// [NAK], and the transfer waits until [Link.Wake]; a function that returns EPIPE stalls. A halted
+// endpoint fails every transfer with EPIPE until the host clears the halt. Nothing is copied
+// between the host's buffer and the function's, so a transfer runs at the speed of memory.
 //
 // # Locks
 //
@@ -22,7 +25,8 @@
 //	  └─ what the Function locks itself (a serial line's lock, …)
 //	Bus.mu             ports and addresses; never held while a Device is called
 //
-// [Transfer.Done] and the hooks are called with no lock of this package held. [Link.Wake] may be called with any lock held.
+// [Transfer.Done] and the hooks are called with no lock of this package held. [Link.Wake] may be
+// called with any lock held.
 //
 // References:
 //

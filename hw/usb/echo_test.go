@@ -4,7 +4,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// echo is what comes out at 0x81 after it went into 0x02. Endpoint 0x83 is an isochronous counter, in setting 1 of interface 0.
+// echo is what comes out at 0x81 after it went into 0x02. Endpoint 0x83 is an isochronous counter,
+// in setting 1 of interface 0.
 type echo struct {
 	link  *usb.Link
 	buf   []byte

@@ -6,12 +6,14 @@ import (
 	"github.com/kobench/kobench/kernel/uapi"
 )
 
-// Errno is the status of a transfer: Linux's number on every host, as URBs and USB/IP carry it (there negative) [errors].
+// Errno is the status of a transfer: Linux's number on every host, as URBs and USB/IP carry it
+// (there negative) [errors].
 type Errno = uapi.Errno
 
 // What can happen to a transfer [errors].
 const (
-	ENOENT      = uapi.ENOENT    // cancelled and waited for (usb_kill_urb); from Submit: no such endpoint
+	// cancelled and waited for (usb_kill_urb); from Submit: no such endpoint
+	ENOENT      = uapi.ENOENT
 	EIO         = uapi.EIO       // anything else
 	ENXIO       = uapi.ENXIO     // no such thing there
 	EAGAIN      = uapi.EAGAIN    // see NAK
@@ -36,10 +38,12 @@ const (
 	EREMOTEIO   = uapi.EREMOTEIO  // a short packet where ShortNotOK forbids it
 )
 
-// NAK is what a Function returns when it has nothing to give or cannot take more: the transfer waits for [Link.Wake].
+// NAK is what a Function returns when it has nothing to give or cannot take more: the transfer
+// waits for [Link.Wake].
 const NAK = EAGAIN
 
-// Stall is what a Function returns for a request it does not know, and to halt an endpoint [USB2] 8.4.5.
+// Stall is what a Function returns for a request it does not know, and to halt an endpoint [USB2]
+// 8.4.5.
 const Stall = EPIPE
 
 // Error says more than an Errno: what was asked, what was found, what to do.
@@ -80,5 +84,6 @@ func fail(op, where string, errno Errno, format string, args ...any) error {
 	return &Error{Op: op, Where: where, Errno: errno, Reason: fmt.Sprintf(format, args...)}
 }
 
-// ErrnoOf is the Linux number of an error, EIO where it carries none, 0 for nil; see [uapi.ErrnoOf].
+// ErrnoOf is the Linux number of an error, EIO where it carries none, 0 for nil; see
+// [uapi.ErrnoOf].
 func ErrnoOf(err error) Errno { return uapi.ErrnoOf(err) }

@@ -7,7 +7,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// thermometer is a whole USB device: an interrupt endpoint that tells a new temperature, and a vendor request that reads the last one.
+// thermometer is a whole USB device: an interrupt endpoint that tells a new temperature, and a
+// vendor request that reads the last one.
 type thermometer struct {
 	link *usb.Link
 	last int8

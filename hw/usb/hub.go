@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// Hub is a hub's Function: what is plugged into it shows in its port status, and the Bus lets devices be plugged in behind it. Data does not
-// pass through it; the Bus leads a transfer to its device at once.
+// Hub is a hub's Function: what is plugged into it shows in its port status, and the Bus lets
+// devices be plugged in behind it. Data does not pass through it; the Bus leads a transfer to its
+// device at once.
 type Hub struct {
 	ports int
 

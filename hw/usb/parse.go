@@ -25,8 +25,9 @@ func ParseDevice(b []byte) (DeviceDescriptor, error) {
 	}, nil
 }
 
-// ParseConfiguration reads a configuration descriptor and all that follows it. What it cannot understand is left out and named in the
-// error; the rest is returned beside it, since Linux too goes on with such devices (drivers/usb/core/config.c).
+// ParseConfiguration reads a configuration descriptor and all that follows it. What it cannot
+// understand is left out and named in the error; the rest is returned beside it, since Linux too
+// goes on with such devices (drivers/usb/core/config.c).
 //
 // Errors: EINVAL. The configuration is nil only if b does not begin with one.
 func ParseConfiguration(b []byte) (*Configuration, error) {
@@ -189,8 +190,9 @@ func each(b []byte, f func(typ uint8, d []byte)) {
 	}
 }
 
-// Descriptor reads one descriptor as usb_get_descriptor and usb_get_string do (drivers/usb/core/message.c): n bytes at most, with three tries, but
-// after a time-out none, and for a string only after a stall.
+// Descriptor reads one descriptor as usb_get_descriptor and usb_get_string do
+// (drivers/usb/core/message.c): n bytes at most, with three tries, but after a time-out none, and
+// for a string only after a stall.
 //
 // Errors: EPIPE if there is none; otherwise as Request.
 func Descriptor(ctx context.Context, d Device, typ, index uint8, lang uint16, n int) ([]byte, error) {
@@ -207,8 +209,8 @@ func Descriptor(ctx context.Context, d Device, typ, index uint8, lang uint16, n 
 	}
 }
 
-// ReadDescriptors reads all that a device says about itself, in the order of Linux's usb_new_device. A configuration with faults in it
-// is kept as far as it was understood.
+// ReadDescriptors reads all that a device says about itself, in the order of Linux's
+// usb_new_device. A configuration with faults in it is kept as far as it was understood.
 //
 // Errors: as Request; EINVAL if what came cannot be used at all.
 func ReadDescriptors(ctx context.Context, d Device) (*Descriptors, error) {
@@ -247,7 +249,8 @@ func ReadDescriptors(ctx context.Context, d Device) (*Descriptors, error) {
 	return r, nil
 }
 
-// readStrings reads the strings that the descriptors name, in the device's first language. One that fails stays empty.
+// readStrings reads the strings that the descriptors name, in the device's first language. One that
+// fails stays empty.
 func (d *Descriptors) readStrings(ctx context.Context, dev Device) {
 	lang := uint16(USEnglish)
 	if b, err := Descriptor(ctx, dev, DescString, 0, 0, 255); err == nil && len(b) >= 4 {

@@ -2,7 +2,8 @@ package usb
 
 import "encoding/binary"
 
-// standard answers the requests of [USB2] 9.4 and [USB3.2] 9.4. handled is false for a request that is the function's.
+// standard answers the requests of [USB2] 9.4 and [USB3.2] 9.4. handled is false for a request that
+// is the function's.
 func (d *Emulated) standard(s Setup, data []byte) (n int, err error, handled bool) {
 	if s.RequestType&TypeMask != TypeStandard {
 		return 0, nil, false
@@ -102,7 +103,7 @@ func (d *Emulated) descriptor(typ, index uint8, lang uint16) []byte {
 		}
 	case DescString:
 		return d.desc.stringDescriptor(index, lang)
-	case DescQualifier, DescOtherSpeed: // only of a device that can run at full and at high speed [USB2] 9.6.2
+	case DescQualifier, DescOtherSpeed: // of a device with full and high speed [USB2] 9.6.2
 		if d.speed != FullSpeed && d.speed != HighSpeed {
 			return nil
 		}

@@ -2,7 +2,8 @@ package usb
 
 import "sync/atomic"
 
-// TransferType is what kind of transfers an endpoint takes: bits 1..0 of bmAttributes [USB2] table 9-13.
+// TransferType is what kind of transfers an endpoint takes: bits 1..0 of bmAttributes [USB2] table
+// 9-13.
 type TransferType uint8
 
 // The transfer types.
@@ -33,8 +34,9 @@ type IsoPacket struct {
 	Err            error
 }
 
-// Transfer is one request to a device, Linux's URB. Its owner fills the first block, submits it, and leaves it alone until it is
-// done; then the second block holds the result and it may be submitted again. It must not be copied.
+// Transfer is one request to a device, Linux's URB. Its owner fills the first block, submits it,
+// and leaves it alone until it is done; then the second block holds the result and it may be
+// submitted again. It must not be copied.
 type Transfer struct {
 	Endpoint uint8 // address with DirIn for IN; a control transfer's direction is that of Setup
 	Type     TransferType
@@ -58,11 +60,11 @@ type Transfer struct {
 	sem   chan struct{}
 }
 
-// Hook sees a transfer between its device and its owner: a recording or a fault. A Device that wraps another puts one on with Push before it
-// passes the transfer on.
+// Hook sees a transfer between its device and its owner: a recording or a fault. A Device that
+// wraps another puts one on with Push before it passes the transfer on.
 type Hook interface {
-	// Completed is called once, before Done. It may change the result. If it returns true, the transfer is held: the hook must call
-	// t.Resume later.
+	// Completed is called once, before Done. It may change the result. If it returns true, the
+	// transfer is held: the hook must call t.Resume later.
 	Completed(t *Transfer) (hold bool)
 }
 
@@ -84,8 +86,8 @@ func (t *Transfer) Push(h Hook) { t.hooks = append(t.hooks, h) }
 
 // Begin claims the transfer for a Device, which calls it first in Submit.
 //
-// Errors: EBUSY if it is already submitted; EINVAL if a control transfer's data is not Setup.Length bytes, or an isochronous packet lies
-// outside of Data.
+// Errors: EBUSY if it is already submitted; EINVAL if a control transfer's data is not Setup.Length
+// bytes, or an isochronous packet lies outside of Data.
 func (t *Transfer) Begin() error {
 	if !t.state.CompareAndSwap(idle, submitted) {
 		return EBUSY
@@ -116,8 +118,8 @@ func (t *Transfer) Abort(err error) error {
 	return err
 }
 
-// Complete gives the transfer back to its owner: the hooks, last first, then Done. A Device calls it once for each submission, with no
-// lock held.
+// Complete gives the transfer back to its owner: the hooks, last first, then Done. A Device calls
+// it once for each submission, with no lock held.
 func (t *Transfer) Complete(actual int, err error) {
 	t.Actual, t.Err = actual, err
 	t.Resume()

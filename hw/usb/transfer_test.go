@@ -230,7 +230,8 @@ func TestIsochronous(t *testing.T) {
 	})
 }
 
-// A Done may submit again and again: no stack grows, and whoever submitted the first is not held up by all the others.
+// A Done may submit again and again: no stack grows, and whoever submitted the first is not held up
+// by all the others.
 func TestResubmitInDone(t *testing.T) {
 	d := configured(t, &sink{}, usb.HighSpeed)
 	var n int

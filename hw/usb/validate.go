@@ -104,7 +104,8 @@ func (c *Configuration) Validate(s Speed) error {
 	return nil
 }
 
-// most is the largest wMaxPacketSize of a type at a speed [USB2] 5.5.3–5.8.3, [USB3.2] 9.6.6; 0 where the type is not allowed.
+// most is the largest wMaxPacketSize of a type at a speed [USB2] 5.5.3–5.8.3, [USB3.2] 9.6.6; 0
+// where the type is not allowed.
 func most(s Speed, t TransferType) int {
 	switch {
 	case s == LowSpeed:
@@ -117,7 +118,8 @@ func most(s Speed, t TransferType) int {
 	return [4]int{512, 1024, 1024, 1024}[t]
 }
 
-// extra checks descriptors that stand as they are between the others: they must not be read as something else.
+// extra checks descriptors that stand as they are between the others: they must not be read as
+// something else.
 func extra(b []byte) error {
 	for at := 0; at < len(b); at += int(b[at]) {
 		if len(b)-at < 2 || b[at] < 2 || int(b[at]) > len(b)-at {

@@ -1,13 +1,15 @@
-// Package kbuild is the kernel build directory: what `make -C $(kobench kdir) M=$PWD modules` runs in.
+// Package kbuild is the kernel build directory: what `make -C $(kobench kdir) M=$PWD modules` runs
+// in.
 //
-// Extract writes Makefile, scripts, headers and the kernel's export list below the user's cache folder. The makefiles
-// speak Kbuild's language (obj-m, foo-objs, ccflags-y, KBUILD_EXTRA_SYMBOLS, V=1, …) and print its messages;
-// modpost, the step that checks symbols and writes foo.mod.c, is package modpost, called back through the kobench
-// binary.
+// Extract writes Makefile, scripts, headers and the kernel's export list below the user's cache
+// folder. The makefiles speak Kbuild's language (obj-m, foo-objs, ccflags-y, KBUILD_EXTRA_SYMBOLS,
+// V=1, …) and print its messages; modpost, the step that checks symbols and writes foo.mod.c, is
+// package modpost, called back through the kobench binary.
 //
 // References:
 //   - [Kbuild] Linux 6.1, Documentation/kbuild/modules.rst, makefiles.rst
-//   - [modpost] Linux 6.1, scripts/Makefile.build, scripts/Makefile.modpost, scripts/Makefile.modfinal
+//   - [modpost] Linux 6.1, scripts/Makefile.build, scripts/Makefile.modpost,
+//     scripts/Makefile.modfinal
 package kbuild
 
 import (
@@ -48,13 +50,13 @@ type Config struct {
 	Cache string
 }
 
-// Extract makes sure that the build directory exists and is whole, below dir ("" is the user's cache folder), and
-// returns its path. It is Config{Cache: dir}.Extract.
+// Extract makes sure that the build directory exists and is whole, below dir ("" is the user's
+// cache folder), and returns its path. It is Config{Cache: dir}.Extract.
 func Extract(dir string) (string, error) { return Config{Cache: dir}.Extract() }
 
-// Extract makes sure that the build directory exists and is whole, and returns its path. The path contains a hash
-// of everything in it, so that different kobench versions do not disturb each other. A damaged directory is
-// repaired file by file. Several processes may run it at once.
+// Extract makes sure that the build directory exists and is whole, and returns its path. The path
+// contains a hash of everything in it, so that different kobench versions do not disturb each
+// other. A damaged directory is repaired file by file. Several processes may run it at once.
 //
 // Errors:
 //   - the cache folder cannot be found ($HOME unset) or written.
@@ -90,8 +92,8 @@ func (c Config) Extract() (string, error) {
 	return dir, nil
 }
 
-// ensure makes path hold data. It writes to a temporary name and renames, so that a reader sees the old or the new
-// file, never half of one.
+// ensure makes path hold data. It writes to a temporary name and renames, so that a reader sees the
+// old or the new file, never half of one.
 func ensure(path string, data []byte) error {
 	have, err := os.ReadFile(path)
 	if err == nil && bytes.Equal(have, data) {

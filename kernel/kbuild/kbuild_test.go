@@ -74,8 +74,8 @@ func (w *workshop) module(name, body string) {
 	w.write(name+".c", "#include <linux/module.h>\n"+body+"\nMODULE_LICENSE(\"GPL\");\n")
 }
 
-// make runs make in the module's folder and returns what it printed with the two temporary folders named KDIR and
-// DIR, and make's own lines left out.
+// make runs make in the module's folder and returns what it printed with the two temporary folders
+// named KDIR and DIR, and make's own lines left out.
 func (w *workshop) make(args ...string) (string, error) {
 	w.t.Helper()
 	cmd := exec.Command("make", args...)

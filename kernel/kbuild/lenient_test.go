@@ -25,7 +25,8 @@ func TestForeignFlags(t *testing.T) {
 	require.NotContains(t, out, "NOTE", "clang has -fno-inline")
 }
 
-// What compiles on Linux compiles here: no semicolon behind module_init, and headers that come along.
+// What compiles on Linux compiles here: no semicolon behind module_init, and headers that come
+// along.
 func TestLinuxHabits(t *testing.T) {
 	w := newWorkshop(t)
 	w.write("Makefile", "obj-m := habits.o key.o scope.o\n")

@@ -14,8 +14,8 @@ type Symbol struct {
 	GPL  bool
 }
 
-// HeaderExports lists the names that the headers declare: what the kernel means to supply. It is the export list
-// when Config.Exports is nil.
+// HeaderExports lists the names that the headers declare: what the kernel means to supply. It is
+// the export list when Config.Exports is nil.
 func HeaderExports() []Symbol {
 	text, err := include.FS.ReadFile("EXPORTS")
 	if err != nil {
@@ -32,7 +32,8 @@ func HeaderExports() []Symbol {
 	return syms
 }
 
-// symvers renders the kernel's export list in the format of Module.symvers: CRC, name, module, kind, namespace.
+// symvers renders the kernel's export list in the format of Module.symvers: CRC, name, module,
+// kind, namespace.
 func symvers(list []Symbol) []byte {
 	var b bytes.Buffer
 	for _, s := range list {

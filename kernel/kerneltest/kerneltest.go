@@ -1,9 +1,11 @@
-// Package kerneltest gives a Go test a kernel of its own, in microseconds, and checks at the end that nothing is left of
-// it: no module, no open file, no task, no device number, no name in /dev, /proc or /sys, no interrupt handler, no
-// goroutine, nothing that a module forgot to give back; and that the log has no oops, no WARN, no BUG. What a test
-// wants to happen it says by name, with [Expect] and [Left].
+// Package kerneltest gives a Go test a kernel of its own, in microseconds, and checks at the end
+// that nothing is left of it: no module, no open file, no task, no device number, no name in /dev,
+// /proc or /sys, no interrupt handler, no goroutine, nothing that a module forgot to give back; and
+// that the log has no oops, no WARN, no BUG. What a test wants to happen it says by name, with
+// [Expect] and [Left].
 //
-// References: the testing package; go.uber.org/goleak for the check of goroutines; periph/conn i2ctest.Playback.Close.
+// References: the testing package; go.uber.org/goleak for the check of goroutines; periph/conn
+// i2ctest.Playback.Close.
 package kerneltest
 
 import (
@@ -34,16 +36,19 @@ func WithCatalog(all map[string]func() *kernel.Module) Option {
 	return func(o *options) { o.Catalog = all }
 }
 
-// WithFormat adds a kind of module file, such as ko.New(ko.Config{}), so that Task.InitModule can load it.
+// WithFormat adds a kind of module file, such as ko.New(ko.Config{}), so that Task.InitModule can
+// load it.
 func WithFormat(f func(*kernel.Kernel) kernel.Format) Option {
 	return func(o *options) { o.Formats = append(o.Formats, f) }
 }
 
-// Parallel leaves out the check for goroutines, which cannot tell one test's from another's that runs at the same time.
+// Parallel leaves out the check for goroutines, which cannot tell one test's from another's that
+// runs at the same time.
 func Parallel() Option { return func(o *options) { o.parallel = true } }
 
-// Expect says that the test causes trouble whose line matches the regular expression: "oops: BUG: kernel NULL pointer",
-// "warn: scheduling while atomic", "left: .*memory" ([kernel.Trouble] as text). The test fails when it does not happen.
+// Expect says that the test causes trouble whose line matches the regular expression: "oops: BUG:
+// kernel NULL pointer", "warn: scheduling while atomic", "left: .*memory" ([kernel.Trouble] as
+// text). The test fails when it does not happen.
 func Expect(pattern string) Option {
 	return func(o *options) { o.expect = append(o.expect, pattern) }
 }
@@ -54,8 +59,8 @@ func Left(pattern string) Option {
 	return func(o *options) { o.left = append(o.left, pattern) }
 }
 
-// Boot starts a kernel that ends with the test. The test fails for everything that the package comment lists, and shows
-// the kernel's log whenever it fails.
+// Boot starts a kernel that ends with the test. The test fails for everything that the package
+// comment lists, and shows the kernel's log whenever it fails.
 func Boot(t testing.TB, opts ...Option) *kernel.Kernel {
 	t.Helper()
 	var o options
@@ -92,7 +97,8 @@ func Boot(t testing.TB, opts ...Option) *kernel.Kernel {
 	return k
 }
 
-// settle is what k holds more than before. Interrupt handlers are taken off in the background; they get time to go.
+// settle is what k holds more than before. Interrupt handlers are taken off in the background; they
+// get time to go.
 func settle(k *kernel.Kernel, before []string) []string {
 	for range patience {
 		lines := added(before, k.Holdings())
@@ -104,7 +110,8 @@ func settle(k *kernel.Kernel, before []string) []string {
 	return added(before, k.Holdings())
 }
 
-// patience is how many milliseconds something that ends by itself may take, on a machine that has better to do.
+// patience is how many milliseconds something that ends by itself may take, on a machine that has
+// better to do.
 const patience = 30_000
 
 // added are the lines of after that before does not have, or not as often.
@@ -180,7 +187,8 @@ func Load(t testing.TB, k *kernel.Kernel, m *kernel.Module, args string) {
 	})
 }
 
-// checkGoroutines waits for goroutines that are on their way out; only those that never end cost the time.
+// checkGoroutines waits for goroutines that are on their way out; only those that never end cost
+// the time.
 func checkGoroutines(t testing.TB, before int) {
 	t.Helper()
 	for range patience {
@@ -192,7 +200,8 @@ func checkGoroutines(t testing.TB, before int) {
 	}
 	buf := make([]byte, 1<<16)
 	stacks := string(buf[:runtime.Stack(buf, true)])
-	more := runtime.NumGoroutine() - before // in a synctest bubble the moment was none; it has passed now
+	// in a synctest bubble the moment was none; it has passed now
+	more := runtime.NumGoroutine() - before
 	if more > 0 && strings.Contains(stacks, "kobench/kernel") {
 		t.Errorf("kerneltest: %d goroutines more than at boot:\n%s", more, stacks)
 	}

@@ -102,7 +102,8 @@ func TestWhatFails(t *testing.T) {
 		}, "trouble: warn: do_init_module: 'mine'->init suspiciously returned 3", kerneltest.Expect("suspiciously returned 3")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // so that what waits for a handler to go costs no time
+			// so that what waits for a handler to go costs no time
+			synctest.Test(t, func(t *testing.T) {
 				r := &recorder{TB: t}
 				tt.do(kerneltest.Boot(r, kerneltest.Parallel()))
 				got := r.end()
@@ -125,7 +126,8 @@ func TestWhatFails(t *testing.T) {
 	}
 }
 
-// Goroutines that a module forgets fail the test. They are many, so that none of another test's that ends just now hides them.
+// Goroutines that a module forgets fail the test. They are many, so that none of another test's
+// that ends just now hides them.
 func TestGoroutineLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, stop := &recorder{TB: t}, make(chan struct{})

@@ -30,9 +30,10 @@ func (d *Depmod) reportCycles(users []int) {
 // maxVertices bounds how many paths are looked at from one root: there can be exponentially many.
 const maxVertices = 10000
 
-// cyclesFrom looks for paths from root back to it and gives the roots that are left, in the order in which kmod 30 goes on: its list
-// begins behind what was taken out last ([kmod] kmod_list_remove_data). Where kmod would never end, since a path leads into a cycle without
-// the root, the path ends here.
+// cyclesFrom looks for paths from root back to it and gives the roots that are left, in the order
+// in which kmod 30 goes on: its list begins behind what was taken out last ([kmod]
+// kmod_list_remove_data). Where kmod would never end, since a path leads into a cycle without the
+// root, the path ends here.
 func (d *Depmod) cyclesFrom(root *depModule, roots []*depModule, inLoop map[string]bool) []*depModule {
 	drop := func(m *depModule) {
 		if i := slices.Index(roots, m); i >= 0 {

@@ -62,7 +62,8 @@ func (d *Depmod) addFakeSymbols() {
 	}
 }
 
-// UpToDate reports whether modules.dep is at least as new as every module of the tree, to the second.
+// UpToDate reports whether modules.dep is at least as new as every module of the tree, to the
+// second.
 //
 // Errors: those of opening the tree or modules.dep.
 func UpToDate(dir string) (bool, error) {

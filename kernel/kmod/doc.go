@@ -12,8 +12,10 @@
 //	[kmod]      github.com/kmod-project/kmod, version 30 (Debian 30+20221128): libkmod/, tools/
 //	[modprobe.d] modprobe.d(5)
 //	[depmod.d]  depmod.d(5)
-//	[ELF]       Tool Interface Standard, Executable and Linking Format 1.2; System V ABI, 64-bit objects
-//	[modsig]    Linux Documentation/admin-guide/module-signing.rst, include/linux/module_signature.h
+//	[ELF]       Tool Interface Standard, Executable and Linking Format 1.2; System V ABI, 64-bit
+//	            objects
+//	[modsig]    Linux Documentation/admin-guide/module-signing.rst,
+//	            include/linux/module_signature.h
 //	[CMS]       RFC 5652, Cryptographic Message Syntax
 //	[SFH]       P. Hsieh, "Hash functions", SuperFastHash: the order of names in modules.symbols
 package kmod

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// moduleExtensions are the file names that depmod takes for modules: as in Debian's kmod, which is built without zlib, .ko.gz is none.
+// moduleExtensions are the file names that depmod takes for modules: as in Debian's kmod, which is
+// built without zlib, .ko.gz is none.
 func moduleExtensions() [3]string { return [3]string{".ko", ".ko.xz", ".ko.zst"} }
 
 // IsModuleFile reports whether a path is named like a module file.

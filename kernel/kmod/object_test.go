@@ -167,7 +167,8 @@ func TestHugeXZDictionary(t *testing.T) {
 	}
 }
 
-// sign appends a signature: head is algo, hash, id, signer and key length; data signer, key, signature.
+// sign appends a signature: head is algo, hash, id, signer and key length; data signer, key,
+// signature.
 func sign(image, head []byte, data string) []byte {
 	out := append(append([]byte(nil), image...), data...)
 	out = append(append(out, head...), 0, 0, 0)

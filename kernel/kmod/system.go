@@ -5,8 +5,8 @@ import (
 )
 
 // System is the live kernel that the tools act on. The paths are the kernel's own: /proc/modules,
-// /proc/cmdline, /proc/kallsyms and /sys/module/NAME/…. The tools call one method at a
-// time, but kerneld serves several requests at once: what it is given must be safe for concurrent use.
+// /proc/cmdline, /proc/kallsyms and /sys/module/NAME/…. The tools call one method at a time, but
+// kerneld serves several requests at once: what it is given must be safe for concurrent use.
 //
 // Errors carry Linux's number, in a method Errno() int or as a syscall.Errno.
 type System interface {

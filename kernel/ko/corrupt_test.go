@@ -14,7 +14,8 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// Modules with a few wrong bytes: refused, or an oops, or nothing; the kernel always comes down in order.
+// Modules with a few wrong bytes: refused, or an oops, or nothing; the kernel always comes down in
+// order.
 func TestCorrupt(t *testing.T) {
 	cache := ko.NewCache()
 	defer cache.Close()

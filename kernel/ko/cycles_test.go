@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCyclesGiveMemoryBack inserts and removes hello many times: the process's memory stays where it was after the first thousand.
-// KOBENCH_CYCLES sets how often (100000 takes some seconds).
+// TestCyclesGiveMemoryBack inserts and removes hello many times: the process's memory stays where
+// it was after the first thousand. KOBENCH_CYCLES sets how often (100000 takes some seconds).
 func TestCyclesGiveMemoryBack(t *testing.T) {
 	cycles := 3000
 	if n, err := strconv.Atoi(os.Getenv("KOBENCH_CYCLES")); err == nil {

@@ -1,11 +1,14 @@
-// Package ko loads Linux-style module files, .ko, whose code is a relocatable WebAssembly object: it is the kernel.Format for
-// them. object reads and links the file, machine runs it, capi is the kernel that its C code calls; this package puts the three behind
-// the kernel's module life: parameters, exports, init and exit, unload.
+// Package ko loads Linux-style module files, .ko, whose code is a relocatable WebAssembly object:
+// it is the kernel.Format for them. object reads and links the file, machine runs it, capi is the
+// kernel that its C code calls; this package puts the three behind the kernel's module life:
+// parameters, exports, init and exit, unload.
 //
-//	k := kernel.Boot(kernel.Config{Formats: []func(*kernel.Kernel) kernel.Format{ko.New(ko.Config{Cache: cache})}})
+//	format := ko.New(ko.Config{Cache: cache})
+//	k := kernel.Boot(kernel.Config{Formats: []func(*kernel.Kernel) kernel.Format{format}})
 //	err := k.Init().InitModule(bytesOfHelloKo, "whom=me", 0)
 //
-// References: Linux 6.1 kernel/module/main.c, kernel/params.c; WebAssembly tool-conventions Linking.md.
+// References: Linux 6.1 kernel/module/main.c, kernel/params.c; WebAssembly tool-conventions
+// Linking.md.
 package ko
 
 import (
@@ -18,7 +21,8 @@ import (
 	"github.com/kobench/kobench/kernel/lib"
 )
 
-// Cache keeps compiled code for all kernels that are booted with it. Close it after the last of them.
+// Cache keeps compiled code for all kernels that are booted with it. Close it after the last of
+// them.
 type Cache = machine.Cache
 
 // NewCache makes an empty cache.
@@ -30,12 +34,13 @@ type Config struct {
 	Cache *Cache
 	// Machine sets limits: memory, stack, watchdog. Its Host, Cache and Builtin are ignored.
 	Machine machine.Config
-	// Fail is asked at each call from C that may fail, by the function's name, whether it does; nil: none
-	// fails without a reason. It must not block.
+	// Fail is asked at each call from C that may fail, by the function's name, whether it does;
+	// nil: none fails without a reason. It must not block.
 	Fail func(name string) bool
 }
 
-// New gives what kernel.Config.Formats wants. The machine, which costs a millisecond, is made when the first module is linked.
+// New gives what kernel.Config.Formats wants. The machine, which costs a millisecond, is made when
+// the first module is linked.
 func New(cfg Config) func(*kernel.Kernel) kernel.Format {
 	return func(k *kernel.Kernel) kernel.Format { return &format{k: k, cfg: cfg} }
 }
@@ -105,7 +110,8 @@ func (f *format) Close() error {
 	return err
 }
 
-// System is the C side of a kernel that was booted with New's format, for tests and measurements; nil before the first module.
+// System is the C side of a kernel that was booted with New's format, for tests and measurements;
+// nil before the first module.
 func System(f kernel.Format) *capi.System {
 	own, ok := f.(*format)
 	if !ok {

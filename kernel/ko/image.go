@@ -41,7 +41,8 @@ func (g *image) info(key string) string {
 // Signed reports whether a signature stood at the end of the file.
 func (g *image) Signed() bool { return g.signed }
 
-// Builtin names the driver linked into the program that the file stands for, "" for a module with code of its own.
+// Builtin names the driver linked into the program that the file stands for, "" for a module with
+// code of its own.
 func (g *image) Builtin() string { return g.info(builtinKey) }
 
 // Undefined are the symbols that the module cannot do without.

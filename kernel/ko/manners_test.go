@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// manners boots a kernel with fixtures/modules/manners.c in it. The answers in these tests are a real 6.1's
-// (Debian 6.1.192), to the same calls of the same module.
+// manners boots a kernel with fixtures/modules/manners.c in it. The answers in these tests are a
+// real 6.1's (Debian 6.1.192), to the same calls of the same module.
 func manners(t *testing.T, args string, opts ...kerneltest.Option) *kernel.Kernel {
 	t.Helper()
 	k := kerneltest.Boot(t, append(opts, kerneltest.WithFormat(ko.New(ko.Config{})))...)
@@ -109,7 +109,8 @@ func TestIoctlsOfTheVFS(t *testing.T) {
 	require.EqualValues(t, 1024, binary.LittleEndian.Uint32(word), "of /proc")
 }
 
-// O_ASYNC is a flag at open, which no driver hears of; later the driver hears of each change, with the descriptor.
+// O_ASYNC is a flag at open, which no driver hears of; later the driver hears of each change, with
+// the descriptor.
 func TestAsync(t *testing.T) {
 	k := manners(t, "")
 	task, fd := open(t, k, "/dev/m_full", kernel.O_RDWR|kernel.FASYNC)
@@ -163,7 +164,8 @@ func TestSeeks(t *testing.T) {
 	require.Equal(t, "0", answer(task.Read(fd, make([]byte, 5))))
 }
 
-// Operations are read at each open; a stream's have no position; a file of /proc without them gives EIO.
+// Operations are read at each open; a stream's have no position; a file of /proc without them gives
+// EIO.
 func TestOperationsAtOpen(t *testing.T) {
 	k := manners(t, "")
 	buf := make([]byte, 5)
@@ -180,7 +182,8 @@ func TestOperationsAtOpen(t *testing.T) {
 	require.Equal(t, "ENOTTY", answer(task.Ioctl(fd, 0x1234, kernel.Arg{})))
 }
 
-// Attributes of sysfs: the mode decides who may open, the function what happens; store's result is write's.
+// Attributes of sysfs: the mode decides who may open, the function what happens; store's result is
+// write's.
 func TestAttributes(t *testing.T) {
 	k := manners(t, "")
 	root := k.Init()
@@ -229,7 +232,8 @@ func TestAttributes(t *testing.T) {
 	require.NoError(t, root.Close(arr))
 }
 
-// Names that exist are refused in sysfs's words; children are visited in the order in which they came.
+// Names that exist are refused in sysfs's words; children are visited in the order in which they
+// came.
 func TestNamesThatExist(t *testing.T) {
 	k := kerneltest.Boot(t, kerneltest.WithFormat(ko.New(ko.Config{})),
 		kerneltest.Expect("cannot create duplicate filename '/class/twice'"),
@@ -257,7 +261,8 @@ func TestNamesThatExist(t *testing.T) {
 	}
 }
 
-// register_chrdev_region of major 0 takes a free major, which unregister_chrdev_region of major 0 does not find.
+// register_chrdev_region of major 0 takes a free major, which unregister_chrdev_region of major 0
+// does not find.
 func TestRegionOfMajorZero(t *testing.T) {
 	k := kerneltest.Boot(t, kerneltest.WithFormat(ko.New(ko.Config{})), kerneltest.Left(":5 to 7 of zero$"), kerneltest.Expect("left behind: device numbers 0:5 zero"))
 	require.NoError(t, k.Init().InitModule(fixtures.MustModule("manners"), "what=major0", 0))

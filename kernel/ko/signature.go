@@ -8,10 +8,11 @@ import (
 // signatureMagic ends a signed module (include/linux/module_signature.h, scripts/sign-file.c).
 const signatureMagic = "~Module signature appended~\n"
 
-// cutSignature takes a signature off the end of a module file and reports whether a whole one was there. The bench trusts any
-// well-formed signature: it has no keys.
+// cutSignature takes a signature off the end of a module file and reports whether a whole one was
+// there. The bench trusts any well-formed signature: it has no keys.
 //
-//	body · signer · key id · signature · struct module_signature (12 bytes, length big-endian) · magic
+//	body · signer · key id · signature · struct module_signature (12 bytes,
+//	length big-endian) · magic
 func cutSignature(file []byte) (body []byte, signed bool) {
 	rest, ok := bytes.CutSuffix(file, []byte(signatureMagic))
 	if !ok || len(rest) < 12 {

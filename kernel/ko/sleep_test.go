@@ -11,7 +11,8 @@ import (
 	"github.com/kobench/kobench/kernel/ko"
 )
 
-// A pipe written in C whose readers and writers sleep inside the driver, a thousand tasks at each end.
+// A pipe written in C whose readers and writers sleep inside the driver, a thousand tasks at each
+// end.
 func TestPipe(t *testing.T) {
 	k := boot(t, ko.Config{})
 	require.NoError(t, insmod(t, k, "pipe", "capacity=16"), k.Log.Text())

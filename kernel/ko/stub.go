@@ -8,11 +8,12 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// builtinKey is the key of .modinfo by which a file stands for a driver that is linked into the program.
+// builtinKey is the key of .modinfo by which a file stands for a driver that is linked into the
+// program.
 const builtinKey = "kobench.builtin"
 
-// Stub makes the .ko file of a driver that is written in Go: no code, but all that modinfo, depmod and modprobe want to know. Loading
-// it loads the driver of that name from the kernel's catalog.
+// Stub makes the .ko file of a driver that is written in Go: no code, but all that modinfo, depmod
+// and modprobe want to know. Loading it loads the driver of that name from the kernel's catalog.
 func Stub(m *kernel.Module) []byte {
 	var info []byte
 	add := func(key, val string) {

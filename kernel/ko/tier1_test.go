@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ours is what fixtures/modules/tier1.c prints here: formats, strings, lists, kernel threads that sleep on locks, timers, works, devices.
+// ours is what fixtures/modules/tier1.c prints here: formats, strings, lists, kernel threads that
+// sleep on locks, timers, works, devices.
 func ours(t *testing.T) string {
 	k := kerneltest.Boot(t, kerneltest.WithFormat(ko.New(ko.Config{})))
 	task := k.Init()
@@ -26,7 +27,8 @@ func ours(t *testing.T) string {
 	return plain(k.Log.Text())
 }
 
-// plain takes off what belongs to the run: time stamps, and the lines about where the module comes from.
+// plain takes off what belongs to the run: time stamps, and the lines about where the module comes
+// from.
 func plain(log string) string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.TrimSpace(log), "\n") {

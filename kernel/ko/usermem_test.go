@@ -30,7 +30,8 @@ func (p *page) WriteUser(b []byte, addr uint64) (int, error) {
 	return copy(p.b[addr-p.base:], b), nil
 }
 
-// An ioctl passes the program's own 64-bit pointer, and the driver reads the program's memory there.
+// An ioctl passes the program's own 64-bit pointer, and the driver reads the program's memory
+// there.
 func TestIoctlOfAProgram(t *testing.T) {
 	k := boot(t, ko.Config{})
 	require.NoError(t, insmod(t, k, "evdev", ""), k.Log.Text())

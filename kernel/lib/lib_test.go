@@ -28,7 +28,8 @@ func toolchain(t *testing.T) cc.Toolchain {
 	return tc
 }
 
-// host is what the library asks of Go, for one thread that never really sleeps: time runs out at once.
+// host is what the library asks of Go, for one thread that never really sleeps: time runs out at
+// once.
 func host(t *testing.T, m **machine.Machine) func(string) (machine.HostFunc, bool) {
 	var task uint64
 	alloc := func(n uint64) uint64 {

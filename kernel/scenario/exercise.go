@@ -11,8 +11,8 @@ import (
 // A World is what a look at a kernel's file systems and dispatch tables shows.
 type World struct{ nodes, files map[string]bool }
 
-// Look walks /dev, /proc and /sys. A major without a node gets one, as a user's mknod would make it:
-// /dev/NAME-MAJOR.
+// Look walks /dev, /proc and /sys. A major without a node gets one, as a user's mknod would make
+// it: /dev/NAME-MAJOR.
 func Look(k *kernel.Kernel) World {
 	t := k.NewTask(kernel.WithComm("scenario"))
 	defer t.Exit()
@@ -80,9 +80,10 @@ func beyond(now, before map[string]bool) []string {
 }
 
 // Exercise writes a scenario of the calls that any program could make of any device and file: what
-// they answer is the driver's affair, what they do to the kernel is not. Files are read only, since a
-// write may unbind or remove things. Commands are ioctls that are tried on each device: with memory of
-// the size that the number states, all zero and with a small number in front, and with none.
+// they answer is the driver's affair, what they do to the kernel is not. Files are read only, since
+// a write may unbind or remove things. Commands are ioctls that are tried on each device: with
+// memory of the size that the number states, all zero and with a small number in front, and with
+// none.
 func Exercise(nodes, files []string, commands []uint32) string {
 	var b strings.Builder
 	for _, node := range nodes {

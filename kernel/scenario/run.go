@@ -17,16 +17,17 @@ type Config struct {
 	Module string // $M, and what rmmod removes
 	// Insmod loads the module with parameters; nil: the scenario has no insmod.
 	Insmod func(t *kernel.Task, params string) error
-	// Patience is how long a call may sleep before SIGINT ends it; ten times as long it then has until
-	// SIGKILL, and again until the run ends without it. 0 is two seconds.
+	// Patience is how long a call may sleep before SIGINT ends it; ten times as long it then has
+	// until SIGKILL, and again until the run ends without it. 0 is two seconds.
 	Patience time.Duration
-	// InPlace passes what an ioctl points to as Arg.Buf too, as drivers in Go want it. Then their reach
-	// into it is not seen.
+	// InPlace passes what an ioctl points to as Arg.Buf too, as drivers in Go want it. Then their
+	// reach into it is not seen.
 	InPlace bool
-	// Tamper changes what an ioctl points to right after the driver has read it, as another thread of a
-	// program could.
+	// Tamper changes what an ioctl points to right after the driver has read it, as another thread
+	// of a program could.
 	Tamper bool
-	// Observe is told of each call when it has returned, in the goroutine of its thread; nil: nobody is.
+	// Observe is told of each call when it has returned, in the goroutine of its thread; nil:
+	// nobody is.
 	Observe func(c Call)
 }
 
@@ -260,7 +261,8 @@ func (r *runner) call(t *thread, st step) (*Call, error) {
 			}
 			t.task.Kill(sig)
 			sent = sig
-			timer.Reset(10 * r.Patience) // on a busy machine a call that does not sleep needs time, too
+			// on a busy machine a call that does not sleep needs time, too
+			timer.Reset(10 * r.Patience)
 		}
 	}
 	r.mu.Lock()

@@ -15,12 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperEnv makes the program, started again, the helper: a process in a user and mount name space of its own, where it may mount. It gives its descriptors
-// away and waits: for requests, and for the end of who has started it.
+// helperEnv makes the program, started again, the helper: a process in a user and mount name space
+// of its own, where it may mount. It gives its descriptors away and waits: for requests, and for
+// the end of who has started it.
 const helperEnv = "KOBENCH_SUPERVISOR_HELPER"
 
-// The helper is this program itself, whichever it is (kobench, or a test), so that nothing needs to be installed; a namespace can only be made by a
-// process of its own.
+// The helper is this program itself, whichever it is (kobench, or a test), so that nothing needs to
+// be installed; a namespace can only be made by a process of its own.
 //
 //rules:allow an init: the process must become the helper before anything else of the program runs
 func init() {
@@ -53,7 +54,8 @@ func startHelper() (_ *helper, err error) {
 	theirs := os.NewFile(uintptr(pair[1]), "helper")
 	h := &helper{sock: pair[0], dev: -1, root: -1}
 	sizes := []int{1}
-	if os.Getuid() == 0 { // everybody: requests of a program that has become somebody else must be told
+	// everybody: requests of a program that has become somebody else must be told
+	if os.Getuid() == 0 {
 		sizes = []int{1 << 31, 1 << 16, 1}
 	}
 	for _, size := range sizes {

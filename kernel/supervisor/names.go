@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// change runs a call that makes or changes a name: in the bench, or in the place that a name of the host's is shown from.
+// change runs a call that makes or changes a name: in the bench, or in the place that a name of the
+// host's is shown from.
 func (c *call) change(dir, name int, follow, creates bool, bench func(t *kernel.Task, name string) error, host func(name string) error) answer {
 	p, err := c.named(dir, name, follow)
 	if err != nil {
@@ -86,7 +87,8 @@ func (c *call) symlink(dir, name int) answer {
 		func(name string) error { return unix.Symlink(text, name) })
 }
 
-// rename is rename(2) and link(2). Between the bench and the host it is EXDEV; the bench itself knows neither.
+// rename is rename(2) and link(2). Between the bench and the host it is EXDEV; the bench itself
+// knows neither.
 func (c *call) rename(dir1, name1, dir2, name2 int, link bool) answer {
 	from, err := c.named(dir1, name1, false)
 	if err != nil {

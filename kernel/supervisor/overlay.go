@@ -25,8 +25,11 @@ const (
 type place struct {
 	world world
 	name  string // as the program sees it, absolute
-	host  string // of hosts and mapped: the host's name. Of a bench's directory: the host's whose names it shows too, or ""
-	// magic is the link of /proc that leads to a descriptor or directory of a process, followed; the rest of the name is used up.
+	// of hosts and mapped: the host's name. Of a bench's directory: the host's whose names it shows
+	// too, or ""
+	host string
+	// magic is the link of /proc that leads to a descriptor or directory of a process, followed;
+	// the rest of the name is used up.
 	magic string
 }
 
@@ -80,7 +83,8 @@ func process(name string) bool {
 	return name != "" && (name[0] >= '0' && name[0] <= '9') || strings.HasPrefix(name, "self") || strings.HasPrefix(name, "thread-self")
 }
 
-// shared is a name of a tree that both have: the bench's goes first, and directories of both are shown as one.
+// shared is a name of a tree that both have: the bench's goes first, and directories of both are
+// shown as one.
 func (s *Supervisor) shared(t *kernel.Task, p place, root bool) place {
 	st, err := t.Lstat(p.name)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owner is who gets SIGIO from an open file (struct fown_struct). A task of its own is what the driver knows; signals to it are passed on.
+// owner is who gets SIGIO from an open file (struct fown_struct). A task of its own is what the
+// driver knows; signals to it are passed on.
 type owner struct {
 	mu sync.Mutex
 	// a process, a group where negative, 0: nobody

@@ -15,7 +15,8 @@ const pageSize = 4096
 // memory is that of a program's process, by one of its threads.
 type memory struct{ tid int }
 
-// read fills p from addr on and returns how much there was, page by page up to the first that cannot be read.
+// read fills p from addr on and returns how much there was, page by page up to the first that
+// cannot be read.
 func (m memory) read(p []byte, addr uint64) int {
 	return m.transfer(p, addr, unix.ProcessVMReadv)
 }
@@ -27,7 +28,8 @@ func (m memory) write(p []byte, addr uint64) int {
 
 type vm func(pid int, local []unix.Iovec, remote []unix.RemoteIovec, flags uint) (int, error)
 
-// maxRemote is how many pages one call names: each is one of its own, so that a bad one ends the transfer just before it.
+// maxRemote is how many pages one call names: each is one of its own, so that a bad one ends the
+// transfer just before it.
 const maxRemote = 256
 
 func (m memory) transfer(p []byte, addr uint64, do vm) (done int) {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain makes this program the one that a test starts under the supervisor, where that asks for it.
+// TestMain makes this program the one that a test starts under the supervisor, where that asks for
+// it.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("SUPERVISED"); name != "" {
 		if err := programs()[name](); err != nil {

@@ -10,8 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uevents sends the bench's uevents to the programs' sockets. Those are real ones of NETLINK_KOBJECT_UEVENT, in a network name space of the helper's, where the
-// bench's events are all there are: Linux passes on, as its own, what the name space's owner sends to it (lib/kobject_uevent.c uevent_net_rcv).
+// uevents sends the bench's uevents to the programs' sockets. Those are real ones of
+// NETLINK_KOBJECT_UEVENT, in a network name space of the helper's, where the bench's events are all
+// there are: Linux passes on, as its own, what the name space's owner sends to it
+// (lib/kobject_uevent.c uevent_net_rcv).
 type uevents struct {
 	mu     sync.Mutex
 	sender int    // +checklocks:mu
@@ -34,7 +36,8 @@ func (u *uevents) start(s *Supervisor) error {
 	if err != nil {
 		return err
 	}
-	queue := make(chan kernel.Uevent, ueventQueue) // what the kernel tells is sent from a goroutine, since it must not wait
+	// what the kernel tells is sent from a goroutine, since it must not wait
+	queue := make(chan kernel.Uevent, ueventQueue)
 	u.sender, u.quit, u.done = fd, make(chan struct{}), make(chan struct{})
 	u.stop = s.k.OnUevent(func(e kernel.Uevent) {
 		select {

@@ -75,7 +75,8 @@ func (e Errno) Temporary() bool { return e == EINTR || e == EAGAIN }
 // Timeout reports whether the error is a time-out (ETIMEDOUT, EAGAIN).
 func (e Errno) Timeout() bool { return e == ETIMEDOUT || e == EAGAIN }
 
-// Numbered is an error that carries Linux's number, for packages that have an error type of their own.
+// Numbered is an error that carries Linux's number, for packages that have an error type of their
+// own.
 // Absence: [ErrnoOf] goes on with the host's number and the standard library's errors.
 type Numbered interface{ Errno() int }
 
@@ -122,7 +123,8 @@ func ErrnoOf(err error) Errno {
 	return EIO
 }
 
-// ErrnoByName finds an Errno by its symbolic name ("EBUSY"). The numbers that stay in the kernel are not among them.
+// ErrnoByName finds an Errno by its symbolic name ("EBUSY"). The numbers that stay in the kernel
+// are not among them.
 func ErrnoByName(name string) (Errno, bool) {
 	for n, row := range errnoTable {
 		if row.name == name && name != "" {

@@ -143,7 +143,8 @@ const (
 	EPROBE_DEFER Errno = 517 // in-kernel only: a probe asks to be tried again later
 )
 
-// kernelErrnos are the numbers that do not reach programs, or should not: include/linux/errno.h has them.
+// kernelErrnos are the numbers that do not reach programs, or should not: include/linux/errno.h has
+// them.
 var kernelErrnos = [...]struct {
 	e    Errno
 	name string

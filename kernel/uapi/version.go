@@ -1,6 +1,7 @@
 package uapi
 
-// What uname(2) says of the simulated kernel, and the version magic that a module must carry to be loaded.
+// What uname(2) says of the simulated kernel, and the version magic that a module must carry to be
+// loaded.
 const (
 	Sysname  = "Linux"
 	Nodename = "kobench"

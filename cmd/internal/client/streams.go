@@ -17,7 +17,8 @@ import (
 // ClearLog hides the records so far. Errors: EPERM; those of every request.
 func (c *Client) ClearLog() error { return c.call("DELETE", "log", nil, nil, nil) }
 
-// Log calls each for every record; with follow it goes on until ctx ends, from what comes next only where onlyNew is set.
+// Log calls each for every record; with follow it goes on until ctx ends, from what comes next only
+// where onlyNew is set.
 //
 // Errors: each's; those of every request.
 func (c *Client) Log(ctx context.Context, follow, onlyNew bool, each func(daemon.Record) error) error {
@@ -36,12 +37,13 @@ func (c *Client) Log(ctx context.Context, follow, onlyNew bool, each func(daemon
 	return lines(ctx, res.Body, each)
 }
 
-// Requests calls each for every module that the kernel asks for, until ctx or the bench ends. ready is called once it is known to
-// listen.
+// Requests calls each for every module that the kernel asks for, until ctx or the bench ends. ready
+// is called once it is known to listen.
 //
 // Errors: EBUSY another process does this.
 func (c *Client) Requests(ctx context.Context, ready func(), each func(daemon.Request) error) error {
-	patient := c.Another() // for as long as it takes, also where somebody stops the bench and lets it go on
+	// for as long as it takes, also where somebody stops the bench and lets it go on
+	patient := c.Another()
 	patient.unwatched = true
 	defer patient.Close()
 	res, err := patient.do(ctx, "GET", "requests", nil, nil)
@@ -53,7 +55,8 @@ func (c *Client) Requests(ctx context.Context, ready func(), each func(daemon.Re
 	return lines(ctx, res.Body, each)
 }
 
-// Answer tells what became of a request; 0 is that the module is there. text answers a control word.
+// Answer tells what became of a request; 0 is that the module is there. text answers a control
+// word.
 //
 // Errors: ENOENT nobody waits for that request; EPERM; those of every request.
 func (c *Client) Answer(id uint64, e kernel.Errno, text string) error {

@@ -18,7 +18,8 @@ func (c *Client) USB() (list []daemon.Plugged, err error) {
 	return list, c.call("GET", "usb", nil, nil, &list)
 }
 
-// Plug plugs a device in, described as a board does it, and returns when the kernel has dealt with it.
+// Plug plugs a device in, described as a board does it, and returns when the kernel has dealt with
+// it.
 func (c *Client) Plug(spec []byte) (p daemon.Plugged, err error) {
 	return p, c.call("POST", "usb", nil, bytes.NewReader(spec), &p)
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A request may take for ever, since a device may. So a client does not limit its time: it looks, first soon and then now and then,
-// whether the bench is alive at all.
+// A request may take for ever, since a device may. So a client does not limit its time: it looks,
+// first soon and then now and then, whether the bench is alive at all.
 type pace struct {
 	first, next time.Duration
 	patience    time.Duration // for the answer to a look; a busy computer takes its time
@@ -85,8 +85,8 @@ func (w *watch) why() error {
 	return w.err
 }
 
-// look asks the bench for a sign of life, on a connection of its own. Only silence is an error: whatever else is wrong shows in the
-// request itself.
+// look asks the bench for a sign of life, on a connection of its own. Only silence is an error:
+// whatever else is wrong shows in the request itself.
 func (c *Client) look(ctx context.Context) error {
 	pid := int(c.pid.Load())
 	if stopped(pid) {

@@ -31,7 +31,8 @@ type Options struct {
 	Timeout time.Duration // for the build, and again for the rest, of one module; 0 is a minute
 	KDir    string        // the kernel build directory
 	Self    string        // the kobench program, which exercises in processes of its own
-	// Results is a file of JSON lines; what stands there already, of the same sources, is not tried again. "": none.
+	// Results is a file of JSON lines; what stands there already, of the same sources, is not tried
+	// again. "": none.
 	Results string
 	// Progress is told after each module; nil: nobody is.
 	Progress func(done, total int, r Result)

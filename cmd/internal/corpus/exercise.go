@@ -18,9 +18,10 @@ import (
 
 // A Job is what a process of its own is asked to do: load a module, exercise it, unload it.
 type Job struct {
-	Name  string            `json:"name"`
-	Board string            `json:"board"`
-	Files map[string]string `json:"files"` // .ko files by module name: the module and what it may need
+	Name  string `json:"name"`
+	Board string `json:"board"`
+	// .ko files by module name: the module and what it may need
+	Files map[string]string `json:"files"`
 }
 
 // exercise has one module exercised by a process of its own, which is ended when its time is over.
@@ -49,7 +50,8 @@ func (r *run) exercise(ctx context.Context, i int, _ string) error {
 	return r.finish(i, got)
 }
 
-// files are the built modules that fit, by name; of several with one name the one nearest to module i.
+// files are the built modules that fit, by name; of several with one name the one nearest to module
+// i.
 func (r *run) files(i int, fits func(Module) bool) map[string]string {
 	all := map[string]string{}
 	for j, m := range r.modules {

@@ -27,7 +27,8 @@ type Result struct {
 	Warnings []string `json:"warnings,omitempty"` // lines of the log
 	Left     []string `json:"left,omitempty"`     // what unloading found left behind
 	First    string   `json:"first,omitempty"`    // the first error of all
-	Scope    string   `json:"scope,omitempty"`    // the area outside of kobench's scope that it wants
+	// the area outside of kobench's scope that it wants
+	Scope string `json:"scope,omitempty"`
 
 	BuildTime time.Duration `json:"build_ns"`
 	LoadTime  time.Duration `json:"load_ns,omitempty"` // modprobe, with what the module needs

@@ -12,8 +12,9 @@ import (
 // nobody is in whose name a client acts of whom nothing is known.
 const nobody = 65534
 
-// peerCred says in whose name a client acts: root's for the daemon's own user and the host's root, else the peer's. Where the system
-// does not tell, the socket's mode has let nobody but the daemon's user in.
+// peerCred says in whose name a client acts: root's for the daemon's own user and the host's root,
+// else the peer's. Where the system does not tell, the socket's mode has let nobody but the
+// daemon's user in.
 func peerCred(c net.Conn) kernel.Cred {
 	p, ok := private.PeerOf(c)
 	switch {

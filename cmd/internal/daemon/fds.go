@@ -102,8 +102,8 @@ func writeFD(t *kernel.Task, fd int, w http.ResponseWriter, r *http.Request) (an
 	return map[string]int{"n": n}, err
 }
 
-// ioctlFD passes the body as the memory that the argument points to, and gives it back after the call with the result in a
-// header. Without a body the argument is the number val.
+// ioctlFD passes the body as the memory that the argument points to, and gives it back after the
+// call with the result in a header. Without a body the argument is the number val.
 func ioctlFD(t *kernel.Task, fd int, w http.ResponseWriter, r *http.Request) (any, error) {
 	p, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<16))
 	if err != nil {

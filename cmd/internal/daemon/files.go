@@ -81,8 +81,9 @@ func (s *Server) fileRoutes(m *http.ServeMux) {
 // query is a value of the URL, never of the body.
 func query(r *http.Request, key string) string { return r.URL.Query().Get(key) }
 
-// ProblemTrailer is the trailer in which a file's content that ends with an error says which, as JSON. It is for clients that send "TE: trailers"; for
-// others the connection breaks off, so that they do not take what they have for all.
+// ProblemTrailer is the trailer in which a file's content that ends with an error says which, as
+// JSON. It is for clients that send "TE: trailers"; for others the connection breaks off, so that
+// they do not take what they have for all.
 const ProblemTrailer = "Kobench-Problem"
 
 // readFile streams a file's content as it comes.
@@ -142,7 +143,8 @@ func (s *Server) readFile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// leftEvery is how often a write looks whether its client is still there. The request's context does not tell before all of the body has been read.
+// leftEvery is how often a write looks whether its client is still there. The request's context
+// does not tell before all of the body has been read.
 const leftEvery = 200 * time.Millisecond
 
 // writeFile writes a file's content as it comes.
@@ -179,7 +181,8 @@ func (s *Server) writeFile(w http.ResponseWriter, r *http.Request) {
 		n, rerr := r.Body.Read(buf)
 		for p := buf[:n]; len(p) > 0; {
 			k, err := t.Write(fd, p)
-			if k == 0 && err == nil { // it would go on for ever; programs say the same (gnulib's full_write)
+			// it would go on for ever; programs say the same (gnulib's full_write)
+			if k == 0 && err == nil {
 				err = kernel.ENOSPC
 			}
 			if err != nil {

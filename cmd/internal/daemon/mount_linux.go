@@ -16,13 +16,14 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// mountFUSE serves the kernel's name space at dir. Device nodes appear as regular files, since a device node of the host's
-// would lead to the host's drivers; everything is read and written past the host's caches. One open there is one open here.
-// Each call is made by a task with the caller's user, name and number.
+// mountFUSE serves the kernel's name space at dir. Device nodes appear as regular files, since a
+// device node of the host's would lead to the host's drivers; everything is read and written past
+// the host's caches. One open there is one open here. Each call is made by a task with the caller's
+// user, name and number.
 //
-// What FUSE, or the library for it, cannot carry: poll(2), which finds every file ready; ioctls whose number does not say
-// how much data goes with them; SEEK_END of a device, which has no size there. A seek reaches the driver with the next read
-// or write.
+// What FUSE, or the library for it, cannot carry: poll(2), which finds every file ready; ioctls
+// whose number does not say how much data goes with them; SEEK_END of a device, which has no size
+// there. A seek reaches the driver with the next read or write.
 func mountFUSE(k *kernel.Kernel, dir string) (func() error, error) {
 	if _, err := os.Stat(dir); errors.Is(err, syscall.ENOTCONN) {
 		return nil, fmt.Errorf("what is mounted there has lost its server; umount -l %s", dir)
@@ -99,7 +100,8 @@ func errno(err error) syscall.Errno {
 // fill turns a stat into FUSE's attributes.
 func fill(st kernel.Stat, a *fuse.Attr) {
 	a.Ino, a.Mode, a.Nlink, a.Size = st.Ino, st.Mode, uint32(st.Nlink), uint64(st.Size)
-	a.Uid, a.Gid, a.Blksize = st.UID, st.GID, 4096 // and no blocks: nothing lies on a disk; with a Blksize go-fuse leaves that so
+	// and no blocks: nothing lies on a disk; with a Blksize go-fuse leaves that so
+	a.Uid, a.Gid, a.Blksize = st.UID, st.GID, 4096
 	if st.Mode&kernel.S_IFMT == kernel.S_IFCHR {
 		a.Mode = st.Mode&^kernel.S_IFMT | kernel.S_IFREG
 	}
@@ -169,7 +171,8 @@ func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 				return err
 			}
 		}
-		if size, ok := in.GetSize(); ok && size == 0 { // open(O_TRUNC); on anything but a regular file it does nothing
+		// open(O_TRUNC); on anything but a regular file it does nothing
+		if size, ok := in.GetSize(); ok && size == 0 {
 			if st, err := t.Stat(n.path); err == nil && st.Size > 0 && st.Mode&kernel.S_IFMT == kernel.S_IFREG {
 				if fd, err := t.Open(n.path, kernel.O_WRONLY|kernel.O_TRUNC); err == nil {
 					return t.Close(fd)
@@ -185,7 +188,8 @@ func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 }
 
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	h := &handle{t: n.k.NewTask(kernel.WithComm("fuse"))} // whose descriptors those of the callers are
+	// whose descriptors those of the callers are
+	h := &handle{t: n.k.NewTask(kernel.WithComm("fuse"))}
 	opts := uint32(fuse.FOPEN_DIRECT_IO)
 	e := h.call(ctx, func(t *kernel.Task) (err error) {
 		if h.fd, err = t.Open(n.path, flags); err != nil {
@@ -231,7 +235,8 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 func (n *node) Mknod(ctx context.Context, name string, mode, dev uint32, out *fuse.EntryOut) (in *fs.Inode, e syscall.Errno) {
 	full := path.Join(n.path, name)
 	e = n.as(ctx, func(t *kernel.Task) error {
-		// The host packs device numbers as makedev(3) does: 8 bits of minor, 12 of major, the rest of minor.
+		// The host packs device numbers as makedev(3) does: 8 bits of minor, 12 of major, the rest
+		// of minor.
 		if err := t.Mknod(full, mode, kernel.MkDev(dev>>8&0xfff, dev&0xff|dev>>12&0xfff00)); err != nil {
 			return err
 		}
@@ -294,11 +299,13 @@ func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
 	return n.as(ctx, func(t *kernel.Task) error { return t.Rmdir(path.Join(n.path, name)) })
 }
 
-// handle is one open file. Each call is made by a thread of its task, so that a read that sleeps does not hold up a write.
+// handle is one open file. Each call is made by a thread of its task, so that a read that sleeps
+// does not hold up a write.
 type handle struct {
 	t  *kernel.Task
 	fd int
-	// at is the position that the host knows, in bytes. The driver keeps one of its own: only a seek makes the host's differ.
+	// at is the position that the host knows, in bytes. The driver keeps one of its own: only a
+	// seek makes the host's differ.
 	at atomic.Int64
 }
 
@@ -324,7 +331,9 @@ func (h *handle) call(ctx context.Context, do func(*kernel.Task) error) syscall.
 
 func (h *handle) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	n := 0
-	clear(p) // it was another call's before: a driver that does not fill what it says it has must not give that away
+	// it was another call's before: a driver that does not fill what it says it has must not give
+	// that away
+	clear(p)
 	e := h.call(ctx, func(t *kernel.Task) (err error) {
 		if err = h.seek(t, off); err == nil {
 			n, err = t.Read(h.fd, p)
@@ -348,8 +357,9 @@ func (h *handle) Write(ctx context.Context, p []byte, off int64) (n uint32, e sy
 	return n, e
 }
 
-// Ioctl passes on what FUSE can carry: the commands that say in their number how much data goes with them, or that have
-// none. The terminals' TCGETS and the like do not, and so a terminal is none here; it has its pty.
+// Ioctl passes on what FUSE can carry: the commands that say in their number how much data goes
+// with them, or that have none. The terminals' TCGETS and the like do not, and so a terminal is
+// none here; it has its pty.
 func (h *handle) Ioctl(ctx context.Context, cmd uint32, arg uint64, in, out []byte) (result int32, e syscall.Errno) {
 	buf := out
 	if len(in) > len(out) {

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// liar is a device that says more than it does: a read claims ten bytes and fills two, an ioctl one of its 64.
+// liar is a device that says more than it does: a read claims ten bytes and fills two, an ioctl one
+// of its 64.
 func liar(seen *[]string) *kernel.Module {
 	return &kernel.Module{Name: "liar", License: "GPL", Intree: true, Signed: true, Init: func(env *kernel.Env) error {
 		return env.MiscRegister(&kernel.Miscdevice{Minor: kernel.MiscDynamicMinor, Name: "liar", Mode: 0o666, Ops: &kernel.FileOperations{
@@ -34,7 +35,8 @@ func liar(seen *[]string) *kernel.Module {
 	}}
 }
 
-// What lay in a buffer before, another process's data, never reaches who reads now; the driver sees who that is, and a seek.
+// What lay in a buffer before, another process's data, never reaches who reads now; the driver sees
+// who that is, and a seek.
 func TestHandle(t *testing.T) {
 	k := kerneltest.Boot(t, kerneltest.Parallel())
 	var seen []string

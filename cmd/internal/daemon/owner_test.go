@@ -47,7 +47,8 @@ func serve(t *testing.T, set func(*daemon.Server)) *bench {
 	return b
 }
 
-// ask makes one request on a connection of its own, that dial makes, and gives the answer's status and text.
+// ask makes one request on a connection of its own, that dial makes, and gives the answer's status
+// and text.
 func (b *bench) ask(t *testing.T, dial func() (net.Conn, error), line, body string, header ...string) (int, string) {
 	t.Helper()
 	method, path, _ := strings.Cut(line, " ")

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// left reports whether a client has closed its end, even if there is data of its that nobody has read.
+// left reports whether a client has closed its end, even if there is data of its that nobody has
+// read.
 func left(c net.Conn) (yes bool) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {

@@ -13,8 +13,9 @@ import (
 	"github.com/kobench/kobench/cmd/internal/private"
 )
 
-// DefaultSocket is where the bench listens unless told otherwise: $KOBENCH_SOCKET, else kobench.sock in $XDG_RUNTIME_DIR, else in
-// a folder of the user's own below the system's temporary one.
+// DefaultSocket is where the bench listens unless told otherwise: $KOBENCH_SOCKET, else
+// kobench.sock in $XDG_RUNTIME_DIR, else in a folder of the user's own below the system's temporary
+// one.
 func DefaultSocket() string {
 	if s := os.Getenv("KOBENCH_SOCKET"); s != "" {
 		return s
@@ -32,8 +33,8 @@ func runtimeDir() string {
 // ErrRunning says that a bench answers on the socket already.
 var ErrRunning = errors.New("a bench is running already")
 
-// Place makes or checks the folder of a socket: the default one must be the user's alone, another one must keep others from replacing
-// what is in it.
+// Place makes or checks the folder of a socket: the default one must be the user's alone, another
+// one must keep others from replacing what is in it.
 //
 // Errors: *private.Error; those of the file system.
 func Place(socket string) error {
@@ -71,7 +72,7 @@ func Listen(path string) (net.Listener, error) {
 		}
 	}
 	// The socket appears under its name only once nobody else can open it.
-	if left, err := filepath.Glob(path + ".*.new"); err == nil { // of those that were killed right here
+	if left, err := filepath.Glob(path + ".*.new"); err == nil { // of those killed right here
 		for _, name := range left {
 			_ = os.Remove(name)
 		}

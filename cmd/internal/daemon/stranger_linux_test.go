@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A second user of the computer cannot reach the socket; where he could, he would be himself and not root.
+// A second user of the computer cannot reach the socket; where he could, he would be himself and
+// not root.
 func TestStranger(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be somebody else for a moment")

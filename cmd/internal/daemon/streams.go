@@ -66,7 +66,8 @@ func (s *Server) streamRoutes(m *http.ServeMux) {
 	}))
 }
 
-// log sends the records since the last clear (all=1: every one that is left), and with follow=1 goes on as they come.
+// log sends the records since the last clear (all=1: every one that is left), and with follow=1
+// goes on as they come.
 func (s *Server) log(w http.ResponseWriter, r *http.Request) {
 	log := &s.Sim.Kernel.Log
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
@@ -143,9 +144,11 @@ type Request struct {
 	Control bool `json:"control,omitempty"`
 }
 
-// broker passes requests on to the process that serves them. Without one they are refused at once, unless one can be started.
+// broker passes requests on to the process that serves them. Without one they are refused at once,
+// unless one can be started.
 type broker struct {
-	// start starts one at the first request, and gives what is closed when it has ended. nil: it has been, or none is.
+	// start starts one at the first request, and gives what is closed when it has ended. nil: it
+	// has been, or none is.
 	start func() (gone <-chan struct{}, err error) // +checklocks:mu
 	// closed when what was started serves, or has failed to
 	begun chan struct{} // +checklocks:mu
@@ -167,7 +170,8 @@ func (b *broker) serves() bool {
 // kerneldTime is how long a kerneld that was started may take until it serves.
 const kerneldTime = 5 * time.Second
 
-// need starts the process that serves, if there is none yet and one can be started, and waits for it.
+// need starts the process that serves, if there is none yet and one can be started, and waits for
+// it.
 func (b *broker) need(ctx context.Context) {
 	b.mu.Lock()
 	start, begun := b.start, b.begun
@@ -210,8 +214,8 @@ func (b *broker) settled(begun chan struct{}) {
 	}
 }
 
-// StartKerneld says how to start the process that serves the kernel's requests for modules; it is started at the first, and told of once. What start
-// gives is closed when the process has ended.
+// StartKerneld says how to start the process that serves the kernel's requests for modules; it is
+// started at the first, and told of once. What start gives is closed when the process has ended.
 func (s *Server) StartKerneld(start func() (gone <-chan struct{}, err error)) {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()

@@ -34,9 +34,10 @@ type Doors struct {
 	lobby    lobby
 }
 
-// lobby is where the ptys of a machine's doors are known by their terminals. A client that opens both doors of a null modem, sets them and writes into
-// one may count on the other's terminal being open and set when its bytes arrive, although doors learn of their clients a moment late: so a door looks
-// at the one across before it sends.
+// lobby is where the ptys of a machine's doors are known by their terminals. A client that opens
+// both doors of a null modem, sets them and writes into one may count on the other's terminal being
+// open and set when its bytes arrive, although doors learn of their clients a moment late: so a
+// door looks at the one across before it sends.
 type lobby struct {
 	mu   sync.Mutex
 	ptys map[string]*host.PTY // +checklocks:mu
@@ -71,8 +72,9 @@ type Door struct {
 	RFC2217 string // the address that is served, or ""
 }
 
-// Open gives each terminal of the machine its doors, the links in dir, until Close or the end of ctx. Terminals of USB devices get theirs when they
-// are plugged in. brief is for machines that may not live longer: see [host.NewWatch].
+// Open gives each terminal of the machine its doors, the links in dir, until Close or the end of
+// ctx. Terminals of USB devices get theirs when they are plugged in. brief is for machines that may
+// not live longer: see [host.NewWatch].
 //
 // Errors: a pty, link or address that cannot be had; then no door is left open.
 func Open(ctx context.Context, m *board.Machine, dir string, brief time.Duration) (_ *Doors, err error) {
@@ -129,7 +131,8 @@ func (d *Doors) Close() error {
 	d.unwatch()
 	d.events.End()
 	d.stop()
-	err := d.watching.Close() // at first: with the ptys gone before it, Linux takes ten milliseconds over this
+	// at first: with the ptys gone before it, Linux takes ten milliseconds over this
+	err := d.watching.Close()
 	d.wg.Wait()
 	return err
 }
@@ -137,7 +140,8 @@ func (d *Doors) Close() error {
 // again is the pause before a door that failed opens anew.
 const again = 50 * time.Millisecond
 
-// servePTY serves one pty after another under the door's link: a terminal that fails hangs its client up.
+// servePTY serves one pty after another under the door's link: a terminal that fails hangs its
+// client up.
 func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, line board.Line, device board.Device) {
 	e := newEnd(d.m.Kernel, "/dev/"+door.TTY)
 	s := ptySession{session{e, &d.lobby, across(line)}, device}
@@ -164,7 +168,8 @@ func (d *Doors) servePTY(ctx context.Context, door Door, pty *host.PTY, line boa
 	}
 }
 
-// session is an end whose client's coming and going are DTR and RTS together, as host.PTY and host.Serve2217 tell them.
+// session is an end whose client's coming and going are DTR and RTS together, as host.PTY and
+// host.Serve2217 tell them.
 type session struct {
 	*end
 	lobby  *lobby
@@ -187,8 +192,9 @@ func (s session) SetSignals(mask, value serial.Signals) error {
 	return s.end.SetSignals(mask, value)
 }
 
-// ptySession is a session through a pty, which cannot show what parity and data size its client asks for: those are taken from the device
-// at the other end of the line, as if the client had asked for the right ones.
+// ptySession is a session through a pty, which cannot show what parity and data size its client
+// asks for: those are taken from the device at the other end of the line, as if the client had
+// asked for the right ones.
 type ptySession struct {
 	session
 	device board.Device // nil, or without a format of its own: none is taken

@@ -10,7 +10,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// watch opens doors for the terminals of USB devices, those that are there and those that come, and shuts them when they go.
+// watch opens doors for the terminals of USB devices, those that are there and those that come, and
+// shuts them when they go.
 func (d *Doors) watch() {
 	d.unwatch = d.m.Kernel.OnUevent(func(u kernel.Uevent) {
 		if u.Subsystem != "tty" {

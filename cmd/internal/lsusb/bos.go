@@ -8,7 +8,8 @@ import (
 	hw "github.com/kobench/kobench/hw/usb"
 )
 
-// bos writes the binary object store ([lsusb] dump_bos_descriptor): the capabilities that this kit's devices have, others in hexadecimal.
+// bos writes the binary object store ([lsusb] dump_bos_descriptor): the capabilities that this
+// kit's devices have, others in hexadecimal.
 func (d *device) bos(w io.Writer) {
 	b, err := d.control(hw.DirIn, hw.GetDescriptor, hw.DescBOS<<8, 0, 5)
 	if err != nil || len(b) < 5 || b[0] != 5 || b[1] != hw.DescBOS {

@@ -249,7 +249,8 @@ func (d *device) hub(w io.Writer, protocol uint8) {
 	m := int(b[2])/8 + 1
 	for i, name := range []string{"  DeviceRemovable   ", "  PortPwrCtrlMask   "} {
 		fmt.Fprint(w, name)
-		for _, c := range b[min(7+i*m, len(b)):min(7+(i+1)*m, len(b))] { // QEMU's hub answers one byte less
+		// QEMU's hub answers one byte less
+		for _, c := range b[min(7+i*m, len(b)):min(7+(i+1)*m, len(b))] {
 			fmt.Fprintf(w, " 0x%02x", c)
 		}
 		fmt.Fprintln(w)

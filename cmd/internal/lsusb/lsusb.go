@@ -1,5 +1,5 @@
-// Package lsusb lists the USB devices of a simulated machine as usbutils' lsusb does: from /sys/bus/usb/devices, and with -v from the
-// descriptors and from what the device answers.
+// Package lsusb lists the USB devices of a simulated machine as usbutils' lsusb does: from
+// /sys/bus/usb/devices, and with -v from the descriptors and from what the device answers.
 //
 // References:
 //   - [lsusb] usbutils 014: lsusb(8), lsusb.c, lsusb-t.c

@@ -19,7 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// machine is /sys/bus/usb/devices by path below it, and what devices answer, by node and by setup packet without its length.
+// machine is /sys/bus/usb/devices by path below it, and what devices answer, by node and by setup
+// packet without its length.
 type machine struct {
 	files   map[string]string
 	answers map[string]map[hw.Setup][]byte
@@ -60,7 +61,8 @@ func (m *machine) ControlTransfer(node string, s hw.Setup) ([]byte, error) {
 	return b[:min(n, len(b))], nil
 }
 
-// script shows each device of a real machine: its files, its answers, and what the real lsusb makes of it.
+// script shows each device of a real machine: its files, its answers, and what the real lsusb makes
+// of it.
 const script = `modprobe xhci_pci; modprobe usbhid; modprobe dummy_hcd num=2 is_super_speed=1; modprobe g_serial; modprobe libcomposite; modprobe usb_f_acm
 modprobe ftdi_sio; modprobe cdc_acm
 mount -t configfs none /sys/kernel/config 2>/dev/null
@@ -136,7 +138,8 @@ func compare(t *testing.T, text string) {
 			}
 			bus, dev := m.address(name)
 			require.NoError(t, Run(m, Options{Verbose: true, Bus: bus, Dev: dev}, &out))
-			// QEMU's hub answers one byte less than its masks have: usbutils prints what its buffer held before.
+			// QEMU's hub answers one byte less than its masks have: usbutils prints what its buffer
+			// held before.
 			want = regexp.MustCompile(`(PortPwrCtrlMask    0xff) 0x..\n`).ReplaceAllString(want, "$1\n")
 			require.Equal(t, lines(want), lines(out.String()))
 		})
@@ -170,8 +173,8 @@ func (m *machine) answer(t *testing.T, name, line string) {
 	m.answers[node][s] = b
 }
 
-// Our dump of a device is the real lsusb's, byte for byte: QEMU's FTDI adapter, keyboard, mouse and hub, and CDC-ACM gadgets at high speed and at
-// super speed. So is the tree.
+// Our dump of a device is the real lsusb's, byte for byte: QEMU's FTDI adapter, keyboard, mouse and
+// hub, and CDC-ACM gadgets at high speed and at super speed. So is the tree.
 func TestLikeLsusb(t *testing.T) {
 	text, err := os.ReadFile(transcript)
 	require.NoError(t, err)
@@ -260,7 +263,8 @@ func FuzzDump(f *testing.F) {
 	})
 }
 
-// What no device of the transcript says: flags of a status, of a port and of a configuration, and descriptors that lie.
+// What no device of the transcript says: flags of a status, of a port and of a configuration, and
+// descriptors that lie.
 func TestSays(t *testing.T) {
 	device := func(usb uint16, class byte) string {
 		return string([]byte{18, 1, byte(usb), byte(usb >> 8), class, 0, 1, 64, 3, 4, 1, 0x60, 0, 4, 0, 0, 0, 1})

@@ -16,7 +16,8 @@ import (
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
 )
 
-// depmodSays runs our depmod on a tree whose modules need others, "b: a c", and gives what it complains of.
+// depmodSays runs our depmod on a tree whose modules need others, "b: a c", and gives what it
+// complains of.
 func depmodSays(t *testing.T, needs ...string) (root, said string) {
 	t.Helper()
 	root = t.TempDir()
@@ -39,7 +40,8 @@ func depmodSays(t *testing.T, needs ...string) (root, said string) {
 	return root, errs.String()
 }
 
-// depmod of kmod 30 says the same of the same tree: cycles that share modules, several of them, modules beside.
+// depmod of kmod 30 says the same of the same tree: cycles that share modules, several of them,
+// modules beside.
 func TestCyclesLikeKmod(t *testing.T) {
 	depmod := realTool(t, "depmod")
 	compare := func(t *testing.T, needs ...string) {
@@ -77,7 +79,8 @@ func TestCyclesLikeKmod(t *testing.T) {
 	}
 }
 
-// ends reports whether there is a cycle, and kmod 30 comes to an end over them: no way from one module leads into a cycle without it.
+// ends reports whether there is a cycle, and kmod 30 comes to an end over them: no way from one
+// module leads into a cycle without it.
 func ends(graph [][]int) bool {
 	cyclic := false
 	for root := range graph {

@@ -8,12 +8,14 @@
 //
 // Where we do not follow kmod 30:
 //
-//   - modprobe -r -w MSEC fails when the module is still in use at the end; kmod 30 reports success.
+//   - modprobe -r -w MSEC fails when the module is still in use at the end; kmod 30 reports
+//     success.
 //   - modprobe -r ends on softdeps that form a loop; kmod 30 recurses until it crashes.
 //   - "kmod help" calls the tool kmod in its usage line; kmod 30 calls it "help".
 //   - depmod replaces its files only when all are written; on a full disk kmod 30 puts truncated
 //     ones in their place.
-//   - modprobe -k and -l are ours, see Modprobe. Empty words in $MODPROBE_OPTIONS are no module names.
+//   - modprobe -k and -l are ours, see Modprobe. Empty words in $MODPROBE_OPTIONS are no module
+//     names.
 //
 // References:
 //

@@ -26,9 +26,11 @@ type Env struct {
 	// /etc/depmod.d are looked for below it. "" is the host's own.
 	Root    string
 	Release string // the kernel's release, what uname -r prints
-	// HostCmdline is the host's file that has its kernel's command line, for a System without one; "" is none.
+	// HostCmdline is the host's file that has its kernel's command line, for a System without one;
+	// "" is none.
 	HostCmdline string
-	Environ     []string // "KEY=value"; of it MODPROBE_OPTIONS is read, all goes to install commands
+	// "KEY=value"; of it MODPROBE_OPTIONS is read, all goes to install commands
+	Environ []string
 
 	// Syslog takes the messages of a tool run with -s. nil: they go to Stderr.
 	Syslog func(p kmod.Priority, text string)

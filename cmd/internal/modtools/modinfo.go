@@ -10,7 +10,8 @@ import (
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
-// Modinfo prints what module files say of themselves: modinfo [options] <modulename|filename> [args]
+// Modinfo prints what module files say of themselves: modinfo [options] <modulename|filename>
+// [args]
 func Modinfo(env *Env, args []string) int {
 	m := &modinfo{tool: newTool(env, kmod.PrioWarning), end: "\n"}
 	g := m.options("adlpn0mF:k:b:Vh", []longOption{

@@ -16,10 +16,11 @@ import (
 // Modprobe puts modules in with all they need, takes them out with all that is then unused, and
 // shows what it would do. See modprobeHelp for the options.
 //
-// Two options are ours. -k (autoclean), as kerneld's modprobe of the 1990s had it: every module that
-// the call puts in is reported to Env.Inserted, where kerneld marks it for removal once it has been
-// idle; without kerneld it changes nothing. -l [PATTERN]..., of the tools before kmod, lists the tree's
-// modules. Neither has a long name, which could make an abbreviation of another ambiguous.
+// Two options are ours. -k (autoclean), as kerneld's modprobe of the 1990s had it: every module
+// that the call puts in is reported to Env.Inserted, where kerneld marks it for removal once it has
+// been idle; without kerneld it changes nothing. -l [PATTERN]..., of the tools before kmod, lists
+// the tree's modules. Neither has a long name, which could make an abbreviation of another
+// ambiguous.
 func Modprobe(env *Env, args []string) int {
 	m := &modprobe{tool: newTool(env, kmod.PrioWarning), limit: kmod.PrioWarning, level: kmod.PrioCrit}
 	g := m.options("arw:RibfDcnC:d:S:sqvVhkl", []longOption{

@@ -15,8 +15,8 @@ import (
 	"github.com/kobench/kobench/kernel/kmod/kmodtest"
 )
 
-// TestOracleTree compares modprobe and modinfo with kmod 30's on Debian's whole module tree, indexed
-// by our depmod.
+// TestOracleTree compares modprobe and modinfo with kmod 30's on Debian's whole module tree,
+// indexed by our depmod.
 func TestOracleTree(t *testing.T) {
 	modprobe, modinfo := realTool(t, "modprobe"), realTool(t, "modinfo")
 	dirs, err := filepath.Glob(filepath.Join(oracle.Need(t), "kernel/lib/modules/*"))

@@ -10,7 +10,8 @@ import (
 	"github.com/kobench/kobench/cmd/internal/modtools"
 )
 
-// Every tool is found by its name below any path, says what it does, and names itself when it is called wrongly.
+// Every tool is found by its name below any path, says what it does, and names itself when it is
+// called wrongly.
 func TestEveryTool(t *testing.T) {
 	seen := map[string]bool{}
 	for _, tool := range modtools.Tools() {

@@ -22,8 +22,8 @@ const (
 	NeedsNone                  // it also works on files, and on module trees of other machines
 )
 
-// Tools lists the front ends by the names they are called by. One row is all that a new tool needs: commands, links, help, README and tests
-// come from it.
+// Tools lists the front ends by the names they are called by. One row is all that a new tool needs:
+// commands, links, help, README and tests come from it.
 func Tools() []Tool {
 	return []Tool{
 		{"lsmod", "List the modules that are loaded", Lsmod, NeedsKernel, true},

@@ -70,7 +70,8 @@ func TestModprobeSoftdeps(t *testing.T) {
 	require.Equal(t, []string{"init dev flags=0", "init core a=1  flags=0", "init old flags=0", "init mid_dle flags=0", "init top x=y flags=0"}, stripDouble(b.sys.Calls()))
 	b.want("modprobe -r top", "")
 	require.Equal(t, []string{"old", "core", "dev"}, b.sys.Names(), "core is in use by old")
-	// old takes core, which it needs, along; core itself is gone then. Debian's kernel and kmod 30 do the same.
+	// old takes core, which it needs, along; core itself is gone then. Debian's kernel and kmod 30
+	// do the same.
 	status, out, errs := b.run("modprobe -rv core")
 	require.Equal(t, "rmmod old\nrmmod core\nrmmod core\n", out)
 	require.Equal(t, goneText("core"), errs)

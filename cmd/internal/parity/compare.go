@@ -10,8 +10,8 @@ import (
 // A Result is what a comparison found.
 type Result struct {
 	Sections []SectionResult
-	// Wrong are the differences that no rule explains, the commands that one transcript lacks, and the rules
-	// that explained nothing. None: the two kernels agree.
+	// Wrong are the differences that no rule explains, the commands that one transcript lacks, and
+	// the rules that explained nothing. None: the two kernels agree.
 	Wrong []Mismatch
 }
 
@@ -27,7 +27,8 @@ type Mismatch struct {
 	Text             string // may be several lines
 }
 
-// Compare holds ours against real, step by step. It marks the rules that were of use, so a Rules serves one comparison.
+// Compare holds ours against real, step by step. It marks the rules that were of use, so a Rules
+// serves one comparison.
 func (r *Rules) Compare(real, ours []Section) *Result {
 	res := &Result{}
 	for i := range max(len(real), len(ours)) {

@@ -15,9 +15,10 @@ import (
 	"time"
 )
 
-// A Guest is a folder laid out as the oracle's guest is: dash as sh, busybox for the rest, the reference modules in
-// /root; only that /dev, /proc, /sys and /tmp are kobench's, and the tools too. The script that runs in it, by chroot and
-// in mounts of its own, cannot tell the difference, and nothing outside is touched.
+// A Guest is a folder laid out as the oracle's guest is: dash as sh, busybox for the rest, the
+// reference modules in /root; only that /dev, /proc, /sys and /tmp are kobench's, and the tools
+// too. The script that runs in it, by chroot and in mounts of its own, cannot tell the difference,
+// and nothing outside is touched.
 type Guest struct {
 	Root    string // an empty folder, made by the caller
 	Kobench string // the binary, statically linked
@@ -26,7 +27,8 @@ type Guest struct {
 	Script  []byte
 }
 
-// tools are what kobench is by name in the guest; ls, dd and the rest meet files, and are busybox's.
+// tools are what kobench is by name in the guest; ls, dd and the rest meet files, and are
+// busybox's.
 func tools() []string {
 	return []string{"insmod", "rmmod", "lsmod", "modprobe", "modinfo", "depmod", "kmod", "dmesg", "mknod"}
 }
@@ -36,8 +38,8 @@ var launch string
 
 // Run lays the folder out, boots a kernel, runs the script and returns what it printed.
 //
-// Errors: what is missing on this machine (Missing says it beforehand), what the layout or the mounts met, the
-// context's end, and a script that did not come to its end.
+// Errors: what is missing on this machine (Missing says it beforehand), what the layout or the
+// mounts met, the context's end, and a script that did not come to its end.
 func (g *Guest) Run(ctx context.Context) ([]byte, error) {
 	if err := g.layOut(); err != nil {
 		return nil, fmt.Errorf("laying out %s: %w", g.Root, err)
@@ -46,7 +48,8 @@ func (g *Guest) Run(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", launch, "guest", g.Root)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + g.Root + "/root", "LC_ALL=C"}
-	// A process group and a pid namespace: when it ends, so do the daemon and the mounts, however it ended.
+	// A process group and a pid namespace: when it ends, so do the daemon and the mounts, however
+	// it ended.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -132,7 +135,8 @@ func (g *Guest) layOut() error {
 	return nil
 }
 
-// userland brings busybox with its applets, and dash as sh with its libraries: busybox's own shell would run its own insmod.
+// userland brings busybox with its applets, and dash as sh with its libraries: busybox's own shell
+// would run its own insmod.
 func (g *Guest) userland() error {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {

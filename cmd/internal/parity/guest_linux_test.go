@@ -48,8 +48,9 @@ func ours(t *testing.T) []Section {
 	return sections
 }
 
-// dependOnTree makes Go's test cache forget this test's result when any source of the module changes: the binaries under
-// test are built by the go command, and of that the cache would know nothing.
+// dependOnTree makes Go's test cache forget this test's result when any source of the module
+// changes: the binaries under test are built by the go command, and of that the cache would know
+// nothing.
 func dependOnTree(t *testing.T) {
 	t.Helper()
 	seen := 0

@@ -106,8 +106,8 @@ func TestNormalLines(t *testing.T) {
 	}
 }
 
-// Every line that the script can change must be seen: the transcript against itself agrees, and against itself with any
-// one compared line changed it does not.
+// Every line that the script can change must be seen: the transcript against itself agrees, and
+// against itself with any one compared line changed it does not.
 func TestCompareSeesEveryLine(t *testing.T) {
 	plain := func() *Rules {
 		r := listed(t)

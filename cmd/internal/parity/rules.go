@@ -8,7 +8,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Rules say how two transcripts are compared. Patterns are Go regular expressions; those for a line match the whole line.
+// Rules say how two transcripts are compared. Patterns are Go regular expressions; those for a line
+// match the whole line.
 type Rules struct {
 	Normalise   []Substitution // both transcripts, every line of output
 	LeaveOut    []Exception    // steps that are not compared
@@ -35,13 +36,15 @@ type Exception struct {
 	used             bool
 }
 
-// A Difference takes lines out of the steps it names before they are compared: Real from the real kernel's output, Ours
-// from kobench's. Each pattern must find a line in each step it applies to at least once in a comparison.
+// A Difference takes lines out of the steps it names before they are compared: Real from the real
+// kernel's output, Ours from kobench's. Each pattern must find a line in each step it applies to at
+// least once in a comparison.
 type Difference struct {
 	Exception `yaml:",inline"`
 	Real      []string
 	Ours      []string
-	// Sometimes is for what comes and goes with the load of the machine: its patterns need not find a line.
+	// Sometimes is for what comes and goes with the load of the machine: its patterns need not find
+	// a line.
 	Sometimes bool
 
 	real, ours []*linePattern
@@ -54,7 +57,8 @@ type linePattern struct {
 
 // ReadRules reads the YAML form of Rules.
 //
-// Errors: YAML that does not parse or has unknown keys, a pattern that does not compile, an entry without a reason.
+// Errors: YAML that does not parse or has unknown keys, a pattern that does not compile, an entry
+// without a reason.
 func ReadRules(text []byte) (*Rules, error) {
 	var file struct {
 		Normalise   []Substitution

@@ -1,8 +1,9 @@
-// Package parity holds kobench to what the real kernel answered: it reads transcripts of fixtures/oracle/conformance.sh,
-// compares two of them command by command, and runs the script against kobench.
+// Package parity holds kobench to what the real kernel answered: it reads transcripts of
+// fixtures/oracle/conformance.sh, compares two of them command by command, and runs the script
+// against kobench.
 //
-// A difference is either listed with its reason (fixtures/oracle/differences.yaml) or it is a failure; a listed
-// difference that no longer occurs is a failure too, so the list stays true.
+// A difference is either listed with its reason (fixtures/oracle/differences.yaml) or it is a
+// failure; a listed difference that no longer occurs is a failure too, so the list stays true.
 package parity
 
 import (
@@ -25,9 +26,11 @@ type Step struct {
 	Line    int // of the command in the transcript, from 1
 }
 
-// Parse reads a transcript: "=== section" and "$ command" begin something, all other lines are output.
+// Parse reads a transcript: "=== section" and "$ command" begin something, all other lines are
+// output.
 //
-// Errors: output or a command before the first section, a section named twice, no section at all, and what reading r gives.
+// Errors: output or a command before the first section, a section named twice, no section at all,
+// and what reading r gives.
 func Parse(r io.Reader) ([]Section, error) {
 	var sections []Section
 	names := map[string]bool{}

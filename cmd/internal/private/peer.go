@@ -13,7 +13,8 @@ type Peer struct {
 	PID      int
 }
 
-// Trust checks that the server at the other end of a socket is ours, root's, or of the user for whom sudo has made us root.
+// Trust checks that the server at the other end of a socket is ours, root's, or of the user for
+// whom sudo has made us root.
 //
 // Errors: *Error it is somebody else's. What the system cannot tell is trusted.
 func Trust(c net.Conn, socket string) error {

@@ -1,9 +1,11 @@
-// Package private keeps what other users of the computer must not touch: directories that are ours and closed, files that are opened
-// without following a link, and the name of who is at the other end of a socket.
+// Package private keeps what other users of the computer must not touch: directories that are ours
+// and closed, files that are opened without following a link, and the name of who is at the other
+// end of a socket.
 //
 // References:
 //
-//	[XDG] XDG Base Directory Specification 0.8, $XDG_RUNTIME_DIR: owned by the user, who alone may read and write it
+//	[XDG] XDG Base Directory Specification 0.8, $XDG_RUNTIME_DIR: owned by the user, who alone may
+//	      read and write it
 package private
 
 import (
@@ -25,8 +27,8 @@ func (e *Error) Error() string { return e.Name + ": " + e.Why }
 // Unwrap is fs.ErrPermission.
 func (e *Error) Unwrap() error { return fs.ErrPermission }
 
-// Dir makes a directory that nobody else can enter, or checks that the one that is there is such: a directory and no link to one, owned
-// by us, mode 0700 [XDG].
+// Dir makes a directory that nobody else can enter, or checks that the one that is there is such: a
+// directory and no link to one, owned by us, mode 0700 [XDG].
 //
 // Errors: *Error somebody else's, or open to others; those of the file system.
 func Dir(name string) error {
@@ -53,8 +55,9 @@ func Dir(name string) error {
 	return nil
 }
 
-// Place checks that a directory is one where others cannot replace what we put there: ours or root's, and not writable by others, or
-// else sticky, as /tmp is. One that is missing is made, as Dir does.
+// Place checks that a directory is one where others cannot replace what we put there: ours or
+// root's, and not writable by others, or else sticky, as /tmp is. One that is missing is made, as
+// Dir does.
 //
 // Errors: as Dir.
 func Place(name string) error {
@@ -76,8 +79,8 @@ func Place(name string) error {
 	return own(name, st)
 }
 
-// Create opens a file of ours for writing, from its beginning, mode 0600. It follows no link, and what is there already must be a
-// plain file of ours with no second name.
+// Create opens a file of ours for writing, from its beginning, mode 0600. It follows no link, and
+// what is there already must be a plain file of ours with no second name.
 //
 // Errors: *Error; those of the file system.
 func Create(name string) (*os.File, error) {

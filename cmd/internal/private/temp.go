@@ -13,8 +13,9 @@ const lockName = ".lock"
 // newborn begins the name of a directory that is not locked yet.
 const newborn = "kobench-new-"
 
-// TempDir makes a directory of ours in base ("" is the system's temporary one), named PREFIX-NUMBER. It stays locked until the process ends, however
-// that happens; those of the same prefix that no living process has locked are removed first. end removes this one.
+// TempDir makes a directory of ours in base ("" is the system's temporary one), named
+// PREFIX-NUMBER. It stays locked until the process ends, however that happens; those of the same
+// prefix that no living process has locked are removed first. end removes this one.
 //
 // Errors: those of the file system.
 func TempDir(base, prefix string) (dir string, end func(), err error) {
@@ -47,8 +48,8 @@ func TempDir(base, prefix string) (dir string, end func(), err error) {
 	}, nil
 }
 
-// rename gives the directory its name. Where locks do not survive, which is where an open file keeps its directory from being renamed,
-// there is no lock.
+// rename gives the directory its name. Where locks do not survive, which is where an open file
+// keeps its directory from being renamed, there is no lock.
 func rename(lock *os.File, from, to string) error {
 	err := os.Rename(from, to)
 	if err != nil && !closable {
@@ -58,7 +59,8 @@ func rename(lock *os.File, from, to string) error {
 	return err
 }
 
-// age is how old a directory must be that has no lock at all: its maker has died before it could take one.
+// age is how old a directory must be that has no lock at all: its maker has died before it could
+// take one.
 const age = time.Hour
 
 // sweep removes what processes that were killed have left.
@@ -99,7 +101,8 @@ func reap(dir string) {
 	}
 }
 
-// remove takes a directory away, its lock last: whoever is killed in the middle leaves something to sweep.
+// remove takes a directory away, its lock last: whoever is killed in the middle leaves something to
+// sweep.
 func remove(dir string) {
 	list, _ := os.ReadDir(dir)
 	for _, e := range list {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// floors says, for each top-level folder, which others its packages may import. A folder may always import itself;
-// what is not named here does not belong into the root.
+// floors says, for each top-level folder, which others its packages may import. A folder may always
+// import itself; what is not named here does not belong into the root.
 func floors() map[string][]string {
 	return map[string][]string{
 		"fixtures": {},
@@ -19,14 +19,15 @@ func floors() map[string][]string {
 	}
 }
 
-// leaves are the packages that every floor may import: numbers and texts of the standards that two floors speak.
-// A leaf imports the standard library alone.
+// leaves are the packages that every floor may import: numbers and texts of the standards that two
+// floors speak. A leaf imports the standard library alone.
 func leaves() []string { return []string{"kernel/uapi"} }
 
 // apart are the packages below kernel that must not import it: libraries that work without one.
 func apart() []string { return []string{"kernel/kmod", "kernel/kmod/kmodtest"} }
 
-// edges says where third-party code may be imported: a module or a part of it, and the folders. Longest prefix wins.
+// edges says where third-party code may be imported: a module or a part of it, and the folders.
+// Longest prefix wins.
 func edges() map[string][]string {
 	return map[string][]string{
 		"github.com/tetratelabs/wazero":       {"kernel/ko"},
@@ -58,7 +59,8 @@ func testOnly() []string {
 	}
 }
 
-// sharedCores are the packages below drivers that any driver may import, and the ones that may import any driver.
+// sharedCores are the packages below drivers that any driver may import, and the ones that may
+// import any driver.
 func sharedCores() (cores, gatherers []string) {
 	return []string{"drivers/tty", "drivers/tty/terminal", "drivers/usb", "drivers/usb/usbserial"}, []string{"drivers/catalog", "drivers/board"}
 }
@@ -70,7 +72,8 @@ func within(dir string, folders ...string) bool {
 	})
 }
 
-// imports checks the direct imports of every file, which proves the floors for indirect ones as well.
+// imports checks the direct imports of every file, which proves the floors for indirect ones as
+// well.
 func imports(m *module) []finding {
 	var found []finding
 	for _, p := range m.packages {
@@ -118,7 +121,8 @@ func (m *module) forbidden(dir, imported string, test bool) string {
 	from, to := topLevel(dir), topLevel(target)
 	if from != to {
 		if from == "fixtures" && m.program(dir) {
-			return "" // what writes the fixtures stands above what it uses, and nobody can import it
+			// what writes the fixtures stands above what it uses, and nobody can import it
+			return ""
 		}
 		if test && from == "kernel" && to == "drivers" {
 			return "" // the kernel's tests drive real drivers, from outside of its packages

@@ -11,12 +11,14 @@ import (
 	"strings"
 )
 
-// locks looks at how locks are annotated, for `make locks` takes an annotation that it cannot read as none at all, and does not see a
-// lock that is still held where a function ends without a return:
+// locks looks at how locks are annotated, for `make locks` takes an annotation that it cannot read
+// as none at all, and does not see a lock that is still held where a function ends without a
+// return:
 //
 //   - an annotation stands alone in its comment: text around it makes it void;
 //   - in a struct with annotations a line has one field: the analyser counts lines;
-//   - who takes a lock gives it back, or says by +checklocksacquire that the caller will. A method Lock is a lock itself.
+//   - who takes a lock gives it back, or says by +checklocksacquire that the caller will. A method
+//     Lock is a lock itself.
 func locks(m *module) []finding {
 	var found []finding
 	for _, p := range m.packages {

@@ -10,9 +10,9 @@ const directive = "//rules:allow "
 
 // state looks for mutable package-level variables and for init functions, in all files but tests.
 //
-// Without types it cannot know everything, so it works the other way round: a variable is fine when what it is set to is
-// a constant table, an error or a compiled pattern, and nothing in its package writes to it or takes its address.
-// Everything else needs a reason in the source.
+// Without types it cannot know everything, so it works the other way round: a variable is fine when
+// what it is set to is a constant table, an error or a compiled pattern, and nothing in its package
+// writes to it or takes its address. Everything else needs a reason in the source.
 func state(m *module) []finding {
 	var found []finding
 	for _, p := range m.packages {
@@ -89,7 +89,8 @@ func hasDirective(doc *ast.CommentGroup, prefix string) bool {
 	return false
 }
 
-// mutable says why a variable with this initial value could hold state; "" when it is a constant in all but name.
+// mutable says why a variable with this initial value could hold state; "" when it is a constant in
+// all but name.
 func mutable(value ast.Expr) string {
 	switch v := value.(type) {
 	case *ast.BasicLit, *ast.Ident, *ast.SelectorExpr, *ast.FuncLit, *ast.BinaryExpr, *ast.IndexExpr:
@@ -117,7 +118,8 @@ func mutable(value ast.Expr) string {
 	return "has a value that the rules do not know"
 }
 
-// pure reports whether a call makes a value that cannot change: an error, a pattern, a replacer, a conversion.
+// pure reports whether a call makes a value that cannot change: an error, a pattern, a replacer, a
+// conversion.
 func pure(call *ast.CallExpr) bool {
 	switch fun := call.Fun.(type) {
 	case *ast.Ident: // a conversion or a builtin, or a function of the package
@@ -143,8 +145,9 @@ func pure(call *ast.CallExpr) bool {
 	return false
 }
 
-// written are the package-level names that some function of the package assigns to, whole or in part, or takes the
-// address of. A local name hides a package-level one; the parser has resolved those.
+// written are the package-level names that some function of the package assigns to, whole or in
+// part, or takes the address of. A local name hides a package-level one; the parser has resolved
+// those.
 func (p *pkg) written() map[string]bool {
 	names := map[string]bool{}
 	for _, f := range p.files {

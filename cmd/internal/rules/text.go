@@ -8,7 +8,8 @@ import (
 	"slices"
 )
 
-// A file holds one idea: above longLines a warning, above tooLong a broken rule. Written programs are exempt.
+// A file holds one idea: above longLines a warning, above tooLong a broken rule. Written programs
+// are exempt.
 const (
 	longLines = 400
 	tooLong   = 600
@@ -30,7 +31,8 @@ func size(m *module) []finding {
 	return found
 }
 
-// places looks for the paths of the machine that a file was written on. They are spelled here in pieces.
+// places looks for the paths of the machine that a file was written on. They are spelled here in
+// pieces.
 func places(m *module) []finding {
 	machine := regexp.MustCompile(`(?:^|[^\w.$})-])(/wo` + `rk/(?:main|shared|\.)|/ho` + `me/\w+/)`)
 	var found []finding

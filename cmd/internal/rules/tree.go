@@ -58,7 +58,8 @@ func (m *module) local(imported string) (dir string, ok bool) {
 	return strings.CutPrefix(imported, m.path+"/")
 }
 
-// standard reports whether an import path belongs to the standard library: its first element has no dot.
+// standard reports whether an import path belongs to the standard library: its first element has no
+// dot.
 func standard(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".")
@@ -67,7 +68,8 @@ func standard(imported string) bool {
 // largest is how much of a file is read: what is larger is data, not source.
 const largest = 2 << 20
 
-// load reads every text file below root but what git ignores by this project's rules (bin, bench/out, .git).
+// load reads every text file below root but what git ignores by this project's rules (bin,
+// bench/out, .git).
 func load(root fs.FS) (*module, error) {
 	m := &module{fset: token.NewFileSet()}
 	mod, err := fs.ReadFile(root, "go.mod")
@@ -139,7 +141,8 @@ func load(root fs.FS) (*module, error) {
 	return m, nil
 }
 
-// ignoredByGo follows the go command: testdata, and names that begin with _ or a dot, hold no packages.
+// ignoredByGo follows the go command: testdata, and names that begin with _ or a dot, hold no
+// packages.
 func ignoredByGo(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "testdata" || strings.HasPrefix(part, "_") || strings.HasPrefix(part, ".") {

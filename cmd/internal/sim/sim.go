@@ -1,5 +1,6 @@
-// Package sim puts a simulated machine together for a command: a board, the .ko format, the drivers of the catalog, and the
-// directory that stands for its "/": module files, their indexes, modprobe's configuration.
+// Package sim puts a simulated machine together for a command: a board, the .ko format, the drivers
+// of the catalog, and the directory that stands for its "/": module files, their indexes,
+// modprobe's configuration.
 package sim
 
 import (
@@ -24,8 +25,9 @@ import (
 
 // Options say what to boot.
 type Options struct {
-	Board   string    // a name or a path; "" is default
-	Root    string    // the host directory that stands for the machine's "/"; "" makes a temporary one
+	Board string // a name or a path; "" is default
+	// the host directory that stands for the machine's "/"; "" makes a temporary one
+	Root    string
 	Console io.Writer // gets the kernel's log as it is written; nil: nothing does
 }
 
@@ -65,7 +67,8 @@ func Start(o Options) (*Sim, error) {
 		Formats: []func(*kernel.Kernel) kernel.Format{ko.New(ko.Config{Cache: s.cache})},
 		Catalog: catalog.All(), Console: o.Console, Cmdline: strings.TrimSpace("board=" + b.Name + " " + b.Cmdline),
 	})
-	s.AutoModprobe() // what the boot finds, as an initial RAM disk's udev does; from then on it is kerneld's matter
+	// what the boot finds, as an initial RAM disk's udev does; from then on it is kerneld's matter
+	s.AutoModprobe()
 	for _, m := range b.Modules {
 		if err := s.Modprobe(m.Name, m.Params); err != nil {
 			err = fmt.Errorf("board %s: %w", b.Name, err)
@@ -84,7 +87,8 @@ func Start(o Options) (*Sim, error) {
 // Errors: what modprobe printed.
 func (s *Sim) Modprobe(name, params string) error {
 	var said safeBuffer
-	t := s.Kernel.NewTask(kernel.WithComm("modprobe")) // the kernel asks for modules in tasks of its own
+	// the kernel asks for modules in tasks of its own
+	t := s.Kernel.NewTask(kernel.WithComm("modprobe"))
 	defer t.Exit()
 	env := &modtools.Env{Argv0: "modprobe", Stdout: &said, Stderr: &said, System: local.System{Task: t}, Root: s.Root, Release: kernel.Release}
 	args := []string{name}
@@ -97,7 +101,8 @@ func (s *Sim) Modprobe(name, params string) error {
 	return nil
 }
 
-// AutoModprobe answers the kernel's requests for modules inside of this program, for machines without a kerneld.
+// AutoModprobe answers the kernel's requests for modules inside of this program, for machines
+// without a kerneld.
 func (s *Sim) AutoModprobe() {
 	s.Kernel.SetModprobe(func(_ context.Context, name string) error {
 		if s.Modprobe(name, "") != nil {
@@ -119,8 +124,9 @@ func (s *Sim) Close() error {
 	return s.err
 }
 
-// WriteRoot fills a root directory: a .ko file for every driver of the catalog, the C modules that come with the program, and their
-// indexes. Files of the user's own stay; what the program brought is written anew.
+// WriteRoot fills a root directory: a .ko file for every driver of the catalog, the C modules that
+// come with the program, and their indexes. Files of the user's own stay; what the program brought
+// is written anew.
 //
 // Errors: those of the file system.
 func WriteRoot(root string) error {

@@ -16,7 +16,8 @@ func identity(port string) string {
 	return port
 }
 
-// hostIdentity is what Linux's sysfs says of a port of this computer. Elsewhere, and for a port without a device, it is the path alone.
+// hostIdentity is what Linux's sysfs says of a port of this computer. Elsewhere, and for a port
+// without a device, it is the path alone.
 func hostIdentity(port string) *serialtest.Device {
 	return identityIn("/sys", port)
 }
@@ -31,7 +32,8 @@ func identityIn(sys, port string) *serialtest.Device {
 	if driver, err := os.Readlink(filepath.Join(dir, "driver")); err == nil {
 		d.Driver = filepath.Base(driver)
 	}
-	for ; len(dir) > len(sys); dir = filepath.Dir(dir) { // from the port to its interface to the device
+	// from the port to its interface to the device
+	for ; len(dir) > len(sys); dir = filepath.Dir(dir) {
 		attr := func(name string) string {
 			b, _ := os.ReadFile(filepath.Join(dir, name))
 			return strings.TrimSpace(string(b))

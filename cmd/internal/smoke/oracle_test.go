@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOracleSmoke runs kobench smoke --device in a real kernel: on its ttyS, and on QEMU's FTDI adapter. QEMU's sockets carry bytes alone, no
-// modem lines, breaks or parity, so those checks are left out.
+// TestOracleSmoke runs kobench smoke --device in a real kernel: on its ttyS, and on QEMU's FTDI
+// adapter. QEMU's sockets carry bytes alone, no modem lines, breaks or parity, so those checks are
+// left out.
 func TestOracleSmoke(t *testing.T) {
 	oracle.Need(t)
 	layer := t.TempDir()

@@ -23,7 +23,8 @@ import (
 
 const adapter = "-device qemu-xhci,id=x -device usb-serial,bus=x.0,chardev=a,always-plugged=on -chardev "
 
-// functions of the guest's shell: smoke tests a device, wait_for waits for a file, through says what goes into one port and comes out of another.
+// functions of the guest's shell: smoke tests a device, wait_for waits for a file, through says
+// what goes into one port and comes out of another.
 const functions = `smoke() { /root/kobench smoke --usb "$@" --max-size 1024 --skip lines,break,flow,errors 2>/tmp/err; echo "$1 rc $?"; tail -3 /tmp/err; }
 wait_for() { i=0; while [ ! -e $1 ] && [ $i -lt 80 ]; do sleep 0.1; i=$((i+1)); done; ls $1; }
 through() {
@@ -40,7 +41,8 @@ func gadgets(t *testing.T) string {
 	return string(b)
 }
 
-// withLibusb runs a script in a real kernel, with kobench built for libusb as /root/kobench, and wants what it printed to hold these texts.
+// withLibusb runs a script in a real kernel, with kobench built for libusb as /root/kobench, and
+// wants what it printed to hold these texts.
 func withLibusb(t *testing.T, hardware, script string, want ...string) {
 	oracle.Need(t)
 	if out, err := exec.Command("pkg-config", "--exists", "--print-errors", "libusb-1.0").CombinedOutput(); err != nil {
@@ -63,8 +65,8 @@ func withLibusb(t *testing.T, hardware, script string, want ...string) {
 	}
 }
 
-// TestOracleLibusbAdapter: through libusb our ftdi_sio drives QEMU's adapter, whose line is a null modem to the guest's third serial port. The
-// kernel's ftdi_sio has it back afterwards, and works.
+// TestOracleLibusbAdapter: through libusb our ftdi_sio drives QEMU's adapter, whose line is a null
+// modem to the guest's third serial port. The kernel's ftdi_sio has it back afterwards, and works.
 func TestOracleLibusbAdapter(t *testing.T) {
 	oracle.Need(t)
 	a, b, stop, err := oracle.NullModem(t.TempDir())
@@ -79,7 +81,8 @@ through /dev/ttyUSB0 /dev/ttyS2; through /dev/ttyS2 /dev/ttyUSB0`,
 		"/dev/ttyS2: /dev/ttyUSB0 speaks\n", "/dev/ttyUSB0: /dev/ttyS2 speaks\n")
 }
 
-// TestOracleLibusbGadgets: the same on a CDC-ACM gadget, whose two interfaces the kernel's driver must get back in order, and on a source and sink.
+// TestOracleLibusbGadgets: the same on a CDC-ACM gadget, whose two interfaces the kernel's driver
+// must get back in order, and on a source and sink.
 func TestOracleLibusbGadgets(t *testing.T) {
 	withLibusb(t, adapter+"null,id=a", gadgets(t)+`modprobe cdc_acm; modprobe usbtest; wait_for /dev/ttyACM0
 for id in 0525:a4a7 0525:a4a0; do smoke $id --echo; done
@@ -152,7 +155,8 @@ i=0; while [ $i -lt 1200 ] && [ ! -f /host/stop ]; do sleep 0.1; i=$((i+1)); don
 	require.Equal(t, 4, found, "%s", list)
 }
 
-// loopback drives a real loop-back: with usbtest, which has no case for its data, and with transfers that come back.
+// loopback drives a real loop-back: with usbtest, which has no case for its data, and with
+// transfers that come back.
 func loopback(t *testing.T, addr, bus string) {
 	m, err := sim.Start(sim.Options{Board: "usb"})
 	require.NoError(t, err)

@@ -67,7 +67,8 @@ func (r *Report) writePage(w io.Writer, runs []RunSummary) error {
 	return t.Execute(w, map[string]any{"Report": r, "Runs": len(runs), "Took": took.Round(time.Second), "Ports": ports})
 }
 
-// fill takes the port's part of all runs. A run whose ports are others, since the bench did not come up, counts as a failure of each.
+// fill takes the port's part of all runs. A run whose ports are others, since the bench did not
+// come up, counts as a failure of each.
 func (p *pagePort) fill(runs []RunSummary, index int) error {
 	var median, tail, failed plotter.XYs
 	var medians []time.Duration

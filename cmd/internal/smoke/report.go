@@ -98,7 +98,8 @@ func (o *Options) toOut() bool {
 	return false
 }
 
-// checkFiles sees that the reports can be written, before the hours that they are about. Files that are there stay as they are.
+// checkFiles sees that the reports can be written, before the hours that they are about. Files that
+// are there stay as they are.
 func (o *Options) checkFiles() error {
 	first := ""
 	for flag, name := range o.outputs() {

@@ -43,7 +43,8 @@ func echo(t *testing.T) string {
 	return s.Name()
 }
 
-// What a pty cannot carry is left out, with the reason; two are tested at the same time, and one that is not there does the others no harm.
+// What a pty cannot carry is left out, with the reason; two are tested at the same time, and one
+// that is not there does the others no harm.
 func TestDevices(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }

@@ -1,5 +1,6 @@
-// Package smoke runs the line suite (hw/serial/serialtest) through the whole stack: tty, driver, registers, line, and what hangs on it. The ports are
-// those of a board, or one of the host's behind an emulated UART, which makes it the same test on simulated and real hardware.
+// Package smoke runs the line suite (hw/serial/serialtest) through the whole stack: tty, driver,
+// registers, line, and what hangs on it. The ports are those of a board, or one of the host's
+// behind an emulated UART, which makes it the same test on simulated and real hardware.
 //
 // References:
 //
@@ -28,11 +29,13 @@ import (
 type Options struct {
 	Board string // a name or a path; "" is default. Not with Devices.
 
-	Devices  []string // ports of the host: /dev/ttyUSB0. They are tested at the same time.
-	USB      string   // a device of the host's bus, "0403:6001", or of a USB/IP server, "host:port/1-1"
-	Far      string   // the host's port at the other end of the one device's null modem, or ""
-	Loopback bool     // a loop-back plug is on each device (also when neither Far nor Echo is given)
-	Echo     bool     // each device sends back what it receives
+	Devices []string // ports of the host: /dev/ttyUSB0. They are tested at the same time.
+	// a device of the host's bus, "0403:6001", or of a USB/IP server, "host:port/1-1"
+	USB string
+	Far string // the host's port at the other end of the one device's null modem, or ""
+	// a loop-back plug is on each device (also when neither Far nor Echo is given)
+	Loopback bool
+	Echo     bool // each device sends back what it receives
 
 	Baud    int               // of most checks; 0 is 115200
 	MaxSize int               // of the largest transfer, in bytes; 0 is 64 KiB
@@ -41,7 +44,8 @@ type Options struct {
 	Repeat int           // how often; 0 is once, or without end where For is given
 	For    time.Duration // no run begins later than this; 0 is no limit
 
-	JSON, TAP, JUnit, HTML string // files to write the report to; "-" is out, in place of the tables
+	// files to write the report to; "-" is out, in place of the tables
+	JSON, TAP, JUnit, HTML string
 	Version                string // of this program, for the report
 }
 
@@ -95,10 +99,11 @@ func (o *Options) mode() serial.Mode {
 // ErrFailed says that a check has failed, or that none passed. The report has been written.
 var ErrFailed = errors.New("smoke: the line does not do what it should; see the report")
 
-// Run tests, shows its progress on errw if that is a terminal, and writes the report to out and to files. A run of several that ctx ends is reported
-// without the one that was under way.
+// Run tests, shows its progress on errw if that is a terminal, and writes the report to out and to
+// files. A run of several that ctx ends is reported without the one that was under way.
 //
-// Errors: ErrFailed; options that make no sense; a board or device that cannot be opened, if it is the first of one; ctx's; those of the files.
+// Errors: ErrFailed; options that make no sense; a board or device that cannot be opened, if it is
+// the first of one; ctx's; those of the files.
 func Run(ctx context.Context, o Options, out, errw io.Writer) error {
 	if err := o.check(); err != nil {
 		return err

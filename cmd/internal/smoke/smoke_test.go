@@ -134,7 +134,8 @@ func TestDevice(t *testing.T) {
 	require.Greater(t, rep.Ports[0].Count(serialtest.Pass), 20)
 }
 
-// Devices of a USB/IP server behind the drivers of a simulated machine: what smoke --usb does with a real usbipd.
+// Devices of a USB/IP server behind the drivers of a simulated machine: what smoke --usb does with
+// a real usbipd.
 func TestUSB(t *testing.T) {
 	bus := usb.NewBus(1, 5)
 	line := serial.Loopback(serial.Max)

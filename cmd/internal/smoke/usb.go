@@ -17,7 +17,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// usbDevice tests a device of this computer, or of a USB/IP server, on the bus of an otherwise empty machine: its driver comes by MODALIAS.
+// usbDevice tests a device of this computer, or of a USB/IP server, on the bus of an otherwise
+// empty machine: its driver comes by MODALIAS.
 func usbDevice(ctx context.Context, o Options, bar *progress) (all []*serialtest.Report, err error) {
 	m, err := sim.Start(sim.Options{Board: "usb"})
 	if err != nil {
@@ -63,7 +64,8 @@ func pluggedIdentity(m *sim.Sim, p *board.Plugged) *serialtest.Device {
 	return d
 }
 
-// plugged tests one device on the bus by what its driver made of it: a terminal, an instrument, or something for testusb.
+// plugged tests one device on the bus by what its driver made of it: a terminal, an instrument, or
+// something for testusb.
 func plugged(ctx context.Context, o Options, m *sim.Sim, p *board.Plugged, bar *progress) (*serialtest.Report, error) {
 	nodes := m.Nodes(p)
 	node := ""
@@ -179,11 +181,12 @@ func testusb(m *sim.Sim, p *board.Plugged, n uint32) error {
 	t := m.Kernel.NewTask(kernel.WithComm("smoke"))
 	defer t.Exit()
 	node := fmt.Sprintf("/dev/bus/usb/%03d/%03d", p.Slot.Bus().Number(), p.Slot.Address())
-	return usbtest.Ask(t, node, &usbtest.Params{Test: n, Iterations: 16, Length: 1024, Vary: 512, SGLen: 8}) // whole packets: a source fills them
+	// whole packets: a source fills them
+	return usbtest.Ask(t, node, &usbtest.Params{Test: n, Iterations: 16, Length: 1024, Vary: 512, SGLen: 8})
 }
 
-// loopsBack says whether a gadget zero sends back what it gets, which its configuration tells (drivers/usb/gadget/legacy/zero.c: 3 is the source and
-// sink, 2 the loop-back).
+// loopsBack says whether a gadget zero sends back what it gets, which its configuration tells
+// (drivers/usb/gadget/legacy/zero.c: 3 is the source and sink, 2 the loop-back).
 func loopsBack(m *sim.Sim, p *board.Plugged) bool {
 	t := m.Kernel.NewTask(kernel.WithComm("smoke"))
 	defer t.Exit()

@@ -1,5 +1,6 @@
-// Package terminal is the user's side of a terminal: a program that has it open, raw, as a [serial.Conn]. The same tests and the same
-// doors (ptys, RFC 2217) work on it as on a bare line. It reaches the terminal by system calls alone.
+// Package terminal is the user's side of a terminal: a program that has it open, raw, as a
+// [serial.Conn]. The same tests and the same doors (ptys, RFC 2217) work on it as on a bare line.
+// It reaches the terminal by system calls alone.
 package terminal
 
 import (
@@ -16,8 +17,9 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Conn is a program that has a terminal of the simulated kernel open, raw: its far side as a serial.Conn. Through it the same tests
-// and the same doors (ptys, RFC 2217) work on a driver as on a bare line.
+// Conn is a program that has a terminal of the simulated kernel open, raw: its far side as a
+// serial.Conn. Through it the same tests and the same doors (ptys, RFC 2217) work on a driver as on
+// a bare line.
 type Conn struct {
 	path      string
 	rd, wr    *kernel.Task
@@ -71,8 +73,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Receive reads a run of good characters, or one with the errors that it was received with. The terminal marks them by PARMRK, which
-// does not tell parity from framing errors: both are reported, as a pair.
+// Receive reads a run of good characters, or one with the errors that it was received with. The
+// terminal marks them by PARMRK, which does not tell parity from framing errors: both are reported,
+// as a pair.
 func (c *Conn) Receive(p []byte) (int, serial.Flags, error) {
 	if len(p) == 0 {
 		return 0, 0, nil
@@ -96,7 +99,8 @@ func (c *Conn) forget() {
 	}
 }
 
-// decode takes characters off what was read: 377 0 c is one that was bad (c 0: a break), 377 377 is 377.
+// decode takes characters off what was read: 377 0 c is one that was bad (c 0: a break), 377 377
+// is 377.
 func (c *Conn) decode(p []byte) (n int, f serial.Flags) {
 	used := 0
 	for n < len(p) && used < len(c.marks) {
@@ -209,8 +213,8 @@ func (c *Conn) SetReadDeadline(d time.Time) error {
 	return nil
 }
 
-// Close closes the terminal and ends reads and writes that wait. What was written leaves first, as at any last close of a terminal: for 30 s at
-// most, or until [Conn.Abandon].
+// Close closes the terminal and ends reads and writes that wait. What was written leaves first, as
+// at any last close of a terminal: for 30 s at most, or until [Conn.Abandon].
 //
 // Errors: os.ErrClosed the second time.
 func (c *Conn) Close() error {
@@ -268,7 +272,8 @@ func (c *Conn) ioctl(op string, cmd uint32, arg kernel.Arg) error {
 
 // SetMode sets the line raw, in mode m.
 //
-// Errors: EINVAL for a mode that cannot be; EOPNOTSUPP for one that the hardware does not do; ENODEV; os.ErrClosed.
+// Errors: EINVAL for a mode that cannot be; EOPNOTSUPP for one that the hardware does not do;
+// ENODEV; os.ErrClosed.
 func (c *Conn) SetMode(m serial.Mode) error {
 	if err := m.Validate(); err != nil {
 		return err
@@ -292,8 +297,8 @@ func (c *Conn) SetMode(m serial.Mode) error {
 	return nil
 }
 
-// TermiosOf is a raw termios for mode m, with bad characters marked by PARMRK, the modem lines ignored as inputs and DTR and RTS dropped at the
-// last close.
+// TermiosOf is a raw termios for mode m, with bad characters marked by PARMRK, the modem lines
+// ignored as inputs and DTR and RTS dropped at the last close.
 func TermiosOf(m serial.Mode) tty.Termios {
 	t := tty.RawTermios(uint32(m.Baud))
 	t.Iflag |= tty.INPCK | tty.PARMRK

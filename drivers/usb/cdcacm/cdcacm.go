@@ -1,7 +1,8 @@
-// Package cdcacm drives USB modems and serial ports of the CDC abstract control model as terminals ttyACM (module cdc_acm).
+// Package cdcacm drives USB modems and serial ports of the CDC abstract control model as terminals
+// ttyACM (module cdc_acm).
 //
-// Data goes over the bulk endpoints of the data interface; the modem lines, breaks and errors come as notifications over the control
-// interface's interrupt endpoint.
+// Data goes over the bulk endpoints of the data interface; the modem lines, breaks and errors come
+// as notifications over the control interface's interrupt endpoint.
 //
 // References:
 //   - [cdc-acm] Linux drivers/usb/class/cdc-acm.c
@@ -144,7 +145,8 @@ func (m *modem) Close(*usbserial.Port) { m.notify.Unlink() }
 // Adjust has nothing to correct: the device takes any rate, or stalls.
 func (m *modem) Adjust(*tty.Termios) {}
 
-// SetTermios sends the line coding when it has changed; rate 0 keeps the old one and drops DTR ([cdc-acm] acm_tty_set_termios).
+// SetTermios sends the line coding when it has changed; rate 0 keeps the old one and drops DTR
+// ([cdc-acm] acm_tty_set_termios).
 func (m *modem) SetTermios(_ *usbserial.Port, now, _ *tty.Termios) error {
 	if now.Baud() == 0 {
 		return nil
@@ -171,7 +173,8 @@ func (m *modem) SetTermios(_ *usbserial.Port, now, _ *tty.Termios) error {
 	return m.request(uapi.USB_CDC_REQ_SET_LINE_CODING, 0, b[:])
 }
 
-// SetModem drives DTR and RTS. A device without the capability may stall, which is no error of an open.
+// SetModem drives DTR and RTS. A device without the capability may stall, which is no error of an
+// open.
 func (m *modem) SetModem(_ *usbserial.Port, bits uint32) error {
 	v := uint16(0)
 	if bits&tty.TIOCM_DTR != 0 {
@@ -201,7 +204,8 @@ func (m *modem) SetBreak(_ *usbserial.Port, on bool) error {
 // Decode has nothing to take apart.
 func (m *modem) Decode(p *usbserial.Port, b []byte) { p.Deliver(b, nil) }
 
-// notified is what came over the interrupt endpoint ([cdc-acm] acm_ctrl_irq, acm_process_notification).
+// notified is what came over the interrupt endpoint ([cdc-acm] acm_ctrl_irq,
+// acm_process_notification).
 func (m *modem) notified(u *usb.URB) {
 	switch u.Err {
 	case nil:
@@ -215,7 +219,8 @@ func (m *modem) notified(u *usb.URB) {
 	if len(b) >= 10 && b[1] == uapi.USB_CDC_NOTIFY_SERIAL_STATE && binary.LittleEndian.Uint16(b[6:]) == 2 {
 		m.state(binary.LittleEndian.Uint16(b[8:]))
 	}
-	if m.many++; m.many%burst == 0 { // a device that never stops must not have the processor for itself
+	// a device that never stops must not have the processor for itself
+	if m.many++; m.many%burst == 0 {
 		time.AfterFunc(10*time.Millisecond, func() { _ = u.Submit() })
 		return
 	}
@@ -248,7 +253,8 @@ func (m *modem) state(v uint16) {
 			continue
 		}
 		p.Event(e.f)
-		if e.f == serial.Break { // Linux gives a break to the line discipline, the others it only counts
+		// Linux gives a break to the line discipline, the others it only counts
+		if e.f == serial.Break {
 			p.Deliver([]byte{0}, []serial.Flags{serial.Break})
 		}
 	}

@@ -1,8 +1,10 @@
-// Package skeleton is the USB driver to learn from (module usb_skeleton): a node /dev/skelN whose write goes out over the device's first bulk
-// OUT endpoint and whose read comes from its first bulk IN endpoint. Copy it, change the table, go on from there.
+// Package skeleton is the USB driver to learn from (module usb_skeleton): a node /dev/skelN whose
+// write goes out over the device's first bulk OUT endpoint and whose read comes from its first bulk
+// IN endpoint. Copy it, change the table, go on from there.
 //
-// It shows what every USB driver has to get right: the device can be pulled out at any moment, while a read sleeps or between open and
-// write. The interface's transfers end with an error then; whoever has the node open keeps the file, and gets ENODEV from it.
+// It shows what every USB driver has to get right: the device can be pulled out at any moment,
+// while a read sleeps or between open and write. The interface's transfers end with an error then;
+// whoever has the node open keeps the file, and gets ENODEV from it.
 //
 //	$ modprobe usb_skeleton
 //	$ echo 0525 a4a0 > /sys/bus/usb/drivers/skeleton/new_id
@@ -62,8 +64,8 @@ type device struct {
 	failed error // +checklocks:mu
 }
 
-// probe is called for every interface that the table names. What it sets up must not be seen by anybody before it is complete, so the node
-// comes last.
+// probe is called for every interface that the table names. What it sets up must not be seen by
+// anybody before it is complete, so the node comes last.
 func probe(i *usb.Interface, _ *usb.ID) error {
 	d := &device{iface: i, in: i.Endpoint(hw.Bulk, true), out: i.Endpoint(hw.Bulk, false)}
 	if d.in == nil || d.out == nil {
@@ -84,8 +86,8 @@ func probe(i *usb.Interface, _ *usb.ID) error {
 	return nil
 }
 
-// disconnect is called once, when the device has gone or the module leaves. The core has ended all URBs and takes no new ones; what is left is
-// to take the node away and to wake who sleeps.
+// disconnect is called once, when the device has gone or the module leaves. The core has ended all
+// URBs and takes no new ones; what is left is to take the node away and to wake who sleeps.
 func disconnect(i *usb.Interface) {
 	d := i.Private.(*device)
 	i.RemoveNode(d.node)
@@ -101,7 +103,8 @@ func (d *device) ops() *kernel.FileOperations {
 	return &kernel.FileOperations{Read: d.fileRead, Write: d.fileWrite, Poll: d.poll, Release: func(t *kernel.Task, _ *kernel.File) { d.flush(t) }}
 }
 
-// fileRead gives what has arrived. It does not sleep: EAGAIN, and the kernel waits on the queues that poll names.
+// fileRead gives what has arrived. It does not sleep: EAGAIN, and the kernel waits on the queues
+// that poll names.
 func (d *device) fileRead(_ *kernel.Task, _ *kernel.File, p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,7 +149,8 @@ func (d *device) received(u *usb.URB) {
 	d.readers.Wake(kernel.PollIn | kernel.PollRdnorm)
 }
 
-// note keeps an error for the next caller: EPIPE as it is, so that user space knows of the stall, all others as EIO.
+// note keeps an error for the next caller: EPIPE as it is, so that user space knows of the stall,
+// all others as EIO.
 //
 // +checklocks:d.mu
 func (d *device) note(err error) {
@@ -159,7 +163,8 @@ func (d *device) note(err error) {
 	}
 }
 
-// fileWrite sends at most one transfer and does not wait for its end: an error is the next caller's.
+// fileWrite sends at most one transfer and does not wait for its end: an error is the next
+// caller's.
 func (d *device) fileWrite(_ *kernel.Task, _ *kernel.File, p []byte) (int, error) {
 	d.mu.Lock()
 	switch {
@@ -200,7 +205,8 @@ func (d *device) give(u *usb.URB, err error) {
 	d.writers.Wake(kernel.PollOut | kernel.PollWrnorm)
 }
 
-// poll tells what is possible now, after it has registered the queues. A read has to be under way before anything can arrive.
+// poll tells what is possible now, after it has registered the queues. A read has to be under way
+// before anything can arrive.
 func (d *device) poll(_ *kernel.Task, _ *kernel.File, w *kernel.PollTable) kernel.Events {
 	w.Wait(&d.readers)
 	w.Wait(&d.writers)

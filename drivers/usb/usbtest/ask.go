@@ -7,10 +7,12 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Ask is the user space side, Linux's testusb: it opens a node of usbfs, such as /dev/bus/usb/001/002, and asks the driver of interface 0 for a
-// test. p.Duration is how long that took.
+// Ask is the user space side, Linux's testusb: it opens a node of usbfs, such as
+// /dev/bus/usb/001/002, and asks the driver of interface 0 for a test. p.Duration is how long that
+// took.
 //
-// Errors: ENODATA no driver has the interface; EOPNOTSUPP it is another one, or the device cannot do the test; those of the test.
+// Errors: ENODATA no driver has the interface; EOPNOTSUPP it is another one, or the device cannot
+// do the test; those of the test.
 func Ask(t *kernel.Task, node string, p *Params) error {
 	fd, err := t.Open(node, kernel.O_RDWR)
 	if err != nil {

@@ -51,7 +51,8 @@ func (t *tester) chapter9() error {
 			return t.wrong(err.Error())
 		}
 	}
-	if d.Speed() == hw.HighSpeed && desc.Device.USB >= 0x0200 { // it may run at full speed too, and then says what it would be
+	// it may run at full speed too, and then says what it would be
+	if d.Speed() == hw.HighSpeed && desc.Device.USB >= 0x0200 {
 		if b, err = t.get(hw.ToDevice, hw.GetDescriptor, hw.DescQualifier<<8, 0, 10); err == nil && len(b) != 10 {
 			return t.wrong("device qualifier")
 		} else if err != nil && err != kernel.EPIPE {
@@ -99,7 +100,8 @@ func orWrong(err, otherwise error) error {
 	return otherwise
 }
 
-// controlQueue has many control requests in flight, some of which must stall: 10 ([usbtest] test_ctrl_queue).
+// controlQueue has many control requests in flight, some of which must stall: 10 ([usbtest]
+// test_ctrl_queue).
 func (t *tester) controlQueue(p *Params) error {
 	if p.SGLen == 0 {
 		return kernel.EINVAL

@@ -219,7 +219,8 @@ func (t *tester) unlinkQueued(p *Params, e *hw.Endpoint) error {
 	return nil
 }
 
-// iso streams packets with several URBs in flight: 15, 16, 22, 23. At most one packet in ten may fail.
+// iso streams packets with several URBs in flight: 15, 16, 22, 23. At most one packet in ten may
+// fail.
 func (t *tester) iso(p *Params, e *hw.Endpoint) error {
 	if e == nil {
 		return kernel.EOPNOTSUPP
@@ -261,7 +262,8 @@ func (t *tester) iso(p *Params, e *hw.Endpoint) error {
 	return nil
 }
 
-// toggles clears a halt that is not there between two transfers: 29. Host and device must agree on the data toggle afterwards.
+// toggles clears a halt that is not there between two transfers: 29. Host and device must agree on
+// the data toggle afterwards.
 func (t *tester) toggles(p *Params) error {
 	if t.out == nil {
 		return kernel.EOPNOTSUPP

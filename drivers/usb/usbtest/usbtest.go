@@ -1,5 +1,6 @@
-// Package usbtest exercises bulk, control, interrupt and isochronous transfers against a device made for it: gadget zero's source and sink, or
-// loop-back (module usbtest). It answers the ioctl of Linux's testusb on the device's node of usbfs, with the same test numbers.
+// Package usbtest exercises bulk, control, interrupt and isochronous transfers against a device
+// made for it: gadget zero's source and sink, or loop-back (module usbtest). It answers the ioctl
+// of Linux's testusb on the device's node of usbfs, with the same test numbers.
 //
 // References:
 //   - [usbtest] Linux drivers/usb/misc/usbtest.c
@@ -15,7 +16,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Request is the code of the ioctl, inside USBDEVFS_IOCTL: struct usbtest_param_32, seven 32-bit numbers.
+// Request is the code of the ioctl, inside USBDEVFS_IOCTL: struct usbtest_param_32, seven 32-bit
+// numbers.
 const Request = 0xc01c5564
 
 // Params is what a test is asked to do (struct usbtest_param_32).
@@ -108,7 +110,8 @@ type tester struct {
 	intOut  *hw.Endpoint
 }
 
-// probe finds the setting to test: the first one with endpoints of use, or the one that the parameter names ([usbtest] get_endpoints).
+// probe finds the setting to test: the first one with endpoints of use, or the one that the
+// parameter names ([usbtest] get_endpoints).
 func (o *options) probe(i *usb.Interface, id *usb.ID) error {
 	t := &tester{i: i, o: o}
 	for alt := uint8(0); ; alt++ {
@@ -181,8 +184,8 @@ func (t *tester) list() string {
 
 // run does one test.
 //
-// Errors: EOPNOTSUPP the device has no endpoint for it, or there is no such test; EINVAL parameters that make no sense; EIO wrong data; EREMOTEIO
-// less data than asked for; those of the transfers.
+// Errors: EOPNOTSUPP the device has no endpoint for it, or there is no such test; EINVAL parameters
+// that make no sense; EIO wrong data; EREMOTEIO less data than asked for; those of the transfers.
 func (t *tester) run(p *Params) error {
 	if p.Iterations == 0 && p.Test != 0 || p.Iterations > 1<<30 || p.Length > maxLength || p.SGLen > maxSG {
 		return kernel.EINVAL

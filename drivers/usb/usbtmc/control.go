@@ -21,7 +21,8 @@ const pause = 50 * time.Millisecond
 // drainTimeout is for data that is there already.
 const drainTimeout = 300 * time.Millisecond
 
-// request makes a class request with an answer; what did not come of it is zero, which is no status.
+// request makes a class request with an answer; what did not come of it is zero, which is no
+// status.
 //
 // Errors: those of the transfer.
 func (d *instrument) request(recipient, request uint8, value, index uint16, answer []byte) (int, error) {
@@ -39,7 +40,8 @@ func (d *instrument) wrong(request string, status uint8) error {
 	return kernel.EPERM
 }
 
-// capabilities asks for those of the interface, device and subclass [USBTMC] 4.2.1.8, [USB488] 4.2.2.
+// capabilities asks for those of the interface, device and subclass [USBTMC] 4.2.1.8, [USB488]
+// 4.2.2.
 func (d *instrument) capabilities() error {
 	var b [0x18]byte
 	if _, err := d.request(ofInterface, uapi.USBTMC_REQUEST_GET_CAPABILITIES, 0, 0, b[:]); err != nil {
@@ -154,8 +156,8 @@ func (d *instrument) abortOut() error {
 
 // abortIn ends the last bulk IN message and throws away what comes of it [USBTMC] 4.2.1.4, 4.2.1.5.
 //
-// Errors: ENOMSG there is a message with another tag; EAGAIN the instrument needs more time; EPERM it failed, or does not stop sending;
-// those of the transfers.
+// Errors: ENOMSG there is a message with another tag; EAGAIN the instrument needs more time; EPERM
+// it failed, or does not stop sending; those of the transfers.
 //
 // +checklocks:d.io
 func (d *instrument) abortIn() error {
@@ -199,7 +201,8 @@ func (d *instrument) abortIn() error {
 
 // simple makes a request of the remote/local group [USB488] 4.3.2 to 4.3.4.
 //
-// Errors: EINVAL the instrument has none of them; EIO it answered with nothing or another status than success; those of the transfer.
+// Errors: EINVAL the instrument has none of them; EIO it answered with nothing or another status
+// than success; those of the transfer.
 func (d *instrument) simple(request uint8, value uint16) error {
 	if d.caps&Cap488RenControl == 0 {
 		return kernel.EINVAL
@@ -219,9 +222,11 @@ func (d *instrument) simple(request uint8, value uint16) error {
 	return nil
 }
 
-// statusByte reads it, by way of the interrupt endpoint where there is one [USB488] 4.3.1 ([usbtmc] usbtmc_get_stb).
+// statusByte reads it, by way of the interrupt endpoint where there is one [USB488] 4.3.1 ([usbtmc]
+// usbtmc_get_stb).
 //
-// Errors: EIO the instrument refused; ETIMEDOUT no notification came; ERESTARTSYS; those of the transfer.
+// Errors: EIO the instrument refused; ETIMEDOUT no notification came; ERESTARTSYS; those of the
+// transfer.
 //
 // +checklocks:f.d.io
 func (f *file) statusByte(t *kernel.Task) (uint8, error) {

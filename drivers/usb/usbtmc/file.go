@@ -125,8 +125,9 @@ func (f *file) header(b []byte, id uint8, size uint32, attributes, term uint8) {
 // +checklocks:f.d.io
 func (f *file) limit() time.Duration { return time.Duration(f.timeout) * time.Millisecond }
 
-// read asks for an answer of at most len(p) bytes and waits for it ([usbtmc] usbtmc_read). An answer whose header is wrong reads as 0 bytes,
-// and a line in the log says why: Linux leaves the result at that of the transfer then.
+// read asks for an answer of at most len(p) bytes and waits for it ([usbtmc] usbtmc_read). An
+// answer whose header is wrong reads as 0 bytes, and a line in the log says why: Linux leaves the
+// result at that of the transfer then.
 //
 // Errors: ETIMEDOUT; ENODEV; those of the transfers.
 func (f *file) read(p []byte) (int, error) {
@@ -174,7 +175,8 @@ func (f *file) read(p []byte) (int, error) {
 	return done, nil
 }
 
-// answer looks at the header of a DEV_DEP_MSG_IN [USBTMC] table 9 and gives the size of the data behind it.
+// answer looks at the header of a DEV_DEP_MSG_IN [USBTMC] table 9 and gives the size of the data
+// behind it.
 //
 // +checklocks:f.d.io
 func (f *file) answer(b []byte, room int) (size int, ok bool) {
@@ -199,9 +201,11 @@ func (f *file) answer(b []byte, room int) (size int, ok bool) {
 	return int(n), true
 }
 
-// write sends p as one message, with EOM unless that was switched off, in transfers of 4096 bytes ([usbtmc] usbtmc_write).
+// write sends p as one message, with EOM unless that was switched off, in transfers of 4096 bytes
+// ([usbtmc] usbtmc_write).
 //
-// Errors: ETIMEDOUT; ENODEV; EBUSY asynchronous writes have taken all transfers; those of the transfers.
+// Errors: ETIMEDOUT; ENODEV; EBUSY asynchronous writes have taken all transfers; those of the
+// transfers.
 func (f *file) write(p []byte) (int, error) {
 	d := f.d
 	d.io.Lock()
@@ -247,8 +251,8 @@ func align(b []byte, n int) []byte {
 	return b[:end]
 }
 
-// poll tells of SRQ as PollPri; PollIn is an asynchronous read that has something, PollOut is that no transfer is under way. Unlike
-// Linux's it does not wait for the operation of another task.
+// poll tells of SRQ as PollPri; PollIn is an asynchronous read that has something, PollOut is that
+// no transfer is under way. Unlike Linux's it does not wait for the operation of another task.
 func (f *file) poll(w *kernel.PollTable) kernel.Events {
 	d := f.d
 	w.Wait(&d.wait)

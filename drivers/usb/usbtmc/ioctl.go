@@ -11,23 +11,28 @@ import (
 
 // The ioctls with what their argument points to [tmc.h].
 const (
-	USBTMC_IOCTL_INDICATOR_PULSE  = 0x5b01
-	USBTMC_IOCTL_CLEAR            = 0x5b02
-	USBTMC_IOCTL_ABORT_BULK_OUT   = 0x5b03
-	USBTMC_IOCTL_ABORT_BULK_IN    = 0x5b04
-	USBTMC_IOCTL_CLEAR_OUT_HALT   = 0x5b06
-	USBTMC_IOCTL_CLEAR_IN_HALT    = 0x5b07
-	USBTMC_IOCTL_CTRL_REQUEST     = 0xc0105b08 // struct usbtmc_ctrlrequest: the setup packet's 8 bytes, 8 for the pointer, then data; the result is how much of it moved
-	USBTMC_IOCTL_GET_TIMEOUT      = 0x80045b09 // 32 bits, ms
-	USBTMC_IOCTL_SET_TIMEOUT      = 0x40045b0a // the same; at least 100
-	USBTMC_IOCTL_EOM_ENABLE       = 0x40015b0b // 1 byte, 0 or 1
-	USBTMC_IOCTL_CONFIG_TERMCHAR  = 0x40025b0c // struct usbtmc_termchar: the character, 1 to use it
-	USBTMC_IOCTL_WRITE            = 0xc0145b0d // struct usbtmc_message: size, transferred and flags of 32 bits, 8 bytes for the pointer, then data
-	USBTMC_IOCTL_READ             = 0xc0145b0e // the same; the result is 1 after a short packet
-	USBTMC_IOCTL_WRITE_RESULT     = 0xc0045b0f // 32 bits, bytes
-	USBTMC_IOCTL_API_VERSION      = 0x80045b10 // 32 bits
-	USBTMC488_IOCTL_GET_CAPS      = 0x80015b11 // 1 byte, Cap488…
-	USBTMC488_IOCTL_READ_STB      = 0x80015b12 // 1 byte; a service request adds bit 6 and is seen to
+	USBTMC_IOCTL_INDICATOR_PULSE = 0x5b01
+	USBTMC_IOCTL_CLEAR           = 0x5b02
+	USBTMC_IOCTL_ABORT_BULK_OUT  = 0x5b03
+	USBTMC_IOCTL_ABORT_BULK_IN   = 0x5b04
+	USBTMC_IOCTL_CLEAR_OUT_HALT  = 0x5b06
+	USBTMC_IOCTL_CLEAR_IN_HALT   = 0x5b07
+	// struct usbtmc_ctrlrequest: the setup packet's 8 bytes, 8 for the pointer, then data; the
+	// result is how much of it moved
+	USBTMC_IOCTL_CTRL_REQUEST    = 0xc0105b08
+	USBTMC_IOCTL_GET_TIMEOUT     = 0x80045b09 // 32 bits, ms
+	USBTMC_IOCTL_SET_TIMEOUT     = 0x40045b0a // the same; at least 100
+	USBTMC_IOCTL_EOM_ENABLE      = 0x40015b0b // 1 byte, 0 or 1
+	USBTMC_IOCTL_CONFIG_TERMCHAR = 0x40025b0c // struct usbtmc_termchar: the character, 1 to use it
+	// struct usbtmc_message: size, transferred and flags of 32 bits, 8 bytes for the pointer, then
+	// data
+	USBTMC_IOCTL_WRITE        = 0xc0145b0d
+	USBTMC_IOCTL_READ         = 0xc0145b0e // the same; the result is 1 after a short packet
+	USBTMC_IOCTL_WRITE_RESULT = 0xc0045b0f // 32 bits, bytes
+	USBTMC_IOCTL_API_VERSION  = 0x80045b10 // 32 bits
+	USBTMC488_IOCTL_GET_CAPS  = 0x80015b11 // 1 byte, Cap488…
+	// 1 byte; a service request adds bit 6 and is seen to
+	USBTMC488_IOCTL_READ_STB      = 0x80015b12
 	USBTMC488_IOCTL_REN_CONTROL   = 0x40015b13 // 1 byte
 	USBTMC488_IOCTL_GOTO_LOCAL    = 0x5b14
 	USBTMC488_IOCTL_LOCAL_LOCKOUT = 0x5b15
@@ -68,7 +73,8 @@ func known(cmd uint32) bool {
 
 // ioctl is usbtmc_ioctl of [usbtmc].
 //
-// Errors: ENODEV; EBADRQC there is no such command; EFAULT a buffer that is too short; those of the command.
+// Errors: ENODEV; EBADRQC there is no such command; EFAULT a buffer that is too short; those of the
+// command.
 func (f *file) ioctl(t *kernel.Task, cmd uint32, arg kernel.Arg) (int, error) {
 	d := f.d
 	d.io.Lock()
@@ -195,7 +201,8 @@ const (
 
 // controlRequest makes any control transfer ([usbtmc] usbtmc_ioctl_request).
 //
-// Errors: EMSGSIZE more than 4096 bytes; EFAULT the data is shorter than that; those of the transfer.
+// Errors: EMSGSIZE more than 4096 bytes; EFAULT the data is shorter than that; those of the
+// transfer.
 func (d *instrument) controlRequest(b []byte) (int, error) {
 	length := int(binary.LittleEndian.Uint16(b[6:]))
 	data, recipient := b[ctrlRequestSize:], b[0]

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every ioctl on an instrument that does as the specifications say, in an order in which each shows what those before it did.
+// Every ioctl on an instrument that does as the specifications say, in an order in which each shows
+// what those before it did.
 func TestIoctls(t *testing.T) {
 	r := start(t)
 	r.plug(emulated.New(&scpi.Supply{}), hw.HighSpeed)
@@ -182,7 +183,8 @@ func TestMessages(t *testing.T) {
 	i.do(usbtmc.USBTMC_IOCTL_SET_TIMEOUT, le32(100)...)
 	_, _, err = i.ioctl(usbtmc.USBTMC_IOCTL_READ, message(100, 0, make([]byte, 100)...)...)
 	require.ErrorIs(t, err, kernel.ETIMEDOUT)
-	_, _, err = i.ioctl(usbtmc.USBTMC_IOCTL_READ, message(100, usbtmc.FlagAsync)...) // and close it under way
+	// and close it under way
+	_, _, err = i.ioctl(usbtmc.USBTMC_IOCTL_READ, message(100, usbtmc.FlagAsync)...)
 	require.ErrorIs(t, err, kernel.EAGAIN)
 	i.do(usbtmc.USBTMC_IOCTL_CANCEL_IO)
 }

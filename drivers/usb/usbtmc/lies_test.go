@@ -18,14 +18,17 @@ import (
 type liar struct {
 	*emulated.Device // for its descriptors
 	link             *hw.Link
-	broken           bool                                           // has no bulk OUT endpoint
-	mute             bool                                           // has no interrupt endpoint
-	out              func(b []byte) (answer []byte, err error)      // to a bulk OUT transfer; nil: none
-	control          func(s hw.Setup, data []byte) (n int, e error) // nil: the emulated one's
-	noise            []byte                                         // what the interrupt endpoint gives all the time
-	unended          bool                                           // the next answer of full transfers has no short packet behind it
-	asked            chan struct{}                                  // there was nothing to give
-	queue            [][]byte                                       // transfers for bulk IN
+	broken           bool // has no bulk OUT endpoint
+	mute             bool // has no interrupt endpoint
+	// to a bulk OUT transfer; nil: none
+	out     func(b []byte) (answer []byte, err error)
+	control func(s hw.Setup, data []byte) (n int, e error) // nil: the emulated one's
+	// what the interrupt endpoint gives all the time
+	noise []byte
+	// the next answer of full transfers has no short packet behind it
+	unended bool
+	asked   chan struct{} // there was nothing to give
+	queue   [][]byte      // transfers for bulk IN
 }
 
 func (l *liar) Descriptors(s hw.Speed) *hw.Descriptors {
@@ -74,7 +77,8 @@ func (l *liar) In(ep uint8, p []byte) (int, error) {
 	}
 	n := copy(p, l.queue[0])
 	l.queue[0] = l.queue[0][n:]
-	if n < len(p) || l.unended && len(l.queue[0]) == 0 { // otherwise the rest, or an empty packet, is for the next transfer
+	// otherwise the rest, or an empty packet, is for the next transfer
+	if n < len(p) || l.unended && len(l.queue[0]) == 0 {
 		l.queue, l.unended = l.queue[1:], false
 	}
 	return n, nil
@@ -99,7 +103,8 @@ func (l *liar) answers(f func(tag byte) []byte) {
 	}
 }
 
-// A header that is not true reads as nothing, says why in the log, and the next answer is as good as any.
+// A header that is not true reads as nothing, says why in the log, and the next answer is as good
+// as any.
 func TestLies(t *testing.T) {
 	long := strings.Repeat("z", 9000)
 	for name, c := range map[string]struct {
@@ -131,7 +136,8 @@ func TestLies(t *testing.T) {
 				require.Contains(t, r.k.Log.Text(), "usbtmc 1-1:1.0: "+c.log)
 			}
 			if name == "more than said" {
-				return // the rest is still in the pipe, as on Linux: the next read takes it for an answer
+				// the rest is still in the pipe, as on Linux: the next read takes it for an answer
+				return
 			}
 			l.answers(func(tag byte) []byte { return append(header(2, tag, 4), "true"...) })
 			require.Equal(t, "true", i.read(10_000))
@@ -139,7 +145,8 @@ func TestLies(t *testing.T) {
 	}
 }
 
-// Whatever an instrument sends, a read gives no more than was asked for and nothing that was not sent.
+// Whatever an instrument sends, a read gives no more than was asked for and nothing that was not
+// sent.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte{}, uint16(10))
 	f.Add(append(header(2, 1, 3), "abc"...), uint16(2))
@@ -148,7 +155,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte, room uint16) {
 		r := start(t)
 		l := newLiar()
-		l.answers(func(byte) []byte { return append([]byte{}, answer...) }) // the first request's tag is 1
+		// the first request's tag is 1
+		l.answers(func(byte) []byte { return append([]byte{}, answer...) })
 		r.plug(l, hw.HighSpeed)
 		i := r.open()
 		got := i.read(int(room))
@@ -225,7 +233,8 @@ func TestWrongStatus(t *testing.T) {
 	}
 }
 
-// An instrument without an interrupt endpoint gives the status byte in its answer, and no service requests.
+// An instrument without an interrupt endpoint gives the status byte in its answer, and no service
+// requests.
 func TestNoInterruptEndpoint(t *testing.T) {
 	r := start(t)
 	l := newLiar()

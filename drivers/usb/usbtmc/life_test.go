@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Pulled out while a call waits: ENODEV, the node goes, and the module can be removed once the file is closed.
+// Pulled out while a call waits: ENODEV, the node goes, and the module can be removed once the file
+// is closed.
 func TestUnplug(t *testing.T) {
 	for name, call := range map[string]func(i *instrument) error{
 		"read": func(i *instrument) error { _, err := i.task.Read(i.fd, make([]byte, 10)); return err },
@@ -65,7 +66,8 @@ func TestUnplug(t *testing.T) {
 	}
 }
 
-// A reset of the device takes it from the driver and gives it back: the call that waits ends at once, the old file is dead, a new one works.
+// A reset of the device takes it from the driver and gives it back: the call that waits ends at
+// once, the old file is dead, a new one works.
 func TestReset(t *testing.T) {
 	r := start(t)
 	l := newLiar()

@@ -46,7 +46,8 @@ func script() *liar {
 	return l
 }
 
-// What a program sees, call by call: the right column is what Debian's kernel 6.1 gave it over vhci_hcd for this very instrument.
+// What a program sees, call by call: the right column is what Debian's kernel 6.1 gave it over
+// vhci_hcd for this very instrument.
 func TestAsLinux(t *testing.T) {
 	r := start(t)
 	r.plug(script(), hw.HighSpeed)

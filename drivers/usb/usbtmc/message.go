@@ -15,7 +15,8 @@ const (
 	FlagIgnoreTrailer = 4 // read up to a packet beyond the size, for bytes that only align
 )
 
-// await waits for a completion that makes cond true, and reports whether it is. Only the holder of io calls it.
+// await waits for a completion that makes cond true, and reports whether it is. Only the holder of
+// io calls it.
 func (f *file) await(limit time.Duration, cond func() bool) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -108,10 +109,11 @@ func (f *file) sendError() error {
 	return f.outErr
 }
 
-// send writes size bytes of p as they are, a header among them or not ([usbtmc] usbtmc_generic_write). It returns how many went out or,
-// with FlagAsync, were taken.
+// send writes size bytes of p as they are, a header among them or not ([usbtmc]
+// usbtmc_generic_write). It returns how many went out or, with FlagAsync, were taken.
 //
-// Errors: EAGAIN with FlagAsync: all transfers are under way; EFAULT p is too short; ETIMEDOUT; ENODEV; those of the transfers.
+// Errors: EAGAIN with FlagAsync: all transfers are under way; EFAULT p is too short; ETIMEDOUT;
+// ENODEV; those of the transfers.
 //
 // +checklocks:f.d.io
 func (f *file) send(p []byte, size, flags uint32) (uint32, error) {
@@ -139,7 +141,8 @@ func (f *file) send(p []byte, size, flags uint32) (uint32, error) {
 	return n, status(err)
 }
 
-// sendParts hands left bytes of p out in transfers and, without FlagAsync, waits until they have ended. done is how many were handed out.
+// sendParts hands left bytes of p out in transfers and, without FlagAsync, waits until they have
+// ended. done is how many were handed out.
 //
 // +checklocks:f.d.io
 func (f *file) sendParts(p []byte, left int, flags uint32) (done int, err error) {
@@ -245,12 +248,13 @@ func (f *file) drop(out bool) {
 	}
 }
 
-// receive reads bulk IN data into p until size bytes or a short packet, which is told by more = 1 ([usbtmc] usbtmc_generic_read). Without
-// FlagIgnoreTrailer a size beyond 4096 is rounded down to a multiple of that. With FlagAsync it takes what has come, and starts as many
-// transfers as the size needs.
+// receive reads bulk IN data into p until size bytes or a short packet, which is told by more = 1
+// ([usbtmc] usbtmc_generic_read). Without FlagIgnoreTrailer a size beyond 4096 is rounded down to a
+// multiple of that. With FlagAsync it takes what has come, and starts as many transfers as the size
+// needs.
 //
-// Errors: EAGAIN with FlagAsync: transfers were started, nothing has come; EINVAL p is nil; EFAULT p is too short; ETIMEDOUT;
-// ENODEV; ECANCELED after CANCEL_IO; those of the transfers.
+// Errors: EAGAIN with FlagAsync: transfers were started, nothing has come; EINVAL p is nil; EFAULT
+// p is too short; ETIMEDOUT; ENODEV; ECANCELED after CANCEL_IO; those of the transfers.
 //
 // +checklocks:f.d.io
 func (f *file) receive(p []byte, size, flags uint32) (n uint32, more int, err error) {

@@ -1,24 +1,28 @@
-// Package usbtmc drives test and measurement instruments on USB: /dev/usbtmcN, where a write is a message to the instrument and a read
-// is its answer (module usbtmc).
+// Package usbtmc drives test and measurement instruments on USB: /dev/usbtmcN, where a write is a
+// message to the instrument and a read is its answer (module usbtmc).
 //
 //	write(2), USBTMC_IOCTL_WRITE ──► bulk OUT ──► instrument ──► bulk IN ──► read(2), USBTMC_IOCTL_READ
-//	ioctl(2): clear, abort, trigger, remote … ──► control       interrupt IN ──► status byte, SRQ ──► poll, SIGIO, WAIT_SRQ
+//	ioctl(2): clear, abort, trigger, remote … ──► control       interrupt IN ──► status byte, SRQ
+//	                                                            ──► poll, SIGIO, WAIT_SRQ
 //
 // # Ioctls
 //
-// Numbers and structs are those of [tmc.h]. Where a struct holds a pointer (usbtmc_ctrlrequest, usbtmc_message), its eight bytes are not
-// looked at and the data is what follows the struct in the same buffer; nothing behind the struct is a NULL pointer. A buffer that is
-// too short is EFAULT, an unknown command EBADRQC, both as on Linux.
+// Numbers and structs are those of [tmc.h]. Where a struct holds a pointer (usbtmc_ctrlrequest,
+// usbtmc_message), its eight bytes are not looked at and the data is what follows the struct in the
+// same buffer; nothing behind the struct is a NULL pointer. A buffer that is too short is EFAULT,
+// an unknown command EBADRQC, both as on Linux.
 //
 // # What is left out or differs
 //
-// The sysfs attributes of the interface; suspend and resume; llseek; a close(2) that ends another task's WAIT_SRQ on the same file
-// (flush). A transfer that is waited for is not ended by a signal but by its time-out, which [usbtmc] too does for read(2), write(2) and
-// USBTMC_IOCTL_WRITE, not for USBTMC_IOCTL_READ.
+// The sysfs attributes of the interface; suspend and resume; llseek; a close(2) that ends another
+// task's WAIT_SRQ on the same file (flush). A transfer that is waited for is not ended by a signal
+// but by its time-out, which [usbtmc] too does for read(2), write(2) and USBTMC_IOCTL_WRITE, not
+// for USBTMC_IOCTL_READ.
 //
-// A call that waits while the instrument is pulled out gets ENODEV, like all after it; on Linux it is ESHUTDOWN or what the host controller
-// says first. An answer whose header is wrong reads as 0 bytes with a line in the log, and ABORT_BULK_IN names the tag behind that of the
-// last read: both are so on Linux.
+// A call that waits while the instrument is pulled out gets ENODEV, like all after it; on Linux it
+// is ESHUTDOWN or what the host controller says first. An answer whose header is wrong reads as 0
+// bytes with a line in the log, and ABORT_BULK_IN names the tag behind that of the last read: both
+// are so on Linux.
 //
 // # Locks
 //
@@ -141,7 +145,8 @@ func probe(i *usb.Interface) error {
 	return nil
 }
 
-// disconnect waits for the operation that runs; its transfers have ended. Whoever comes after sees that the instrument has gone.
+// disconnect waits for the operation that runs; its transfers have ended. Whoever comes after sees
+// that the instrument has gone.
 func (d *instrument) disconnect() {
 	d.iface.RemoveNode(d.node)
 	d.gone.Store(true)
@@ -162,7 +167,8 @@ func (d *instrument) enterLocked() error {
 	return nil
 }
 
-// bulk makes one bulk transfer and waits for it; it ends with the interface too (usb_bulk_msg). The count is right also with an error.
+// bulk makes one bulk transfer and waits for it; it ends with the interface too (usb_bulk_msg). The
+// count is right also with an error.
 //
 // Errors: ETIMEDOUT; ENODEV; EINTR the kernel ends; those of the transfer.
 func (d *instrument) bulk(e *hw.Endpoint, b []byte, timeout time.Duration) (int, error) {
@@ -193,9 +199,11 @@ func (d *instrument) bulk(e *hw.Endpoint, b []byte, timeout time.Duration) (int,
 // unlinked reports whether a transfer was ended by Kill or Unlink.
 func unlinked(err error) bool { return err == kernel.ECONNRESET || err == kernel.ENOENT }
 
-// status is what an operation returns for a transfer's error: a device that was pulled out is ENODEV.
+// status is what an operation returns for a transfer's error: a device that was pulled out is
+// ENODEV.
 func status(err error) error {
-	if unlinked(err) || err == kernel.ESHUTDOWN || err == kernel.EPERM { // EPERM: it was just being ended
+	// EPERM: it was just being ended
+	if unlinked(err) || err == kernel.ESHUTDOWN || err == kernel.EPERM {
 		return kernel.ENODEV
 	}
 	return err
@@ -238,8 +246,8 @@ func (d *instrument) notified(u *usb.URB) {
 	d.listen(time.Now())
 }
 
-// listen asks for the next notification. A real bus asks no more often than the endpoint's interval; an emulated instrument that never stops
-// to notify is slowed down here.
+// listen asks for the next notification. A real bus asks no more often than the endpoint's
+// interval; an emulated instrument that never stops to notify is slowed down here.
 func (d *instrument) listen(now time.Time) {
 	again := func() {
 		if err := d.notify.Submit(); err != nil && status(err) != kernel.ENODEV {

@@ -1,7 +1,8 @@
-// Package sheet reads descriptions of devices, in YAML or JSON: what a person has written, with its place, so that an error can name file, line,
-// what was found and what was possible.
+// Package sheet reads descriptions of devices, in YAML or JSON: what a person has written, with its
+// place, so that an error can name file, line, what was found and what was possible.
 //
-// The first error sticks: after it every method answers the zero value, and [Sheet.Err] has it. A reader therefore reads on and looks once.
+// The first error sticks: after it every method answers the zero value, and [Sheet.Err] has it. A
+// reader therefore reads on and looks once.
 package sheet
 
 import (

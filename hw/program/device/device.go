@@ -1,4 +1,5 @@
-// Package device is for programs that are devices of a bench, in Go: the other end of hw/program's protocol.
+// Package device is for programs that are devices of a bench, in Go: the other end of hw/program's
+// protocol.
 //
 //	func main() {
 //		device.RunLine(func(l *device.Line, e device.Event) {
@@ -10,8 +11,9 @@
 //
 //	line: {program: [./upper]}         # on a board
 //
-// While the function runs, nothing else is called and the machine waits; what the device says in it is on the line when it returns. Standard
-// output goes to the bench's log. hw/program/PROTOCOL.md has the events and what goes with each.
+// While the function runs, nothing else is called and the machine waits; what the device says in it
+// is on the line when it returns. Standard output goes to the bench's log. hw/program/PROTOCOL.md
+// has the events and what goes with each.
 package device
 
 import (
@@ -34,7 +36,8 @@ type Event = program.Event
 // Action is what a device tells; for those that have no method here.
 type Action = program.Action
 
-// Device is the way to the bench. Its methods may be called from several goroutines. An error means that the bench has gone.
+// Device is the way to the bench. Its methods may be called from several goroutines. An error means
+// that the bench has gone.
 type Device struct {
 	mu sync.Mutex
 	w  io.Writer // +checklocks:mu
@@ -52,7 +55,8 @@ func (d *Device) Do(a Action) error {
 	return err
 }
 
-// After asks for the event "timer" with this id, d of the machine's time from now. The same id again moves it; a negative d ends it.
+// After asks for the event "timer" with this id, d of the machine's time from now. The same id
+// again moves it; a negative d ends it.
 func (d *Device) After(after time.Duration, id string) error {
 	return d.Do(Action{Do: "timer", ID: id, Seconds: after.Seconds()})
 }
@@ -79,7 +83,8 @@ func (l *Line) SendBreak(d time.Duration) error {
 // SetMode gives the device a rate and format of its own, such as "4800 8N1".
 func (l *Line) SetMode(mode string) error { return l.Do(Action{Do: "mode", Mode: mode}) }
 
-// RunLine is the device that handle is, until the bench ends it; then it returns. A program that is not run by a bench is told so, and ends.
+// RunLine is the device that handle is, until the bench ends it; then it returns. A program that is
+// not run by a bench is told so, and ends.
 func RunLine(handle func(*Line, Event)) {
 	f := open()
 	l := &Line{Device: Device{w: f}}
@@ -103,7 +108,8 @@ func (u *USB) Send(endpoint uint8, p []byte) error {
 	return u.Do(Action{Do: "in", Endpoint: int(endpoint), Data: p})
 }
 
-// RunUSB is RunLine for a device on a USB bus, whose descriptors are a file (hw/usb/function/described).
+// RunUSB is RunLine for a device on a USB bus, whose descriptors are a file
+// (hw/usb/function/described).
 func RunUSB(handle func(*USB, Event)) {
 	f := open()
 	u := &USB{Device: Device{w: f}}

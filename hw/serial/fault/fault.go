@@ -5,12 +5,14 @@
 //	…
 //	fmt.Print(in.Report())  // what was injected where
 //
-// Rates are drawn from a generator seeded for each rule, and counted in characters or bits sent: the same seed and the same bytes
-// give the same faults, however the bytes were cut into writes. A fault at a time depends on the clock.
+// Rates are drawn from a generator seeded for each rule, and counted in characters or bits sent:
+// the same seed and the same bytes give the same faults, however the bytes were cut into writes. A
+// fault at a time depends on the clock.
 //
 // References:
 //
-//	[geometric] L. Devroye, Non-Uniform Random Variate Generation, X.2: the gap between two faults of a constant rate
+//	[geometric] L. Devroye, Non-Uniform Random Variate Generation, X.2: the gap between two faults
+//	            of a constant rate
 package fault
 
 import (
@@ -27,7 +29,8 @@ import (
 // Kind is a kind of fault.
 type Kind string
 
-// The kinds. The first four happen at a rate or at a character, the others at a character or a time.
+// The kinds. The first four happen at a rate or at a character, the others at a character or a
+// time.
 const (
 	BitError  Kind = "biterror"  // a bit of the frame is inverted: data, parity, stop or start bit
 	Drop      Kind = "drop"      // a character is lost
@@ -46,7 +49,8 @@ const (
 // Rule is one fault or a rate of them. Exactly one of Rate, AtByte and AtTime says when.
 type Rule struct {
 	Kind Kind
-	// Rate is the probability for each character sent, or for BitError each bit of its frame (start, data, parity, first stop bit).
+	// Rate is the probability for each character sent, or for BitError each bit of its frame
+	// (start, data, parity, first stop bit).
 	Rate float64
 	// AtByte is the number of the character before or at which it happens; the first is 1.
 	AtByte uint64
@@ -156,7 +160,8 @@ func (x *rule) draw() {
 	x.next = x.at + uint64(min(gap, 1e18))
 }
 
-// Install puts the injector into what p sends and what p sees. It is installed once; Remove takes it out.
+// Install puts the injector into what p sends and what p sees. It is installed once; Remove takes
+// it out.
 func (in *Injector) Install(p *serial.Port) {
 	in.p, in.start = p, time.Now()
 	p.SetFilter(in)
@@ -302,7 +307,8 @@ func (in *Injector) redraw(x *rule) {
 	x.at = at
 }
 
-// act does what is not about one character's bits. The line's lock is held; w is nil for a fault at a time.
+// act does what is not about one character's bits. The line's lock is held; w is nil for a fault at
+// a time.
 func (in *Injector) act(x *rule, w *serial.Injector) {
 	p := in.p
 	detail := ""

@@ -18,9 +18,10 @@ import (
 // tiocmLoop is TIOCM_LOOP of Linux include/uapi/asm-generic/termios.h.
 const tiocmLoop = 0x8000
 
-// The suite on a port that is really there: KOBENCH_PORT=/dev/ttyUSB0 with a loop-back plug, or with KOBENCH_FAR=/dev/ttyUSB1 at
-// the other end of a null modem. KOBENCH_LOOP=1 uses the chip's own loop-back mode (Linux TIOCM_LOOP) in place of a plug.
-// KOBENCH_SKIP=break,lines leaves checks out.
+// The suite on a port that is really there: KOBENCH_PORT=/dev/ttyUSB0 with a loop-back plug, or
+// with KOBENCH_FAR=/dev/ttyUSB1 at the other end of a null modem. KOBENCH_LOOP=1 uses the chip's
+// own loop-back mode (Linux TIOCM_LOOP) in place of a plug. KOBENCH_SKIP=break,lines leaves checks
+// out.
 func TestAttachedPort(t *testing.T) {
 	name, far := os.Getenv("KOBENCH_PORT"), os.Getenv("KOBENCH_FAR")
 	if name == "" {

@@ -50,8 +50,8 @@ func runClient(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// echoDoor opens a pty door to one end of a null modem whose other end echoes in upper case, and tells in what mode the last bytes came: a client
-// may put the mode back before it leaves.
+// echoDoor opens a pty door to one end of a null modem whose other end echoes in upper case, and
+// tells in what mode the last bytes came: a client may put the mode back before it leaves.
 func echoDoor(t *testing.T) (path string, mode func() serial.Mode) {
 	t.Helper()
 	p, err := OpenPTY(filepath.Join(t.TempDir(), "ttyS0"))

@@ -21,8 +21,9 @@ func DialUnix(ctx context.Context, path string) (*TCP, error) {
 	return &TCP{c, "unix:" + path}, nil
 }
 
-// Listen makes the far end of a line wait for the program that is the device: at a TCP address, or, where addr has a slash, at a stream socket of
-// this computer. One after another may come; meanwhile bytes go nowhere else but to the line's buffer.
+// Listen makes the far end of a line wait for the program that is the device: at a TCP address, or,
+// where addr has a slash, at a stream socket of this computer. One after another may come;
+// meanwhile bytes go nowhere else but to the line's buffer.
 //
 // Errors: the address cannot be had; ctx's end is none.
 func Listen(ctx context.Context, far *serial.Port, addr string) error {
@@ -46,8 +47,8 @@ func Listen(ctx context.Context, far *serial.Port, addr string) error {
 	return ended(ctx, ServeTCP(ctx, l, &farEnd{far}))
 }
 
-// ServeFar makes the far end of a line a pseudo terminal that the program that is the device opens, by a symbolic link. CTS, DSR and DCD are on
-// while it has it open; its rate does not matter.
+// ServeFar makes the far end of a line a pseudo terminal that the program that is the device opens,
+// by a symbolic link. CTS, DSR and DCD are on while it has it open; its rate does not matter.
 //
 // Errors: as [OpenPTY]; ctx's end is none.
 func ServeFar(ctx context.Context, far *serial.Port, link string) error {
@@ -67,8 +68,8 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// farEnd is the device's end of a line to a program that takes it for its own serial port: it has no rate of its own, and its DTR is
-// the device's readiness.
+// farEnd is the device's end of a line to a program that takes it for its own serial port: it has
+// no rate of its own, and its DTR is the device's readiness.
 type farEnd struct{ *serial.Port }
 
 // SetMode changes nothing: the end follows the host's.

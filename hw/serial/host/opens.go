@@ -37,8 +37,9 @@ func (o *opens) tell() {
 	}
 }
 
-// wait waits until the terminal has been opened or closed, ctx ends or the time is over; a negative one is never. Where the system does not tell, it
-// is pollClient at most. It reports whether it was told.
+// wait waits until the terminal has been opened or closed, ctx ends or the time is over; a negative
+// one is never. Where the system does not tell, it is pollClient at most. It reports whether it was
+// told.
 func (o *opens) wait(ctx context.Context, who int, after time.Duration) bool {
 	var changed <-chan struct{}
 	if o != nil {

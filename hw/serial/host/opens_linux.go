@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch sees the clients of any number of PTYs come and go. It is one inotify instance, since the kernel allows few of them. Where there is none to be
-// had, it looks at the terminals from time to time.
+// Watch sees the clients of any number of PTYs come and go. It is one inotify instance, since the
+// kernel allows few of them. Where there is none to be had, it looks at the terminals from time to
+// time.
 type Watch struct {
 	stop chan struct{}
 	done sync.WaitGroup
@@ -31,8 +32,9 @@ type state struct {
 	hup   bool
 }
 
-// NewWatch makes one. The end of an inotify instance waits for a grace period of Linux's (fs/notify/mark.c fsnotify_wait_marks_destroyed), often for more
-// than ten milliseconds. Who may be done before the time brief has passed is better served by looking at the terminals that long.
+// NewWatch makes one. The end of an inotify instance waits for a grace period of Linux's
+// (fs/notify/mark.c fsnotify_wait_marks_destroyed), often for more than ten milliseconds. Who may
+// be done before the time brief has passed is better served by looking at the terminals that long.
 func NewWatch(brief time.Duration) *Watch {
 	w := &Watch{stop: make(chan struct{}), all: make(map[*opens]*state), byWD: make(map[int32]*opens)}
 	if brief == 0 {
@@ -70,8 +72,9 @@ func (w *Watch) begin() {
 	}
 }
 
-// add watches a terminal, until forget. An event comes after the open or the close it tells of has been done (Linux fs/open.c do_sys_openat2,
-// fs/file_table.c __fput), so that who looks first and waits then misses nothing.
+// add watches a terminal, until forget. An event comes after the open or the close it tells of has
+// been done (Linux fs/open.c do_sys_openat2, fs/file_table.c __fput), so that who looks first and
+// waits then misses nothing.
 func (w *Watch) add(path string, ready func() (in, hup bool)) (o *opens, forget func() error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,7 +107,8 @@ func (w *Watch) addLocked(o *opens, path string) int32 {
 	return int32(wd)
 }
 
-// look looks at the terminals until there is an inotify instance, which it makes when the time brief has passed. It reports whether there is one.
+// look looks at the terminals until there is an inotify instance, which it makes when the time
+// brief has passed. It reports whether there is one.
 func (w *Watch) look(brief time.Duration) bool {
 	t := time.NewTicker(pollClient / 4)
 	defer t.Stop()
@@ -123,7 +127,8 @@ func (w *Watch) look(brief time.Duration) bool {
 		case <-t.C:
 			w.mu.Lock()
 			for o, s := range w.all {
-				if in, hup := s.ready(); in || hup != s.hup { // in: of a client that may have gone again
+				// in: of a client that may have gone again
+				if in, hup := s.ready(); in || hup != s.hup {
 					s.hup = hup
 					o.tell()
 				}
@@ -149,7 +154,8 @@ func (w *Watch) listen() {
 		if err != nil {
 			return
 		}
-		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; { // wd, mask, cookie, length of the name that follows: inotify(7)
+		// wd, mask, cookie, length of the name that follows: inotify(7)
+		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
 			wd, mask := int32(binary.NativeEndian.Uint32(b)), binary.NativeEndian.Uint32(b[4:])
 			b = b[min(len(b), unix.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(b[12:]))):]
 			w.mu.Lock()

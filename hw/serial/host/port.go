@@ -15,14 +15,15 @@ import (
 	tarm "github.com/tarm/serial"
 )
 
-// tarmTimeout bounds a read inside tarm/serial, whose pending reads nothing else ends. It is not a time-out that a caller sees.
+// tarmTimeout bounds a read inside tarm/serial, whose pending reads nothing else ends. It is not a
+// time-out that a caller sees.
 const tarmTimeout = 100 * time.Millisecond
 
-// OpenPort opens the port on the desk, such as /dev/ttyUSB0, through tarm/serial, in mode m, and takes it for itself. A
-// second descriptor does what tarm/serial has no words for.
+// OpenPort opens the port on the desk, such as /dev/ttyUSB0, through tarm/serial, in mode m, and
+// takes it for itself. A second descriptor does what tarm/serial has no words for.
 //
-// Errors: those of opening the device (fs.ErrNotExist, fs.ErrPermission, EBUSY); EINVAL for a mode that cannot be; EOPNOTSUPP for
-// one the device does not take; ENOTTY when it is not a serial port.
+// Errors: those of opening the device (fs.ErrNotExist, fs.ErrPermission, EBUSY); EINVAL for a mode
+// that cannot be; EOPNOTSUPP for one the device does not take; ENOTTY when it is not a serial port.
 func OpenPort(name string, m serial.Mode) (*TTY, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err

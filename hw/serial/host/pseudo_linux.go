@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pseudo reports whether the terminal is a pty's: without rates, formats, modem lines and breaks. Majors 136 to 143 are the slaves' (Linux
-// include/uapi/linux/major.h UNIX98_PTY_SLAVE_MAJOR).
+// Pseudo reports whether the terminal is a pty's: without rates, formats, modem lines and breaks.
+// Majors 136 to 143 are the slaves' (Linux include/uapi/linux/major.h UNIX98_PTY_SLAVE_MAJOR).
 func (t *TTY) Pseudo() bool {
 	if t.master {
 		return true

@@ -57,7 +57,8 @@ func pollable(f *os.File, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// Symlink points path at target, as one step: a program that has path in its configuration finds the new device or the old one.
+// Symlink points path at target, as one step: a program that has path in its configuration finds
+// the new device or the old one.
 //
 // Errors: EEXIST when path is there and is not a symbolic link; those of the file system.
 func Symlink(target, path string) error {

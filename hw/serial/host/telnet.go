@@ -29,7 +29,8 @@ type telnetHandler interface {
 	command(c byte)           // NOP, BRK, AYT …
 }
 
-// telnet takes a byte stream apart. It accepts any bytes, keeps at most maxSub of them, and never fails: what makes no sense is skipped.
+// telnet takes a byte stream apart. It accepts any bytes, keeps at most maxSub of them, and never
+// fails: what makes no sense is skipped.
 type telnet struct {
 	state  tnState
 	verb   byte
@@ -136,7 +137,8 @@ func subnegotiation(cmd byte, arg []byte) []byte {
 	return append(escape(b, arg), tnIAC, tnSE)
 }
 
-// options is what has been agreed on, so that each offer is answered once and nothing is answered for ever.
+// options is what has been agreed on, so that each offer is answered once and nothing is answered
+// for ever.
 type options struct {
 	us, them [256]bool // on
 	askUs    [256]bool // we said WILL and wait

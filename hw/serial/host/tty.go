@@ -54,7 +54,8 @@ func (t *TTY) Name() string { return t.name }
 
 // Read is [serial.Conn]'s: characters as they came, those with errors too, without breaks.
 //
-// Errors: os.ErrDeadlineExceeded, os.ErrClosed, ENODEV when the device has been unplugged or hung up.
+// Errors: os.ErrDeadlineExceeded, os.ErrClosed, ENODEV when the device has been unplugged or hung
+// up.
 func (t *TTY) Read(p []byte) (int, error) {
 	for {
 		n, f, err := t.Receive(p)
@@ -64,7 +65,8 @@ func (t *TTY) Read(p []byte) (int, error) {
 	}
 }
 
-// Receive reads characters with their errors. A character 0 with a parity error cannot be told from a break: Linux marks both alike.
+// Receive reads characters with their errors. A character 0 with a parity error cannot be told from
+// a break: Linux marks both alike.
 //
 // Errors: as Read.
 func (t *TTY) Receive(p []byte) (int, serial.Flags, error) {
@@ -93,7 +95,8 @@ func (t *TTY) Receive(p []byte) (int, serial.Flags, error) {
 	}
 }
 
-// parse takes the marks of PARMRK out of t.in: 255 255 is 255, 255 0 c is c with an error, 255 0 0 a break [termios].
+// parse takes the marks of PARMRK out of t.in: 255 255 is 255, 255 0 c is c with an error, 255 0 0
+// a break [termios].
 func (t *TTY) parse(p []byte) (int, serial.Flags) {
 	n := 0
 	for n < len(p) && len(t.in) > 0 {
@@ -253,7 +256,8 @@ func (t *TTY) Mode() (m serial.Mode, err error) {
 
 // Signals are the modem inputs, and the outputs as they are set.
 //
-// Errors: EOPNOTSUPP for a device without modem lines, such as a pty, and on systems other than Linux; ENODEV.
+// Errors: EOPNOTSUPP for a device without modem lines, such as a pty, and on systems other than
+// Linux; ENODEV.
 func (t *TTY) Signals() (s serial.Signals, err error) {
 	err = t.control("modem lines", func(fd int) (e error) { s, e = getSignals(fd); return })
 	return s, err

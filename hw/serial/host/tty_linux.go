@@ -35,7 +35,7 @@ func apply(t *unix.Termios, m serial.Mode) error {
 		t.Cflag |= unix.PARENB | unix.CMSPAR
 	}
 	switch {
-	case m.Stop == serial.Stop2, m.Stop == serial.Stop15 && m.Data == 5: // CSTOPB with 5 data bits is 1.5
+	case m.Stop == serial.Stop2, m.Stop == serial.Stop15 && m.Data == 5: // CSTOPB of 5 bits: 1.5
 		t.Cflag |= unix.CSTOPB
 	case m.Stop == serial.Stop15:
 		return serial.Unsupported("mode", "", "1.5 stop bits exist only with 5 data bits here", nil)
@@ -77,7 +77,8 @@ func setMode(fd int, m serial.Mode) error {
 	return nil
 }
 
-// readTimeout sets VMIN and VTIME for a descriptor that blocks: a read comes back after tenths of a second at the latest.
+// readTimeout sets VMIN and VTIME for a descriptor that blocks: a read comes back after tenths of a
+// second at the latest.
 func readTimeout(fd int, vmin, tenths uint8) error {
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
 	if err != nil {
@@ -180,7 +181,8 @@ func setSignals(fd int, mask, value serial.Signals) error {
 }
 
 func setBreak(fd int, on bool) error {
-	// A device that cannot answers nothing at all (Linux tty_ioctl: no break_ctl is success); one without modem lines is a pty.
+	// A device that cannot answers nothing at all (Linux tty_ioctl: no break_ctl is success); one
+	// without modem lines is a pty.
 	if _, err := getSignals(fd); err != nil {
 		return err
 	}
@@ -210,8 +212,9 @@ func purge(fd int, rx, tx bool) error {
 	return unix.IoctlSetInt(fd, unix.TCFLSH, how)
 }
 
-// discardOutput frees a write that waits in the device: the buffer is emptied, and output stopped and started, which wakes the
-// writer where emptying alone does not (Linux pty_flush_buffer, __start_tty).
+// discardOutput frees a write that waits in the device: the buffer is emptied, and output stopped
+// and started, which wakes the writer where emptying alone does not (Linux pty_flush_buffer,
+// __start_tty).
 func discardOutput(f *os.File) {
 	rc, err := f.SyscallConn()
 	if err != nil {
@@ -224,7 +227,8 @@ func discardOutput(f *os.File) {
 	})
 }
 
-// ready asks whether a read would find something, or a write room; hup says that the device has gone.
+// ready asks whether a read would find something, or a write room; hup says that the device has
+// gone.
 func ready(fd int, events int16) (ok, hup bool) {
 	p := []unix.PollFd{{Fd: int32(fd), Events: events}}
 	for {

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A door that nobody uses has no timer; one in use looks less and less often; what a client left behind has its time.
+// A door that nobody uses has no timer; one in use looks less and less often; what a client left
+// behind has its time.
 func TestVigil(t *testing.T) {
 	start := time.Now()
 	for name, steps := range map[string][]struct {

@@ -15,7 +15,7 @@
 //	rp := record.NewReplay(s)
 //	go rp.Run(ctx, dce)              // is the recorded device
 //	…
-//	err = rp.Close()                 // says what was not as recorded, and what was never asked for
+//	err = rp.Close()                // says what was not as recorded, and what was never asked for
 //
 // References:
 //

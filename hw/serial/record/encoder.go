@@ -28,7 +28,8 @@ const (
 	FormatVCD                  // for sigrok and GTKWave: the levels of all wires
 )
 
-// FormatOf is the format that a file's name asks for by its end: .pcapng, .vcd, any other is a script.
+// FormatOf is the format that a file's name asks for by its end: .pcapng, .vcd, any other is a
+// script.
 func FormatOf(name string) Format {
 	switch filepath.Ext(name) {
 	case ".pcapng":

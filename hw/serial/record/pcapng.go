@@ -12,7 +12,8 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// linkRTAC is LINKTYPE_RTAC_SERIAL: a header of 12 bytes before the data, which Wireshark takes apart.
+// linkRTAC is LINKTYPE_RTAC_SERIAL: a header of 12 bytes before the data, which Wireshark takes
+// apart.
 const linkRTAC layers.LinkType = 250
 
 // Events and control lines of that header.
@@ -36,7 +37,8 @@ func rtacLines(s serial.Signals) (v byte) {
 	return v
 }
 
-// WritePcapng writes the trace for Wireshark: a packet for each run of characters, break, damaged character and change of the modem lines.
+// WritePcapng writes the trace for Wireshark: a packet for each run of characters, break, damaged
+// character and change of the modem lines.
 //
 // Errors: w's.
 func (t *Trace) WritePcapng(w io.Writer) error {

@@ -156,7 +156,8 @@ func TestReplay(t *testing.T) {
 		require.EqualError(t, c, `replay: operation 1 (line 1), byte 1: recorded was a write of "AT\r", written was "X"`)
 	})
 	t.Run("a write split around its echo", func(t *testing.T) {
-		// Recorded at a loop-back without time: the driver had filled the chip, and the echo was there before the rest.
+		// Recorded at a loop-back without time: the driver had filled the chip, and the echo was
+		// there before the rest.
 		e, c := run(t, script("w 0 01234567\nr 0 01234567\nw 0 89\nr 0 89\n"), func(p *serial.Port) {
 			p.Write([]byte("0123456789"))
 			expect(p, "0123456789")

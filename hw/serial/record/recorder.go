@@ -32,8 +32,9 @@ const (
 
 // Event is one thing that happened.
 type Event struct {
-	At      time.Duration // since the recording began; on a line without time the order is what counts
-	Line    serial.Time   // the same in line time, for the wire's levels
+	// since the recording began; on a line without time the order is what counts
+	At      time.Duration
+	Line    serial.Time // the same in line time, for the wire's levels
 	Dir     Dir
 	Kind    Kind
 	Data    []byte
@@ -44,7 +45,8 @@ type Event struct {
 }
 
 const (
-	// maxSize bounds a recording in memory, in bytes; eventSize is an event's without its characters.
+	// maxSize bounds a recording in memory, in bytes; eventSize is an event's without its
+	// characters.
 	maxSize   = 128 << 20
 	eventSize = 96
 )
@@ -71,8 +73,8 @@ type Trace struct {
 	First  serial.Signals
 }
 
-// Start begins to record in memory what p sends and receives, and its modem lines. A recording that is full goes on without its end; Trace says how much
-// it lost.
+// Start begins to record in memory what p sends and receives, and its modem lines. A recording that
+// is full goes on without its end; Trace says how much it lost.
 func Start(p *serial.Port) *Recorder {
 	r := newRecorder(p)
 	r.tap()
@@ -96,8 +98,9 @@ func (r *Recorder) tap() {
 	}
 }
 
-// Stream begins to record to w, as it happens, limit bytes at most. A line without time waits for w; so does, in the end, a sender on one with. The first
-// error ends the recording; failed, if not nil, is told of it at once. Nothing is written after Stop.
+// Stream begins to record to w, as it happens, limit bytes at most. A line without time waits for
+// w; so does, in the end, a sender on one with. The first error ends the recording; failed, if not
+// nil, is told of it at once. Nothing is written after Stop.
 //
 // Errors: w's.
 func Stream(p *serial.Port, w io.Writer, f Format, limit int64, failed func(error)) (*Recorder, error) {

@@ -76,8 +76,9 @@ func short(b []byte) []byte {
 	return b
 }
 
-// Run is the device at p until ctx ends or p is closed. It stops at the first mismatch, and goes on after the end of the script to see what
-// the host still writes. What the host writes ahead of an answer waits for it, as with umockdev: a driver may have handed over in pieces, with echoes in
+// Run is the device at p until ctx ends or p is closed. It stops at the first mismatch, and goes on
+// after the end of the script to see what the host still writes. What the host writes ahead of an
+// answer waits for it, as with umockdev: a driver may have handed over in pieces, with echoes in
 // between, what the program wrote at once. See Close for what was not covered.
 //
 // Errors: *Mismatch; p's.
@@ -198,7 +199,8 @@ func (r *Replay) hear(b []byte) error {
 
 // Close says what was not as recorded.
 //
-// Errors: *Mismatch, if Run ended with one; *Uncovered; nil when the whole dialogue took place and nothing else.
+// Errors: *Mismatch, if Run ended with one; *Uncovered; nil when the whole dialogue took place and
+// nothing else.
 func (r *Replay) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -127,7 +127,8 @@ func (o *Op) write(b *bytes.Buffer) {
 // mergeGap is how near operations of one direction are one, as in umockdev-record.
 const mergeGap = 10 * time.Millisecond
 
-// maxOp is how long an operation gets in a recording that is written as it happens; a longer one is several.
+// maxOp is how long an operation gets in a recording that is written as it happens; a longer one is
+// several.
 const maxOp = 64 << 10
 
 // scriptEncoder is an encoder. It holds back the last operation, which may not be over.
@@ -177,7 +178,8 @@ func (s *scriptEncoder) end(int) error { return s.out() }
 
 // WriteScript writes the trace as a dialogue.
 //
-// Errors: w's; when something recorded has no place in a script, *[NoPlace] after everything else was written.
+// Errors: w's; when something recorded has no place in a script, *[NoPlace] after everything else
+// was written.
 func (t *Trace) WriteScript(w io.Writer) error {
 	e, err := t.write(w, FormatScript, "")
 	if err != nil {

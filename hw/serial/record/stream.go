@@ -30,7 +30,8 @@ type queued struct {
 	now serial.Time
 }
 
-// put hands an event over. It waits for room: the caller holds the line's lock, so the line waits with it.
+// put hands an event over. It waits for room: the caller holds the line's lock, so the line waits
+// with it.
 func (s *stream) put(e Event, now serial.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,13 +36,15 @@ func (l *lane) push(c change) {
 	}
 }
 
-// wires of the dump: the two data wires, as logic levels (mark is 1), and the modem lines (on is 1).
+// wires of the dump: the two data wires, as logic levels (mark is 1), and the modem lines (on is
+// 1).
 var wires = [...]struct {
 	name string
 	line serial.Signals
 }{{"TX", 0}, {"RX", 0}, {"DTR", serial.DTR}, {"RTS", serial.RTS}, {"CTS", serial.CTS}, {"DSR", serial.DSR}, {"DCD", serial.DCD}, {"RI", serial.RI}}
 
-// WriteVCD writes the levels of the wires at the host's end, in nanoseconds, for sigrok and GTKWave.
+// WriteVCD writes the levels of the wires at the host's end, in nanoseconds, for sigrok and
+// GTKWave.
 //
 // Errors: w's.
 func (t *Trace) WriteVCD(w io.Writer) error {
@@ -50,7 +52,8 @@ func (t *Trace) WriteVCD(w io.Writer) error {
 	return err
 }
 
-// maxHeld bounds the changes that wait for earlier ones. A direction is 4096 characters ahead of the other at most, of eleven edges each.
+// maxHeld bounds the changes that wait for earlier ones. A direction is 4096 characters ahead of
+// the other at most, of eleven edges each.
 const maxHeld = 64 << 10
 
 // vcdEncoder is an encoder.
@@ -58,11 +61,12 @@ type vcdEncoder struct {
 	b     *bufio.Writer
 	level [len(wires)]bool
 	lines serial.Signals
-	held  [3]lane // of the two directions and the modem lines: an earlier one may still come of another
-	seq   uint64
-	line  []byte
-	at    serial.Time   // of the last change written
-	rest  time.Duration // two characters of the last mode
+	// of the two directions and the modem lines: an earlier one may still come of another
+	held [3]lane
+	seq  uint64
+	line []byte
+	at   serial.Time   // of the last change written
+	rest time.Duration // two characters of the last mode
 }
 
 func newVCD(w io.Writer, start time.Time, first serial.Signals, note string) (*vcdEncoder, error) {

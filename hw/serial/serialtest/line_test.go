@@ -264,7 +264,8 @@ func TestTable(t *testing.T) {
 	require.Equal(t, "ttyS0\npass  sizes       2 checks\nfail  sizes/3     lost\nskip  flow        2 checks: none\nskip  break       none\npass  throughput  0.012 MB/s\n3 passed, 1 failed, 3 skipped\n", b.String())
 }
 
-// slow is an end that gives a byte a read, and not at once: its sender has long finished when the last one comes.
+// slow is an end that gives a byte a read, and not at once: its sender has long finished when the
+// last one comes.
 type slow struct{ serial.Conn }
 
 func (s slow) Read(p []byte) (int, error) {

@@ -83,7 +83,8 @@ func (r *Report) Count(s Status) int {
 // OK reports whether no check failed and at least one passed.
 func (r *Report) OK() bool { return r.Count(Fail) == 0 && r.Count(Pass) > 0 }
 
-// WriteTable writes the report for a person: one line for each group of checks that passed whole, one for each skip and failure.
+// WriteTable writes the report for a person: one line for each group of checks that passed whole,
+// one for each skip and failure.
 func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s\n", r.Line)

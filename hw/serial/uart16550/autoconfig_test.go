@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// linuxAutoconfig asks what Linux's 8250 driver asks, in its order (drivers/tty/serial/8250/8250_port.c: autoconfig,
-// autoconfig_16550a, size_fifo), and says what it would print.
+// linuxAutoconfig asks what Linux's 8250 driver asks, in its order
+// (drivers/tty/serial/8250/8250_port.c: autoconfig, autoconfig_16550a, size_fifo), and says what it
+// would print.
 func linuxAutoconfig(c *Chip) string {
 	c.Out8(IER, 0)
 	low := c.In8(IER) & 0x0f

@@ -8,8 +8,8 @@ type Options struct {
 	Clock    uint32 // crystal in Hz; 0 is the PC's 1,843,200: at most 115200 Bd
 	AutoFlow bool   // has MCR_AFE [TL16C550C]
 
-	// IRQ is told the interrupt pin's level when it changes. It is called with the line's lock held: it must not block
-	// and must not touch the chip. nil leaves the pin open.
+	// IRQ is told the interrupt pin's level when it changes. It is called with the line's lock
+	// held: it must not block and must not touch the chip. nil leaves the pin open.
 	IRQ func(level bool)
 	// UngatedIRQ leaves out the PC's wiring in which OUT2 lets the interrupt through.
 	UngatedIRQ bool
@@ -237,7 +237,8 @@ func (c *Chip) modemControl(v uint8, now serial.Time) {
 	c.inputs()
 }
 
-// switchLoop connects the transmitter to the receiver, or to the pins. What is under way stays where it is.
+// switchLoop connects the transmitter to the receiver, or to the pins. What is under way stays
+// where it is.
 func (c *Chip) switchLoop(now serial.Time) {
 	var buf [fifoSize]byte
 	back := c.io.RecallLocked(buf[:0])

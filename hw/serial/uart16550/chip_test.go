@@ -76,7 +76,8 @@ func TestDivisorAndFormat(t *testing.T) {
 	}
 }
 
-// Transmitter timing: THRE when the last character moves to the shift register, TEMT when it has left.
+// Transmitter timing: THRE when the last character moves to the shift register, TEMT when it has
+// left.
 func TestTransmitTiming(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var edges []time.Duration
@@ -372,7 +373,8 @@ func TestOverrunWithoutFlow(t *testing.T) {
 	})
 }
 
-// ReadFIFO and WriteFIFO do what the loops of single accesses do: two identical systems, the same random story.
+// ReadFIFO and WriteFIFO do what the loops of single accesses do: two identical systems, the same
+// random story.
 func TestBatchEqualsLoop(t *testing.T) {
 	for _, s := range []serial.Speed{serial.Paced, serial.Max} {
 		t.Run(s.String(), func(t *testing.T) {

@@ -49,8 +49,8 @@ func (c *Chip) receive(now serial.Time) {
 	}
 }
 
-// attended reports whether somebody is there to read. On a line without time the sender waits for a reader, but not for one that has gone, or has
-// never come, and left the chip as after a reset.
+// attended reports whether somebody is there to read. On a line without time the sender waits for a
+// reader, but not for one that has gone, or has never come, and left the chip as after a reset.
 func (c *Chip) attended() bool { return c.fifo || c.ier != 0 || c.mcr&(MCR_OUT2|MCR_LOOP) != 0 }
 
 // push puts a character into the receive FIFO, or into RBR.
@@ -71,7 +71,8 @@ func (c *Chip) push(b uint8, f serial.Flags) {
 	c.lastMove = c.io.LastArrivalLocked()
 }
 
-// overrun [PC16550D] 8.2 bit 1: with FIFOs the character in the shift register is lost, without them the one in RBR.
+// overrun [PC16550D] 8.2 bit 1: with FIFOs the character in the shift register is lost, without
+// them the one in RBR.
 func (c *Chip) overrun(b uint8, f serial.Flags) {
 	c.lsr |= LSR_OE
 	c.io.LostLocked(1)
@@ -97,7 +98,8 @@ func (c *Chip) pop(now serial.Time) uint8 {
 	return t.b
 }
 
-// occupied is how many characters are in the transmit FIFO or THR: written, not in the shift register.
+// occupied is how many characters are in the transmit FIFO or THR: written, not in the shift
+// register.
 func (c *Chip) occupied(now serial.Time) int { return c.nheld + c.io.UnstartedLocked(now) }
 
 // put writes THR.
@@ -169,7 +171,8 @@ func (c *Chip) status(now serial.Time) uint8 {
 	return v
 }
 
-// timeoutAt is when the character time-out is due [PC16550D] 8.4 "FIFO interrupt mode"; false if no character waits.
+// timeoutAt is when the character time-out is due [PC16550D] 8.4 "FIFO interrupt mode"; false if no
+// character waits.
 func (c *Chip) timeoutAt() (serial.Time, bool) {
 	if !c.fifo || c.rxLen == 0 {
 		return 0, false
@@ -274,7 +277,8 @@ func (c *Chip) next(now serial.Time) serial.Time {
 //
 //	for len(p) > 0 && In8(LSR)&(DR|OE|PE|FE|BI) == DR { p[0] = In8(RBR); p = p[1:] }
 //
-// does, without touching LSR's bits, and returns how many it read. It stops before a character with an error.
+// does, without touching LSR's bits, and returns how many it read. It stops before a character with
+// an error.
 func (c *Chip) ReadFIFO(p []byte) int {
 	c.pins.Lock()
 	defer c.pins.Unlock()
@@ -292,7 +296,8 @@ func (c *Chip) ReadFIFO(p []byte) int {
 		if c.io.Speed() == serial.Paced {
 			break
 		}
-		// On a line without time the next characters would be in the FIFO by now: read them from the wire.
+		// On a line without time the next characters would be in the FIFO by now: read them from
+		// the wire.
 		k, f := c.io.TakeLocked(now, p[n:])
 		if k == 0 {
 			break
@@ -309,8 +314,9 @@ func (c *Chip) ReadFIFO(p []byte) int {
 	return n
 }
 
-// WriteFIFO writes characters as a driver does that fills the transmit FIFO: as many as it has room for, and on a line without time as many
-// as the far end takes, since there the FIFO empties at once. It returns how many it wrote.
+// WriteFIFO writes characters as a driver does that fills the transmit FIFO: as many as it has room
+// for, and on a line without time as many as the far end takes, since there the FIFO empties at
+// once. It returns how many it wrote.
 func (c *Chip) WriteFIFO(p []byte) int {
 	c.pins.Lock()
 	defer c.pins.Unlock()

@@ -28,9 +28,10 @@ const (
 
 // IIR, interrupt identification, highest priority first [PC16550D] table IV.
 const (
-	IIR_RLSI    = 0x06 // overrun, parity, framing error or break; reset by reading LSR
-	IIR_RDI     = 0x04 // data, or the trigger level reached; reset when the FIFO falls below it
-	IIR_TIMEOUT = 0x0c // data in the FIFO, none came or went for 4 character times; reset by reading RBR
+	IIR_RLSI = 0x06 // overrun, parity, framing error or break; reset by reading LSR
+	IIR_RDI  = 0x04 // data, or the trigger level reached; reset when the FIFO falls below it
+	// data in the FIFO, none came or went for 4 character times; reset by reading RBR
+	IIR_TIMEOUT = 0x0c
 	IIR_THRI    = 0x02 // THR empty; reset by reading this, or writing THR
 	IIR_MSI     = 0x00 // modem status changed; reset by reading MSR
 	IIR_NONE    = 0x01 // bit 0 set: no interrupt is pending
@@ -151,7 +152,8 @@ func msrLines(s serial.Signals) (v uint8) {
 	return v
 }
 
-// loopLines are the MSR's upper half in loop-back mode: DTR→DSR, RTS→CTS, OUT1→RI, OUT2→DCD [PC16550D] 8.7 bit 4.
+// loopLines are the MSR's upper half in loop-back mode: DTR→DSR, RTS→CTS, OUT1→RI, OUT2→DCD
+// [PC16550D] 8.7 bit 4.
 func loopLines(mcr uint8) (v uint8) {
 	if mcr&MCR_DTR != 0 {
 		v |= MSR_DSR
@@ -168,7 +170,8 @@ func loopLines(mcr uint8) (v uint8) {
 	return v
 }
 
-// lsrFlags are a received character's errors as LSR bits. A break has no stop bit, so FE comes with BI.
+// lsrFlags are a received character's errors as LSR bits. A break has no stop bit, so FE comes with
+// BI.
 func lsrFlags(f serial.Flags) (v uint8) {
 	if f&serial.ParityError != 0 {
 		v |= LSR_PE

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// driver is the smallest interrupt-driven driver: it sleeps until the pin goes high and serves what IIR says.
+// driver is the smallest interrupt-driven driver: it sleeps until the pin goes high and serves what
+// IIR says.
 type driver struct {
 	c     *Chip
 	wake  chan struct{}
@@ -35,7 +36,8 @@ func newDriver(p *serial.Port, batch bool) *driver {
 	return d
 }
 
-// run serves interrupts until everything is sent and received; it gives up when the chip is silent for a minute.
+// run serves interrupts until everything is sent and received; it gives up when the chip is silent
+// for a minute.
 func (d *driver) run(t *testing.T) {
 	ier := uint8(IER_RDI | IER_RLSI)
 	if len(d.out) > 0 {
@@ -115,7 +117,8 @@ func stream(t *testing.T, s serial.Speed, batch bool, size int) {
 	t.Logf("%d bytes each way: %v, %.3f MB/s each way", size, took.Round(time.Microsecond), float64(size)/1e6/took.Seconds())
 	if s == serial.Paced {
 		line := serial.Format8N1(115200).CharTime(size)
-		// Each refill of the FIFO waits for THRE, at which moment the last character has just begun: no gap.
+		// Each refill of the FIFO waits for THRE, at which moment the last character has just
+		// begun: no gap.
 		require.InDelta(t, line, took, float64(20*time.Millisecond))
 	}
 }

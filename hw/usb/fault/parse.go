@@ -9,8 +9,9 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// Parse reads rules as boards write them, with commas between them: a kind, then =RATE or @TRANSFER, then /DURATION where the kind needs one,
-// then " on control" or " on 0x81" for one endpoint.
+// Parse reads rules as boards write them, with commas between them: a kind, then =RATE or
+// @TRANSFER, then /DURATION where the kind needs one, then " on control" or " on 0x81" for one
+// endpoint.
 //
 //	crc=0.01, stall@3 on 0x81, nak@2/100ms, disconnect@500
 //

@@ -15,9 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPI: whatever gousb exports, with whatever signature, is here too. It reads both sources, so it needs no cgo.
+// TestAPI: whatever gousb exports, with whatever signature, is here too. It reads both sources, so
+// it needs no cgo.
 func TestAPI(t *testing.T) {
-	// A build without libusb leaves gousb out, so that its source need not be in the module cache yet.
+	// A build without libusb leaves gousb out, so that its source need not be in the module cache
+	// yet.
 	out, err := exec.Command("go", "mod", "download", "-json", "github.com/google/gousb").Output()
 	var module struct{ Dir, Error string }
 	require.NoError(t, json.Unmarshal(out, &module), "%v", err)
@@ -40,7 +42,8 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// api is one line for each exported thing of the package in dir: "type T", "const C", "func F …", "field T.F …", "method T.M …".
+// api is one line for each exported thing of the package in dir: "type T", "const C", "func F …",
+// "field T.F …", "method T.M …".
 func api(t *testing.T, dir string) []string {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	require.NoError(t, err)

@@ -43,7 +43,8 @@ func (c *Config) Close() error {
 
 // Interface claims an interface and chooses its alternate setting. It must be closed.
 //
-// Errors: no such interface or setting; it is claimed already, here or by somebody else (the text of ErrorBusy); the text of another [Error].
+// Errors: no such interface or setting; it is claimed already, here or by somebody else (the text
+// of ErrorBusy); the text of another [Error].
 func (c *Config) Interface(num, alt int) (*Interface, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

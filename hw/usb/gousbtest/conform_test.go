@@ -14,8 +14,9 @@ import (
 	"github.com/kobench/kobench/hw/usb/gousbtest/gousb"
 )
 
-// conform does with a probe all that gousb can, right and wrong, and writes down what came of it. TestConform runs it with this
-// package; TestOracleConform runs the same text with the real gousb on a real kernel.
+// conform does with a probe all that gousb can, right and wrong, and writes down what came of it.
+// TestConform runs it with this package; TestOracleConform runs the same text with the real gousb
+// on a real kernel.
 func conform(w io.Writer) {
 	c := &conformer{w: w}
 	c.run()
@@ -218,7 +219,8 @@ func (c *conformer) transfers() {
 	c.say("read, ended before: %d %v", n, err)
 	cancel()
 
-	n, err = c.dev.Control(gousb.ControlOut|gousb.ControlEndpoint, 3, 0, 0x81, nil) // SET_FEATURE(ENDPOINT_HALT)
+	// SET_FEATURE(ENDPOINT_HALT)
+	n, err = c.dev.Control(gousb.ControlOut|gousb.ControlEndpoint, 3, 0, 0x81, nil)
 	c.say("halt: %d %v", n, err)
 	n, err = in.Read(b)
 	c.say("read: %d %v", n, err)

@@ -184,7 +184,8 @@ func (t IsoSyncType) String() string {
 	return [...]string{"unsynchronized", "asynchronous", "adaptive", "synchronous"}[t>>2]
 }
 
-// UsageType is what an isochronous or interrupt endpoint is for. The numbers are gousb's, not the descriptor's.
+// UsageType is what an isochronous or interrupt endpoint is for. The numbers are gousb's, not the
+// descriptor's.
 type UsageType uint8
 
 // The usage types.

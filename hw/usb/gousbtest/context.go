@@ -15,7 +15,8 @@ type Context struct {
 	devices map[*Device]bool
 }
 
-// NewContext makes a Context of the machine that a test has installed; see [Install]. Without one, OpenDevices says so.
+// NewContext makes a Context of the machine that a test has installed; see [Install]. Without one,
+// OpenDevices says so.
 func NewContext() *Context {
 	if m := installed.Load(); m != nil {
 		return m.NewContext()
@@ -26,10 +27,12 @@ func NewContext() *Context {
 // Debug does nothing here; libusb would log.
 func (c *Context) Debug(int) {}
 
-// OpenDevices shows opener each device that is plugged in and opens those it returns true for. Every Device returned must be closed,
-// also when there is an error; that one is the last of several.
+// OpenDevices shows opener each device that is plugged in and opens those it returns true for.
+// Every Device returned must be closed, also when there is an error; that one is the last of
+// several.
 //
-// Errors: a closed Context; no machine is installed; ErrorNoDevice for a device that went in between; ErrorAccess; a device that cannot be enumerated.
+// Errors: a closed Context; no machine is installed; ErrorNoDevice for a device that went in
+// between; ErrorAccess; a device that cannot be enumerated.
 func (c *Context) OpenDevices(opener func(desc *DeviceDesc) bool) ([]*Device, error) {
 	c.mu.Lock()
 	closed := c.closed
@@ -64,7 +67,8 @@ func (c *Context) OpenDevices(opener func(desc *DeviceDesc) bool) ([]*Device, er
 	return opened, last
 }
 
-// OpenDeviceWithVIDPID opens the first device with these numbers. If there is none, both results are nil.
+// OpenDeviceWithVIDPID opens the first device with these numbers. If there is none, both results
+// are nil.
 //
 // Errors: as OpenDevices, if nothing was opened.
 func (c *Context) OpenDeviceWithVIDPID(vid, pid ID) (*Device, error) {

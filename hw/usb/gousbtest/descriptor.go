@@ -130,10 +130,11 @@ func (a EndpointAddress) String() string { return fmt.Sprintf("0x%02x", uint8(a)
 
 // EndpointDesc is an endpoint.
 type EndpointDesc struct {
-	Address       EndpointAddress
-	Number        int // without the direction
-	Direction     EndpointDirection
-	MaxPacketSize int // in bytes: of an isochronous endpoint in a whole microframe, otherwise wMaxPacketSize as it is
+	Address   EndpointAddress
+	Number    int // without the direction
+	Direction EndpointDirection
+	// in bytes: of an isochronous endpoint in a whole microframe, otherwise wMaxPacketSize as it is
+	MaxPacketSize int
 	TransferType  TransferType
 	PollInterval  time.Duration
 	IsoSyncType   IsoSyncType

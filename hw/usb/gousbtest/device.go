@@ -39,9 +39,11 @@ func (d *Device) after(format string, args ...any) error {
 	return fmt.Errorf("%s called on %s after Close", fmt.Sprintf(format, args...), d)
 }
 
-// Reset resets the port. The device is then configured as before, with every interface in its setting 0.
+// Reset resets the port. The device is then configured as before, with every interface in its
+// setting 0.
 //
-// Errors: a Config is open; ErrorNoDevice, for which libusb says ErrorNotFound until it has noticed; ErrorOther.
+// Errors: a Config is open; ErrorNoDevice, for which libusb says ErrorNotFound until it has
+// noticed; ErrorOther.
 func (d *Device) Reset() error {
 	if err := d.after("Reset()"); err != nil {
 		return err
@@ -79,7 +81,8 @@ func (d *Device) ActiveConfigNum() (int, error) {
 
 // Config chooses a configuration by its number, unless it is the one in use. It must be closed.
 //
-// Errors: no such configuration; ErrorBusy (as text only) if an interface is in use and another configuration is asked for.
+// Errors: no such configuration; ErrorBusy (as text only) if an interface is in use and another
+// configuration is asked for.
 func (d *Device) Config(cfgNum int) (*Config, error) {
 	if err := d.after("Config(%d)", cfgNum); err != nil {
 		return nil, err
@@ -109,7 +112,8 @@ func (d *Device) Config(cfgNum int) (*Config, error) {
 	return c, nil
 }
 
-// DefaultInterface claims interface 0 in its setting 0 of the configuration in use. done gives both back.
+// DefaultInterface claims interface 0 in its setting 0 of the configuration in use. done gives both
+// back.
 //
 // Errors: Config's and Interface's.
 func (d *Device) DefaultInterface() (intf *Interface, done func(), err error) {
@@ -129,14 +133,15 @@ func (d *Device) DefaultInterface() (intf *Interface, done func(), err error) {
 	return f, func() { f.Close(); cfg.Close() }, nil
 }
 
-// maxControl is what Linux moves in one control transfer [libusb] os/linux_usbfs.h MAX_CTRL_BUFFER_LENGTH.
+// maxControl is what Linux moves in one control transfer [libusb] os/linux_usbfs.h
+// MAX_CTRL_BUFFER_LENGTH.
 const maxControl = 4096
 
-// Control does a control transfer; data is the data stage in the direction that rType says. It returns how many bytes were moved, or
-// libusb's negative code beside the error.
+// Control does a control transfer; data is the data stage in the direction that rType says. It
+// returns how many bytes were moved, or libusb's negative code beside the error.
 //
-// Errors: ErrorPipe for a request the device stalls; ErrorTimeout after ControlTimeout; ErrorNoDevice; ErrorInvalidParam for more than 4096
-// bytes; ErrorOverflow; ErrorIO.
+// Errors: ErrorPipe for a request the device stalls; ErrorTimeout after ControlTimeout;
+// ErrorNoDevice; ErrorInvalidParam for more than 4096 bytes; ErrorOverflow; ErrorIO.
 func (d *Device) Control(rType, request uint8, val, idx uint16, data []byte) (int, error) {
 	if err := d.after("Control()"); err != nil {
 		return 0, err
@@ -177,7 +182,8 @@ func (d *Device) Close() error {
 	return nil
 }
 
-// GetStringDescriptor reads a string in the device's first language; what is not ASCII becomes "?". Index 0 is no string.
+// GetStringDescriptor reads a string in the device's first language; what is not ASCII becomes "?".
+// Index 0 is no string.
 //
 // Errors: the text of one of Control's.
 func (d *Device) GetStringDescriptor(descIndex int) (string, error) {
@@ -254,7 +260,8 @@ func (d *Device) InterfaceDescription(cfgNum, intfNum, altNum int) (string, erro
 	return d.GetStringDescriptor(f.iInterface)
 }
 
-// SetAutoDetach says whether a kernel driver gives way to the program and comes back afterwards; see [Machine.Bind].
+// SetAutoDetach says whether a kernel driver gives way to the program and comes back afterwards;
+// see [Machine.Bind].
 func (d *Device) SetAutoDetach(autodetach bool) error {
 	if err := d.after("SetAutoDetach(%v)", autodetach); err != nil {
 		return err

@@ -22,11 +22,12 @@ type InEndpoint struct{ *endpoint }
 // Read is ReadContext without an end.
 func (e *InEndpoint) Read(buf []byte) (int, error) { return e.transfer(context.Background(), buf) }
 
-// ReadContext does one transfer: it waits until buf is full or a short packet comes. The count holds beside an error too. When ctx ends,
-// for whatever reason, the transfer is cancelled.
+// ReadContext does one transfer: it waits until buf is full or a short packet comes. The count
+// holds beside an error too. When ctx ends, for whatever reason, the transfer is cancelled.
 //
-// Errors: TransferCancelled; TransferStall; TransferNoDevice if the device goes, ErrorNoDevice if it had gone before; TransferOverflow if a packet
-// comes that has no room in buf, which can happen when its length is no multiple of MaxPacketSize; TransferError.
+// Errors: TransferCancelled; TransferStall; TransferNoDevice if the device goes, ErrorNoDevice if
+// it had gone before; TransferOverflow if a packet comes that has no room in buf, which can happen
+// when its length is no multiple of MaxPacketSize; TransferError.
 func (e *InEndpoint) ReadContext(ctx context.Context, buf []byte) (int, error) {
 	return e.transfer(ctx, buf)
 }
@@ -37,7 +38,8 @@ type OutEndpoint struct{ *endpoint }
 // Write is WriteContext without an end.
 func (e *OutEndpoint) Write(buf []byte) (int, error) { return e.transfer(context.Background(), buf) }
 
-// WriteContext does one transfer: it waits until the device has taken all of buf. The count holds beside an error too.
+// WriteContext does one transfer: it waits until the device has taken all of buf. The count holds
+// beside an error too.
 //
 // Errors: as ReadContext's, but for TransferOverflow.
 func (e *OutEndpoint) WriteContext(ctx context.Context, buf []byte) (int, error) {
@@ -59,7 +61,8 @@ func (e *endpoint) transfer(ctx context.Context, buf []byte) (int, error) {
 	return n, err
 }
 
-// transfer is one libusb_transfer: a buffer that is submitted and waited for, again and again. One goroutine uses it.
+// transfer is one libusb_transfer: a buffer that is submitted and waited for, again and again. One
+// goroutine uses it.
 type transfer struct {
 	e         *endpoint
 	size      int // what the program asked for; buf may be longer, see newTransfer
@@ -69,8 +72,9 @@ type transfer struct {
 	submitted bool
 }
 
-// newTransfer makes room for size bytes. A device sends whole packets whatever the host has room for; so an IN transfer has room for
-// the whole last packet, and what goes beyond size is the overflow that a host controller reports as babble.
+// newTransfer makes room for size bytes. A device sends whole packets whatever the host has room
+// for; so an IN transfer has room for the whole last packet, and what goes beyond size is the
+// overflow that a host controller reports as babble.
 func (e *endpoint) newTransfer(size int) *transfer {
 	t := &transfer{e: e, size: size, done: make(chan struct{}, 1)}
 	room, packet := size, e.Desc.MaxPacketSize

@@ -6,7 +6,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// Error is libusb's code for what a call could not do: opening, claiming, a control transfer, or the submission of another one.
+// Error is libusb's code for what a call could not do: opening, claiming, a control transfer, or
+// the submission of another one.
 type Error int
 
 // The codes [libusb] enum libusb_error.
@@ -99,7 +100,8 @@ func (s TransferStatus) String() string {
 
 func (s TransferStatus) Error() string { return s.String() }
 
-// statusOf is what libusb makes of an URB's status [libusb] os/linux_usbfs.c handle_bulk_completion.
+// statusOf is what libusb makes of an URB's status [libusb] os/linux_usbfs.c
+// handle_bulk_completion.
 func statusOf(err error) TransferStatus {
 	switch usb.ErrnoOf(err) {
 	case 0, usb.EREMOTEIO:
@@ -116,7 +118,8 @@ func statusOf(err error) TransferStatus {
 	return TransferError
 }
 
-// submitError is what libusb makes of a submission that the host refuses [libusb] os/linux_usbfs.c submit_bulk_transfer.
+// submitError is what libusb makes of a submission that the host refuses [libusb] os/linux_usbfs.c
+// submit_bulk_transfer.
 func submitError(err error) error {
 	switch usb.ErrnoOf(err) {
 	case 0:

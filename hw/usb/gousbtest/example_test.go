@@ -77,12 +77,14 @@ func Example() {
 		return
 	}
 	machine := gousbtest.NewMachine(bus)
-	ctx := machine.NewContext() // a program that calls gousb.NewContext() itself: gousbtest.Install(t, bus)
+	// a program that calls gousb.NewContext() itself: gousbtest.Install(t, bus)
+	ctx := machine.NewContext()
 
 	fmt.Println(setLamp(ctx, true))
 	fmt.Println(setLamp(ctx, false))
 
-	machine.Bind(slot, 0) // a kernel driver was quicker, and the program does not call SetAutoDetach
+	// a kernel driver was quicker, and the program does not call SetAutoDetach
+	machine.Bind(slot, 0)
 	_, err = setLamp(ctx, true)
 	fmt.Println(err)
 

@@ -12,8 +12,9 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// Machine is the computer that libusb runs on: its buses, and who has claimed which interface of what is plugged into them. The Contexts
-// of one Machine are like programs of one computer: they see each other's claims.
+// Machine is the computer that libusb runs on: its buses, and who has claimed which interface of
+// what is plugged into them. The Contexts of one Machine are like programs of one computer: they
+// see each other's claims.
 type Machine struct {
 	buses []*usb.Bus
 
@@ -43,7 +44,8 @@ const (
 	detached
 )
 
-// NewMachine makes a machine with these buses. A bus belongs to one Machine; what is plugged in later is seen by the next OpenDevices.
+// NewMachine makes a machine with these buses. A bus belongs to one Machine; what is plugged in
+// later is seen by the next OpenDevices.
 func NewMachine(buses ...*usb.Bus) *Machine {
 	return &Machine{buses: buses, nodes: map[*usb.Slot]*node{}, contexts: map[*Context]bool{}}
 }
@@ -61,9 +63,10 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// Install makes these buses the ones that [NewContext] sees until the test ends. The test then fails if the program has left something
-// open; see [Machine.Check]. One test of a process can have a machine installed at a time, so it cannot run in parallel with another
-// such test; [Machine.NewContext] has no such limit.
+// Install makes these buses the ones that [NewContext] sees until the test ends. The test then
+// fails if the program has left something open; see [Machine.Check]. One test of a process can have
+// a machine installed at a time, so it cannot run in parallel with another such test;
+// [Machine.NewContext] has no such limit.
 func Install(t TB, buses ...*usb.Bus) *Machine {
 	t.Helper()
 	m := NewMachine(buses...)
@@ -89,7 +92,8 @@ func (m *Machine) NewContext() *Context {
 	return c
 }
 
-// Check says what programs have not closed: Contexts with their Devices, and the interfaces those have claimed. nil is a clean machine.
+// Check says what programs have not closed: Contexts with their Devices, and the interfaces those
+// have claimed. nil is a clean machine.
 func (m *Machine) Check() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,8 +111,9 @@ func (m *Machine) Check() error {
 	return errors.Join(left...)
 }
 
-// Bind puts a kernel driver on interfaces of a device, as ftdi_sio is on a real machine when the program comes. Claiming them then
-// fails with ErrorBusy, as does choosing another configuration, unless the program calls SetAutoDetach(true).
+// Bind puts a kernel driver on interfaces of a device, as ftdi_sio is on a real machine when the
+// program comes. Claiming them then fails with ErrorBusy, as does choosing another configuration,
+// unless the program calls SetAutoDetach(true).
 //
 // Errors: ENODEV if the slot is on none of the machine's buses; otherwise as usb.ReadDescriptors.
 func (m *Machine) Bind(s *usb.Slot, interfaces ...int) error {
@@ -132,7 +137,8 @@ func (m *Machine) Bound(s *usb.Slot, iface int) bool {
 	return n != nil && n.driver[iface] == bound
 }
 
-// Forbid makes opening a device fail with ErrorAccess, as on a machine without a udev rule for it. Programs still see its descriptors.
+// Forbid makes opening a device fail with ErrorAccess, as on a machine without a udev rule for it.
+// Programs still see its descriptors.
 //
 // Errors: as Bind.
 func (m *Machine) Forbid(s *usb.Slot) error {
@@ -149,7 +155,8 @@ func (m *Machine) Forbid(s *usb.Slot) error {
 // enumeration is the time that a device has to describe itself.
 const enumeration = 5 * time.Second
 
-// node enumerates what is plugged in, once: Linux reads the descriptors and chooses a configuration before any program sees the device.
+// node enumerates what is plugged in, once: Linux reads the descriptors and chooses a configuration
+// before any program sees the device.
 func (m *Machine) node(s *usb.Slot) (*node, error) {
 	m.enumerating.Lock()
 	defer m.enumerating.Unlock()
@@ -180,7 +187,8 @@ func (m *Machine) node(s *usb.Slot) (*node, error) {
 	return n, nil
 }
 
-// list enumerates all buses. A device that does not answer is left out and named in the error; one that has gone is just left out.
+// list enumerates all buses. A device that does not answer is left out and named in the error; one
+// that has gone is just left out.
 func (m *Machine) list() ([]*node, error) {
 	m.mu.Lock()
 	for s, n := range m.nodes {
@@ -253,7 +261,8 @@ func (n *node) change(value uint8) error {
 	return otherwise(n.configure(context.Background(), value))
 }
 
-// otherwise is how libusb reports what a request of its own led to [libusb] os/linux_usbfs.c op_set_configuration, op_set_interface.
+// otherwise is how libusb reports what a request of its own led to [libusb] os/linux_usbfs.c
+// op_set_configuration, op_set_interface.
 func otherwise(err error) error {
 	switch usb.ErrnoOf(err) {
 	case 0:
@@ -290,7 +299,8 @@ func (n *node) claim(d *Device, iface int) error {
 	return nil
 }
 
-// release is libusb_release_interface: the kernel's driver comes back if it was taken off automatically.
+// release is libusb_release_interface: the kernel's driver comes back if it was taken off
+// automatically.
 func (n *node) release(d *Device, iface int) {
 	n.m.mu.Lock()
 	defer n.m.mu.Unlock()

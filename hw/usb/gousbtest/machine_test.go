@@ -233,7 +233,8 @@ func TestUnplugStreams(t *testing.T) {
 	})
 }
 
-// TestManyGoroutines is for the race detector: endpoints, control transfers, opening and unplugging at once.
+// TestManyGoroutines is for the race detector: endpoints, control transfers, opening and unplugging
+// at once.
 func TestManyGoroutines(t *testing.T) {
 	m, s := rig(t)
 	d := open(t, m)

@@ -19,7 +19,8 @@ import (
 	"github.com/kobench/kobench/hw/usb/usbip"
 )
 
-// answered is what gousb 1.1.3 with libusb 1.0.26 said on Linux 6.1; TestOracleConform asks them again.
+// answered is what gousb 1.1.3 with libusb 1.0.26 said on Linux 6.1; TestOracleConform asks them
+// again.
 const answered = "testdata/answered.txt"
 
 // plug plugs a probe in.
@@ -46,7 +47,8 @@ func TestConform(t *testing.T) {
 	require.Equal(t, strings.Split(string(want), "\n"), strings.Split(got.String(), "\n"))
 }
 
-// TestOracleConform: conform, compiled with the real gousb, with a probe that the real vhci_hcd has attached.
+// TestOracleConform: conform, compiled with the real gousb, with a probe that the real vhci_hcd has
+// attached.
 func TestOracleConform(t *testing.T) {
 	oracle.Need(t)
 	if out, err := exec.Command("pkg-config", "--exists", "--print-errors", "libusb-1.0").CombinedOutput(); err != nil {

@@ -4,8 +4,9 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// probe is a device with something of everything. Bulk data comes back: interface 0 has 0x02 and 0x81, interface 1 shows the same
-// numbers 0x04 and 0x85 for a source of zeros and a sink. Its vendor requests:
+// probe is a device with something of everything. Bulk data comes back: interface 0 has 0x02 and
+// 0x81, interface 1 shows the same numbers 0x04 and 0x85 for a source of zeros and a sink. Its
+// vendor requests:
 //
 //	c0 1  "vendor"              40 3 VALUE  interrupt endpoint 0x83 tells VALUE
 //	c0 2  never answered        40 4        the next read of 0x81 finds the device unplugged

@@ -23,7 +23,8 @@ import (
 	"github.com/kobench/kobench/hw/usb/gousbtest/gousb"
 )
 
-// TestUnchangedProgram: testdata/idn imports github.com/google/gousb; the commands of the package comment test it, without cgo.
+// TestUnchangedProgram: testdata/idn imports github.com/google/gousb; the commands of the package
+// comment test it, without cgo.
 func TestUnchangedProgram(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the commands are a Unix shell's")

@@ -12,7 +12,8 @@ import (
 	"github.com/kobench/kobench/hw/usb/pcap"
 )
 
-// TestRecorded: a program meets a device out of a capture, and what it did otherwise than when it was recorded is listed.
+// TestRecorded: a program meets a device out of a capture, and what it did otherwise than when it
+// was recorded is listed.
 func TestRecorded(t *testing.T) {
 	// talk is the program: it sends words and returns what comes back.
 	talk := func(bus *usb.Bus, words ...string) (answers []string) {

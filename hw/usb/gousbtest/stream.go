@@ -43,15 +43,16 @@ func (s *stream) flush() {
 	s.ring = nil
 }
 
-// ReadStream keeps reads under way, so that the endpoint is read ahead of the program. One goroutine uses it.
+// ReadStream keeps reads under way, so that the endpoint is read ahead of the program. One
+// goroutine uses it.
 type ReadStream struct {
 	s       *stream
 	current *transfer // the last to have ended, while there is something left in it
 	rest    []byte
 }
 
-// NewStream starts count reads of size bytes each; size should be a multiple of MaxPacketSize. If one cannot be started, the first
-// Read after what came before says so.
+// NewStream starts count reads of size bytes each; size should be a multiple of MaxPacketSize. If
+// one cannot be started, the first Read after what came before says so.
 func (e *InEndpoint) NewStream(size, count int) (*ReadStream, error) {
 	s := e.newStream(size, count)
 	for i, t := range s.ring {
@@ -67,9 +68,11 @@ func (e *InEndpoint) NewStream(size, count int) (*ReadStream, error) {
 // Read is ReadContext without an end.
 func (r *ReadStream) Read(p []byte) (int, error) { return r.ReadContext(context.Background(), p) }
 
-// ReadContext gives what one transfer has brought, at most. When ctx ends, the transfer waited for is cancelled, and with it the stream.
+// ReadContext gives what one transfer has brought, at most. When ctx ends, the transfer waited for
+// is cancelled, and with it the stream.
 //
-// Errors: those of [InEndpoint.ReadContext]; io.EOF when all is read after Close; io.ErrClosedPipe after any other error.
+// Errors: those of [InEndpoint.ReadContext]; io.EOF when all is read after Close; io.ErrClosedPipe
+// after any other error.
 func (r *ReadStream) ReadContext(ctx context.Context, p []byte) (int, error) {
 	s := r.s
 	if s.dead {
@@ -105,7 +108,8 @@ func (r *ReadStream) ReadContext(ctx context.Context, p []byte) (int, error) {
 	return n, nil
 }
 
-// Close starts no more reads. Those under way are not cancelled: Read gives what they bring, and waits for it, before it says io.EOF.
+// Close starts no more reads. Those under way are not cancelled: Read gives what they bring, and
+// waits for it, before it says io.EOF.
 func (r *ReadStream) Close() error {
 	if !r.s.dead {
 		r.s.fail(io.EOF)
@@ -127,10 +131,12 @@ func (e *OutEndpoint) NewStream(size, count int) (*WriteStream, error) {
 // Write is WriteContext without an end.
 func (w *WriteStream) Write(p []byte) (int, error) { return w.WriteContext(context.Background(), p) }
 
-// WriteContext sends p in transfers of the stream's size and waits only for a free one. gousb 1.1.3 always sends whole transfers,
-// against its documentation: if p is no multiple of the size, old data follows it in the last one. So does this.
+// WriteContext sends p in transfers of the stream's size and waits only for a free one. gousb 1.1.3
+// always sends whole transfers, against its documentation: if p is no multiple of the size, old
+// data follows it in the last one. So does this.
 //
-// Errors: the first that an earlier transfer ended with, or that a submission met; io.ErrClosedPipe afterwards.
+// Errors: the first that an earlier transfer ended with, or that a submission met; io.ErrClosedPipe
+// afterwards.
 func (w *WriteStream) WriteContext(ctx context.Context, p []byte) (int, error) {
 	s := w.s
 	if s.dead || s.err != nil {

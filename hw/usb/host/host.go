@@ -137,7 +137,8 @@ func (d *Device) Speed() usb.Speed {
 // Gone is closed by Unplug, and when libusb says that the device has gone.
 func (d *Device) Gone() <-chan struct{} { return d.gone }
 
-// Unplug ends what is under way and gives the device back to the host's driver. It does not wait for that; Close does.
+// Unplug ends what is under way and gives the device back to the host's driver. It does not wait
+// for that; Close does.
 func (d *Device) Unplug() {
 	d.mu.Lock()
 	if d.closed {
@@ -161,7 +162,8 @@ func (d *Device) Unplug() {
 	}()
 }
 
-// Close is Unplug, and waits until the host's driver can have the device. A program that ends without it leaves the device without a driver.
+// Close is Unplug, and waits until the host's driver can have the device. A program that ends
+// without it leaves the device without a driver.
 //
 // Errors: the host's, on giving the device back.
 func (d *Device) Close() error {
@@ -170,7 +172,8 @@ func (d *Device) Close() error {
 	return nil
 }
 
-// release gives the interfaces back, the last one first: a driver of two (cdc_acm) looks for both when it gets the first.
+// release gives the interfaces back, the last one first: a driver of two (cdc_acm) looks for both
+// when it gets the first.
 func (d *Device) release() {
 	for _, n := range slices.Backward(slices.Sorted(maps.Keys(d.ifs))) {
 		d.ifs[n].Close()
@@ -262,7 +265,8 @@ func (d *Device) dropQueues(match func(*queue) bool) {
 	}
 }
 
-// watch notices that the device was pulled out while nothing is under way. Linux's libusb looks at /sys for that and leaves the device alone.
+// watch notices that the device was pulled out while nothing is under way. Linux's libusb looks at
+// /sys for that and leaves the device alone.
 func (d *Device) watch() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -279,7 +283,8 @@ func (d *Device) watch() {
 	}
 }
 
-// control does a control transfer; what changes the device's configuration goes the way that lets libusb know.
+// control does a control transfer; what changes the device's configuration goes the way that lets
+// libusb know.
 func (d *Device) control(t *usb.Transfer) (int, error) {
 	d.setup.Lock()
 	defer d.setup.Unlock()

@@ -103,7 +103,8 @@ func TestDevice(t *testing.T) {
 	t.Run("pulled out while idle", func(t *testing.T) { removed(t, "SourceSink", sourceSink, false) })
 }
 
-// Reads that wait for a loop-back's data are answered in order; one is cancelled and the others are not.
+// Reads that wait for a loop-back's data are answered in order; one is cancelled and the others are
+// not.
 func loopback(t *testing.T, inFlight int) {
 	d := open(t, loopBack, host.Option{InFlight: inFlight})
 	for range 2 { // the second time after a reset
@@ -152,7 +153,8 @@ func loopback(t *testing.T, inFlight int) {
 			d.wait(done)
 		}
 		require.Equal(t, sent, got)
-		d.write(make([]byte, 1024), usb.ZeroPacket) // without the empty packet the gadget would wait for more
+		// without the empty packet the gadget would wait for more
+		d.write(make([]byte, 1024), usb.ZeroPacket)
 		r, done := d.submit(d.in, make([]byte, 4096), usb.ShortNotOK)
 		d.wait(done)
 		require.ErrorIs(t, r.Err, usb.EREMOTEIO)
@@ -170,7 +172,8 @@ func loopback(t *testing.T, inFlight int) {
 	}
 }
 
-// A setting that is left ends its transfers. That dummy_hcd has no isochronous transfers leaves gadget zero one setting.
+// A setting that is left ends its transfers. That dummy_hcd has no isochronous transfers leaves
+// gadget zero one setting.
 func settings(t *testing.T) {
 	d := open(t, sourceSink, host.Option{InFlight: 4})
 	set := func(alt uint16) error {
@@ -246,7 +249,8 @@ func removed(t *testing.T, name string, id host.ID, reading bool) {
 	require.NoError(t, os.WriteFile("/sys/kernel/config/usb_gadget/"+name+"/UDC", []byte("\n"), 0o644))
 	for i, done := range ends {
 		d.wait(done)
-		require.Contains(t, []error{usb.ENODEV, usb.ESHUTDOWN, usb.EPROTO}, reads[i].Err) // EPROTO: nobody answers, and the hub has not said why yet
+		// EPROTO: nobody answers, and the hub has not said why yet
+		require.Contains(t, []error{usb.ENODEV, usb.ESHUTDOWN, usb.EPROTO}, reads[i].Err)
 	}
 	d.wait(d.Gone())
 	require.NoError(t, d.Close())

@@ -11,8 +11,9 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// queue is the transfers of one endpoint. One goroutine hands them to libusb in order, up to as many at a time as it has slots; they are completed
-// in order too, unless they were cancelled. The control endpoint's queue has no endpoint in it, and one slot.
+// queue is the transfers of one endpoint. One goroutine hands them to libusb in order, up to as
+// many at a time as it has slots; they are completed in order too, unless they were cancelled. The
+// control endpoint's queue has no endpoint in it, and one slot.
 type queue struct {
 	d     *Device
 	addr  uint8
@@ -100,7 +101,8 @@ func (q *queue) run() {
 	}
 }
 
-// next waits for a slot and a transfer, and counts the transfer among those under way. When the queue is stopped it ends what waits and returns nil.
+// next waits for a slot and a transfer, and counts the transfer among those under way. When the
+// queue is stopped it ends what waits and returns nil.
 func (q *queue) next() (*usb.Transfer, context.Context, context.CancelFunc) {
 	select {
 	case q.slots <- struct{}{}:
@@ -133,8 +135,9 @@ func (q *queue) next() (*usb.Transfer, context.Context, context.CancelFunc) {
 	}
 }
 
-// begin hands a transfer to libusb and returns what waits for its end. With one slot, and where gousb cannot do otherwise, waiting does it all.
-// Streams of a single transfer are the way to submit without waiting.
+// begin hands a transfer to libusb and returns what waits for its end. With one slot, and where
+// gousb cannot do otherwise, waiting does it all. Streams of a single transfer are the way to
+// submit without waiting.
 func (q *queue) begin(ctx context.Context, t *usb.Transfer) (wait func() (int, error)) {
 	several := cap(q.slots) > 1 && len(t.Data) > 0
 	switch {
@@ -153,7 +156,8 @@ func (q *queue) begin(ctx context.Context, t *usb.Transfer) (wait func() (int, e
 			return s.Written(), err
 		}
 	case q.out != nil:
-		n, err := q.write(ctx, t) // in the queue's goroutine: the next must not come before the empty packet
+		// in the queue's goroutine: the next must not come before the empty packet
+		n, err := q.write(ctx, t)
 		return func() (int, error) { return n, err }
 	case several:
 		s, err := q.in.NewStream(len(t.Data), 1)

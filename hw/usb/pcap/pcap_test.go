@@ -128,7 +128,8 @@ func TestReplayOneOfSeveral(t *testing.T) {
 	_, err = pcap.NewReplay(events, 1, 2)
 	require.ErrorIs(t, err, usb.EINVAL)
 	require.ErrorContains(t, err, "it is a hub; plug in one of ours and replay what was behind it, of [1.3")
-	for i, speed := range []usb.Speed{usb.SuperSpeed, usb.FullSpeed, usb.FullSpeed} { // a keyboard is right for both
+	// a keyboard is right for both
+	for i, speed := range []usb.Speed{usb.SuperSpeed, usb.FullSpeed, usb.FullSpeed} {
 		r, err := pcap.NewReplay(events, list[i].Bus, list[i].Dev)
 		require.NoError(t, err)
 		require.Equal(t, speed, r.Speed())
@@ -142,7 +143,8 @@ func TestReplayOneOfSeveral(t *testing.T) {
 	}
 }
 
-// A capture does not say how fast its device was. What the descriptors say does, even if they are wrong otherwise.
+// A capture does not say how fast its device was. What the descriptors say does, even if they are
+// wrong otherwise.
 func TestReplaySpeed(t *testing.T) {
 	intr := usb.Endpoint{Address: 0x81, Attributes: 3, MaxPacket: 8, Interval: 10}
 	odd := intr

@@ -1,4 +1,5 @@
-// Package pcap records a bus as Linux's usbmon does, in a pcapng file that Wireshark dissects, and replays a recorded device.
+// Package pcap records a bus as Linux's usbmon does, in a pcapng file that Wireshark dissects, and
+// replays a recorded device.
 //
 //	rec, err := pcap.NewRecorder(file)
 //	stop := bus.Tap(rec)
@@ -53,8 +54,9 @@ func (f *Full) Error() string {
 	return fmt.Sprintf("the recording has reached its limit of %d MiB; what came afterwards is not in it", f.Limit>>20)
 }
 
-// SetLimit ends the recording with *[Full] when its packets have more bytes; 0 is no limit. failed, if not nil, is told at once of that and of any other
-// error, the first, which ends the recording too. It must not use the bus.
+// SetLimit ends the recording with *[Full] when its packets have more bytes; 0 is no limit. failed,
+// if not nil, is told at once of that and of any other error, the first, which ends the recording
+// too. It must not use the bus.
 func (r *Recorder) SetLimit(bytes int64, failed func(error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

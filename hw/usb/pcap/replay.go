@@ -83,9 +83,10 @@ func parseEvent(b []byte) (Event, error) {
 	return e, nil
 }
 
-// Replay is a device that says what a recorded one said. It implements [usb.Function]. Control requests are answered by what was
-// answered to the same request, in order, the last answer again and again; an IN endpoint gives what was recorded once the data that the host
-// had sent before it has been sent again. Isochronous endpoints are not replayed.
+// Replay is a device that says what a recorded one said. It implements [usb.Function]. Control
+// requests are answered by what was answered to the same request, in order, the last answer again
+// and again; an IN endpoint gives what was recorded once the data that the host had sent before it
+// has been sent again. Isochronous endpoints are not replayed.
 type Replay struct {
 	desc    *usb.Descriptors
 	control map[usb.Setup][]answer
@@ -117,8 +118,8 @@ func (r Recorded) String() string {
 	return fmt.Sprintf("%d.%d (%04x:%04x)", r.Bus, r.Dev, r.Device.Vendor, r.Device.Product)
 }
 
-// Devices are those that a capture can replay, in the order in which they come: all but hubs, whose place in a capture of a whole bus is beside
-// the devices.
+// Devices are those that a capture can replay, in the order in which they come: all but hubs, whose
+// place in a capture of a whole bus is beside the devices.
 func Devices(events []Event) []Recorded {
 	var list []Recorded
 	asked := map[uint64]bool{}
@@ -139,10 +140,11 @@ func Devices(events []Event) []Recorded {
 	return list
 }
 
-// NewReplay makes the device with this bus and device number out of a capture; 0, 0 is the only one that [Devices] finds.
+// NewReplay makes the device with this bus and device number out of a capture; 0, 0 is the only one
+// that [Devices] finds.
 //
-// Errors: EINVAL if the capture does not have its device and configuration descriptors, or has several devices and none was chosen; for a hub,
-// since nothing could be plugged in behind it.
+// Errors: EINVAL if the capture does not have its device and configuration descriptors, or has
+// several devices and none was chosen; for a hub, since nothing could be plugged in behind it.
 func NewReplay(events []Event, bus, dev int) (*Replay, error) {
 	if list := Devices(events); bus == 0 && len(list) > 0 {
 		if len(list) > 1 {
@@ -177,7 +179,8 @@ type described struct {
 	strings             map[uint8][]byte
 }
 
-// collect goes through the device's transfers, of which those that completed count: descriptors, answers to other requests, and steps.
+// collect goes through the device's transfers, of which those that completed count: descriptors,
+// answers to other requests, and steps.
 func (r *Replay) collect(events []Event, bus, dev int) described {
 	said := described{strings: map[uint8][]byte{}}
 	submitted := map[uint64]Event{}
@@ -259,8 +262,9 @@ func missing(events []Event, bus, dev int) string {
 	return "the capture has no device descriptor: record from before the device is plugged in"
 }
 
-// Speed is the speed that the descriptors are right for; where several are, high before full and full before low. It is not in the capture. For
-// descriptors that are right for none it is the one whose [usb.Descriptors.Validate] says what is wrong with them.
+// Speed is the speed that the descriptors are right for; where several are, high before full and
+// full before low. It is not in the capture. For descriptors that are right for none it is the one
+// whose [usb.Descriptors.Validate] says what is wrong with them.
 func (r *Replay) Speed() usb.Speed {
 	for _, s := range []usb.Speed{usb.SuperSpeed, usb.HighSpeed, usb.FullSpeed, usb.LowSpeed} {
 		if r.might(s) && r.desc.Validate(s) == nil {
@@ -275,8 +279,9 @@ func (r *Replay) Speed() usb.Speed {
 	return usb.FullSpeed
 }
 
-// might reports whether this speed is worth a look: bMaxPacketSize0 tells most [USB2] 5.5.3, [USB3.2] 9.6.1; high speed came with bcdUSB 2.00
-// [USB2] 9.6.1 and has bulk packets of 512 bytes [USB2] 5.8.3. Without bulk endpoints there may be nothing to tell it from full.
+// might reports whether this speed is worth a look: bMaxPacketSize0 tells most [USB2] 5.5.3,
+// [USB3.2] 9.6.1; high speed came with bcdUSB 2.00 [USB2] 9.6.1 and has bulk packets of 512 bytes
+// [USB2] 5.8.3. Without bulk endpoints there may be nothing to tell it from full.
 func (r *Replay) might(s usb.Speed) bool {
 	switch d := &r.desc.Device; s {
 	case usb.SuperSpeed:
@@ -300,7 +305,8 @@ func (r *Replay) smallBulk() bool {
 	return false
 }
 
-// Misses is where the host did something else than in the capture, and what was recorded and never asked for.
+// Misses is where the host did something else than in the capture, and what was recorded and never
+// asked for.
 func (r *Replay) Misses() []string {
 	m := append([]string(nil), r.misses...)
 	for _, s := range r.steps[r.at:] {

@@ -37,8 +37,8 @@ type message struct {
 	unlink uint32
 }
 
-// Import attaches the device with this bus id ("1-1") at the server addr. It comes unconfigured or in the configuration the
-// server had it in. Unplug gives it back.
+// Import attaches the device with this bus id ("1-1") at the server addr. It comes unconfigured or
+// in the configuration the server had it in. Unplug gives it back.
 //
 // Errors: ENODEV without a connection or such a device; EBUSY if somebody has it; EPROTO.
 func Import(ctx context.Context, addr, busID string) (*Device, error) {
@@ -133,11 +133,12 @@ func (d *Device) nextLocked() uint32 {
 	return d.seq
 }
 
-// unlinkWait is how long a server may take to answer an unlink. A server's own cancelling waits for no device.
+// unlinkWait is how long a server may take to answer an unlink. A server's own cancelling waits for
+// no device.
 const unlinkWait = 2 * time.Second
 
-// Cancel implements [usb.Device]: it sends an unlink, whose answer ends the transfer. A server that owes the answer for 2 s loses the connection, and
-// with it every transfer ends.
+// Cancel implements [usb.Device]: it sends an unlink, whose answer ends the transfer. A server that
+// owes the answer for 2 s loses the connection, and with it every transfer ends.
 func (d *Device) Cancel(t *usb.Transfer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -167,7 +168,8 @@ func (d *Device) Reset() error {
 	return err
 }
 
-// end closes the connection. The reader then ends what is under way, so that nothing is written into a transfer given back.
+// end closes the connection. The reader then ends what is under way, so that nothing is written
+// into a transfer given back.
 func (d *Device) end(err error) {
 	d.mu.Lock()
 	if !d.closed {
@@ -207,8 +209,8 @@ func (d *Device) write() {
 	}
 }
 
-// send writes one message. A transfer that ended meanwhile (the device has gone) belongs to its owner again: d.closed is looked at
-// under the lock while its bytes are taken.
+// send writes one message. A transfer that ended meanwhile (the device has gone) belongs to its
+// owner again: d.closed is looked at under the lock while its bytes are taken.
 func (d *Device) send(w *bufio.Writer, b []byte, m message) ([]byte, error) {
 	dev := d.info.Bus<<16 | d.info.Dev
 	h := header{command: cmdUnlink, seq: m.seq, dev: dev, unlink: m.unlink}
@@ -292,7 +294,8 @@ func (d *Device) answer(r io.Reader) error {
 	case !known:
 		return protocol("an answer to number %d, which is not under way", h.seq)
 	case h.command == retUnlink && unlink:
-		// 0 means that it was too late: the answer to the transfer has come before. Otherwise there will be none.
+		// 0 means that it was too late: the answer to the transfer has come before. Otherwise there
+		// will be none.
 		if t != nil && d.finished(t) {
 			err := statusError(h.status)
 			if err == nil {
@@ -364,7 +367,8 @@ func (d *Device) receive(r io.Reader, h *header, t *usb.Transfer) error {
 	return nil
 }
 
-// finished takes t from those under way and reports whether it was there. Its unlink, if one was sent, keeps its number until answered.
+// finished takes t from those under way and reports whether it was there. Its unlink, if one was
+// sent, keeps its number until answered.
 func (d *Device) finished(t *usb.Transfer) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,7 +27,8 @@ type export struct {
 	free   []*urb
 	closed bool
 
-	// Of the reader, guarded by mu: the last CMD_SUBMIT's number, and the numbers of CMD_UNLINKs by the CMD_SUBMIT that they have overtaken.
+	// Of the reader, guarded by mu: the last CMD_SUBMIT's number, and the numbers of CMD_UNLINKs by
+	// the CMD_SUBMIT that they have overtaken.
 	last  uint32
 	early map[uint32]uint32
 }
@@ -272,10 +273,12 @@ func (x *export) done(u *urb) {
 // maxEarly is how many unlinks may wait for their transfers.
 const maxEarly = 1024
 
-// cancel answers an unlink: with the transfer's end if it is still under way, at once if not [stub] stub_recv_cmd_unlink. Linux's vhci_hcd sends
-// one before its transfer now and then: its sender empties the queue of unlinks after the one of submissions, and what comes meanwhile is out of
-// order. To answer "it is over" would make it give back the transfer and then refuse our answer to it, which costs the connection and leaves
-// usbtest's case 24 waiting for ever. Such an unlink waits for its transfer, which then does not reach the device.
+// cancel answers an unlink: with the transfer's end if it is still under way, at once if not [stub]
+// stub_recv_cmd_unlink. Linux's vhci_hcd sends one before its transfer now and then: its sender
+// empties the queue of unlinks after the one of submissions, and what comes meanwhile is out of
+// order. To answer "it is over" would make it give back the transfer and then refuse our answer to
+// it, which costs the connection and leaves usbtest's case 24 waiting for ever. Such an unlink
+// waits for its transfer, which then does not reach the device.
 func (x *export) cancel(h *header) error {
 	x.mu.Lock()
 	if int32(h.unlink-x.last) > 0 && int32(h.seq-h.unlink) > 0 {
@@ -368,7 +371,8 @@ func (u *urb) header(b []byte) []byte {
 	return h.append(b)
 }
 
-// data is what follows a RET_SUBMIT: the bytes of an IN transfer, those of isochronous packets without the gaps between them.
+// data is what follows a RET_SUBMIT: the bytes of an IN transfer, those of isochronous packets
+// without the gaps between them.
 func (u *urb) data(w *bufio.Writer) error {
 	t := &u.t
 	if t.Type != usb.Isochronous {

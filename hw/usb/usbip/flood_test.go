@@ -11,8 +11,9 @@ import (
 	"github.com/kobench/kobench/hw/usb/usbip"
 )
 
-// TestFlood: 10,000 connections that say nothing, or half of something, more at a time than the server takes. It refuses what is too much, forgets
-// who has gone, and serves the next one that asks.
+// TestFlood: 10,000 connections that say nothing, or half of something, more at a time than the
+// server takes. It refuses what is too much, forgets who has gone, and serves the next one that
+// asks.
 func TestFlood(t *testing.T) {
 	r := serve(t)
 	const batch = 300 // and as many ends on each side: below a limit of 1024 files
@@ -47,7 +48,8 @@ func TestFlood(t *testing.T) {
 	r.alive(t)
 }
 
-// Connections that are held open and say nothing do not keep out one that speaks, nor disturb one that has a device.
+// Connections that are held open and say nothing do not keep out one that speaks, nor disturb one
+// that has a device.
 func TestSilentConnections(t *testing.T) {
 	r := serve(t)
 	d := r.attach(t, "1-5")

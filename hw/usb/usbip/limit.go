@@ -11,8 +11,8 @@ const (
 	logLines = 10
 )
 
-// limited passes on up to logLines in logTime, so that peers do not push everything else out of a log, and then says how many it kept back
-// (___ratelimit, lib/ratelimit.c).
+// limited passes on up to logLines in logTime, so that peers do not push everything else out of a
+// log, and then says how many it kept back (___ratelimit, lib/ratelimit.c).
 type limited struct {
 	to func(format string, args ...any)
 

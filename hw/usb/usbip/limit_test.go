@@ -32,7 +32,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 
 func (p *pipes) Close() error { close(p.end); return nil }
 
-// Peers that say nothing are not worth a line of the log; of those that talk nonsense it gets ten in five seconds.
+// Peers that say nothing are not worth a line of the log; of those that talk nonsense it gets ten
+// in five seconds.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -13,8 +13,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// A server that lets a device be imported and says nothing from then on, whether it reads what it is sent or not, costs the device and not
-// whoever waits for a transfer.
+// A server that lets a device be imported and says nothing from then on, whether it reads what it
+// is sent or not, costs the device and not whoever waits for a transfer.
 func TestMuteServer(t *testing.T) {
 	for name, serve := range map[string]func(net.Conn){
 		"reads":         func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
@@ -38,7 +38,8 @@ func TestMuteServer(t *testing.T) {
 	}
 }
 
-// Unplug waits for no server: transfers under way end at once, cancelled or not, and whether or not the server reads.
+// Unplug waits for no server: transfers under way end at once, cancelled or not, and whether or not
+// the server reads.
 func TestUnplugMute(t *testing.T) {
 	for name, serve := range map[string]func(net.Conn){
 		"reads":         func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },

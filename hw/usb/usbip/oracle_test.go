@@ -21,7 +21,8 @@ import (
 
 const guest = "../../../fixtures/oracle/"
 
-// boot runs a script of fixtures/oracle/usb in the real kernel, with the programs built beside it, and returns what it printed.
+// boot runs a script of fixtures/oracle/usb in the real kernel, with the programs built beside it,
+// and returns what it printed.
 func boot(t *testing.T, script string, env []string, args ...string) string {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "root"), 0o755))
@@ -84,8 +85,8 @@ func TestOracleAttach(t *testing.T) {
 	require.Equal(t, 31, cases)
 }
 
-// mirror sends back what comes to a line's end: characters, breaks, and RTS and DTR, which the other end sees as CTS and DSR. The word UNPLUG
-// is for unplug.
+// mirror sends back what comes to a line's end: characters, breaks, and RTS and DTR, which the
+// other end sees as CTS and DSR. The word UNPLUG is for unplug.
 func mirror(p *serial.Port, unplug func()) (stop func()) {
 	ctx, cancel := context.WithCancel(bg)
 	var all sync.WaitGroup

@@ -39,9 +39,10 @@ type Server struct {
 	mute  []net.Conn // those of them that have not asked for anything yet, oldest first
 }
 
-// NewServer makes a server of all devices on these buses but hubs: whose host would find what is behind them a second time (as usbip_host,
-// drivers/usb/usbip/stub_dev.c, has it). logf (or nil) is told who connects and why a connection ended, ten lines in five seconds at most; of peers
-// that went without a word it hears nothing.
+// NewServer makes a server of all devices on these buses but hubs: whose host would find what is
+// behind them a second time (as usbip_host, drivers/usb/usbip/stub_dev.c, has it). logf (or nil) is
+// told who connects and why a connection ended, ten lines in five seconds at most; of peers that
+// went without a word it hears nothing.
 func NewServer(logf func(format string, args ...any), buses ...*usb.Bus) *Server {
 	if logf == nil {
 		logf = func(string, ...any) {}
@@ -93,10 +94,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 // ended reports whether one of the two ends has closed the connection between operations: no news.
 func ended(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) // net.Pipe's
+	// net.Pipe's
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// admit counts a connection in. When there are too many, the one that has been silent for longest makes room.
+// admit counts a connection in. When there are too many, the one that has been silent for longest
+// makes room.
 func (s *Server) admit(c net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

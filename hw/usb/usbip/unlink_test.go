@@ -9,7 +9,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// TestUnlinkStorm is usbtest's case 24 from this end: unlinks that race with transfers which are done at once. Every transfer must end.
+// TestUnlinkStorm is usbtest's case 24 from this end: unlinks that race with transfers which are
+// done at once. Every transfer must end.
 func TestUnlinkStorm(t *testing.T) {
 	r := serve(t)
 	d := r.attach(t, "1-5")

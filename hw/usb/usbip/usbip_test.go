@@ -262,7 +262,8 @@ func TestHostile(t *testing.T) {
 	})
 }
 
-// TestEarlyUnlink: vhci_hcd sends an unlink before its transfer now and then. The transfer ends by it, and by nothing else.
+// TestEarlyUnlink: vhci_hcd sends an unlink before its transfer now and then. The transfer ends by
+// it, and by nothing else.
 func TestEarlyUnlink(t *testing.T) {
 	r := serve(t)
 	be := binary.BigEndian
@@ -349,7 +350,8 @@ func BenchmarkLoopback(b *testing.B) {
 			}
 		}
 	})
-	b.Run("tcp64K", func(b *testing.B) { // beside it: a bare TCP echo of 48 bytes that answers 64 KiB
+	// beside it: a bare TCP echo of 48 bytes that answers 64 KiB
+	b.Run("tcp64K", func(b *testing.B) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(b, err)
 		go func() {

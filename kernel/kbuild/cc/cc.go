@@ -1,7 +1,8 @@
-// Package cc finds the C toolchain that modules are built with and names the flags of the module ABI.
+// Package cc finds the C toolchain that modules are built with and names the flags of the module
+// ABI.
 //
-// One list of flags serves the Makefile of the kernel build directory, the offsets generator, the prebuilt
-// fixtures and the C part of the kernel itself, so that all of them agree on layouts.
+// One list of flags serves the Makefile of the kernel build directory, the offsets generator, the
+// prebuilt fixtures and the C part of the kernel itself, so that all of them agree on layouts.
 //
 // References:
 //   - [clang] Clang command line reference (--target=wasm64-unknown-unknown)
@@ -22,7 +23,8 @@ import (
 // ErrMissing says that a tool of the C toolchain is not installed.
 var ErrMissing = errors.New("install clang and lld (Debian, Ubuntu: apt-get install clang lld), or set CC and LD")
 
-// Flags is the module ABI: target and language. They come before everything else on the command line.
+// Flags is the module ABI: target and language. They come before everything else on the command
+// line.
 func Flags() []string {
 	return []string{
 		"--target=wasm64-unknown-unknown", "-std=gnu11", "-O2",
@@ -45,7 +47,8 @@ func Warnings() []string {
 	}
 }
 
-// Defines is what Kbuild defines for a module's source; -DKBUILD_MODNAME and -DKBUILD_BASENAME come on top.
+// Defines is what Kbuild defines for a module's source; -DKBUILD_MODNAME and -DKBUILD_BASENAME come
+// on top.
 func Defines() []string {
 	return []string{
 		"-D__KERNEL__", "-DMODULE",
@@ -59,8 +62,8 @@ type Toolchain struct {
 	LD []string
 }
 
-// Find looks for the toolchain: $CC and $LD when lookup gives them, else clang and wasm-ld, else clang-20 down to
-// clang-14 with the linker of the same number. lookup is os.LookupEnv in programs.
+// Find looks for the toolchain: $CC and $LD when lookup gives them, else clang and wasm-ld, else
+// clang-20 down to clang-14 with the linker of the same number. lookup is os.LookupEnv in programs.
 //
 // Errors:
 //   - ErrMissing: there is none; the text says which tool was looked for.
@@ -114,8 +117,9 @@ func (t Toolchain) Version() (int, error) {
 	return major, nil
 }
 
-// Compile compiles one C file against headers (a tree with linux/, asm/, uapi/) and returns the object. name is
-// what __FILE__ and diagnostics say; extra flags come last. It writes to a temporary folder and removes it.
+// Compile compiles one C file against headers (a tree with linux/, asm/, uapi/) and returns the
+// object. name is what __FILE__ and diagnostics say; extra flags come last. It writes to a
+// temporary folder and removes it.
 //
 // Errors:
 //   - the compiler's diagnostics, when it refuses the source.

@@ -1,6 +1,6 @@
-// Command gen writes the files that follow from the C headers: kernel/ko/capi/offsets_gen.go (layouts that Go must
-// know) and kernel/include/EXPORTS (the functions and variables that the kernel supplies, with their WebAssembly
-// signatures). It needs clang.
+// Command gen writes the files that follow from the C headers: kernel/ko/capi/offsets_gen.go
+// (layouts that Go must know) and kernel/include/EXPORTS (the functions and variables that the
+// kernel supplies, with their WebAssembly signatures). It needs clang.
 //
 //	go run ./kernel/kbuild/gen          # in the module's root
 package main

@@ -1,5 +1,5 @@
-// Package headers asks the C compiler what the kernel's headers declare: layouts for Go, and the list of functions
-// and variables that the kernel has to supply.
+// Package headers asks the C compiler what the kernel's headers declare: layouts for Go, and the
+// list of functions and variables that the kernel has to supply.
 //
 // References:
 //   - [linking] WebAssembly tool-conventions, Linking.md (symbol table)
@@ -36,8 +36,8 @@ var (
 	notExported = map[string]bool{"init_module": true, "cleanup_module": true, "sym": true}
 )
 
-// Exports lists what the headers in tree declare extern, sorted by name, with the signatures that the compiler
-// gives them.
+// Exports lists what the headers in tree declare extern, sorted by name, with the signatures that
+// the compiler gives them.
 func Exports(tc cc.Toolchain, tree fs.FS) ([]Export, error) {
 	where := map[string]string{}
 	variable := map[string]bool{}
@@ -135,7 +135,8 @@ func ParseExports(text []byte) ([]Export, error) {
 	return list, nil
 }
 
-// Offsets compiles generated/offsets.c of tree and renders its constants as a Go file of package capi.
+// Offsets compiles generated/offsets.c of tree and renders its constants as a Go file of package
+// capi.
 func Offsets(tc cc.Toolchain, tree fs.FS) ([]byte, error) {
 	src, err := fs.ReadFile(tree, "generated/offsets.c")
 	if err != nil {

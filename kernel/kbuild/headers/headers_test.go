@@ -60,7 +60,8 @@ func TestHeadersStandAlone(t *testing.T) {
 	_, err := tc.Compile(include.FS, "all.c", c.Bytes(), flags...)
 	require.NoError(t, err, "all together")
 
-	// Alone: one compiler run over a file for each header; one header in four, for the time it takes.
+	// Alone: one compiler run over a file for each header; one header in four, for the time it
+	// takes.
 	tree := t.TempDir()
 	require.NoError(t, os.CopyFS(tree, include.FS))
 	args := append(append(tc.CC[1:], cc.Flags()...), cc.Defines()...)

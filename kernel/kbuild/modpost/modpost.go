@@ -1,11 +1,12 @@
-// Package modpost is the second stage of a module build: it reads the objects, checks what they need against what
-// the kernel and other modules export, and writes NAME.mod.c and Module.symvers.
+// Package modpost is the second stage of a module build: it reads the objects, checks what they
+// need against what the kernel and other modules export, and writes NAME.mod.c and Module.symvers.
 //
-// Texts and file formats are those of Linux 6.1, with one exception: a missing MODULE_LICENSE() is a warning, as it
-// was until Linux 5.9, unless -L asks for today's error.
+// Texts and file formats are those of Linux 6.1, with one exception: a missing MODULE_LICENSE() is
+// a warning, as it was until Linux 5.9, unless -L asks for today's error.
 //
 // References:
-//   - [modpost] Linux 6.1, scripts/mod/modpost.c (check_exports, write_dump, add_header, add_depends)
+//   - [modpost] Linux 6.1, scripts/mod/modpost.c (check_exports, write_dump, add_header,
+//     add_depends)
 //   - [sumversion] Linux 6.1, scripts/mod/sumversion.c
 package modpost
 
@@ -81,8 +82,8 @@ func parseArgs(args []string) (options, error) {
 	return o, nil
 }
 
-// Run is `kobench modpost ARGS`: -e, -w, -L, -i DUMP, -T ORDER, -o SYMVERS and objects. Warnings and errors go to
-// stderr.
+// Run is `kobench modpost ARGS`: -e, -w, -L, -i DUMP, -T ORDER, -o SYMVERS and objects. Warnings
+// and errors go to stderr.
 //
 // Errors:
 //   - ErrFailed: a module was refused; why is on stderr already;
@@ -212,8 +213,8 @@ func (p *post) writeDump() error {
 	return writeIfChanged(p.output, []byte(b.String()), true)
 }
 
-// writeIfChanged leaves a file alone that already says the same, so that make does not rebuild what follows from
-// it. touch updates its time all the same.
+// writeIfChanged leaves a file alone that already says the same, so that make does not rebuild what
+// follows from it. touch updates its time all the same.
 func writeIfChanged(path string, data []byte, touch bool) error {
 	have, err := os.ReadFile(path)
 	if err == nil && string(have) == string(data) && !touch {

@@ -159,8 +159,8 @@ func (p *post) depends(m *module) []string {
 	return deps
 }
 
-// writeModC writes NAME.mod.c: what the loader wants to know of the whole module. The order of the strings is the
-// one in which modinfo shows those of a module that gcc built.
+// writeModC writes NAME.mod.c: what the loader wants to know of the whole module. The order of the
+// strings is the one in which modinfo shows those of a module that gcc built.
 func (p *post) writeModC(m *module) error {
 	var b bytes.Buffer
 	b.WriteString("#include <linux/module.h>\n#include <linux/vermagic.h>\n#include <linux/export.h>\n\n")
@@ -184,8 +184,9 @@ func (p *post) writeModC(m *module) error {
 	return writeIfChanged(m.path+".mod.c", b.Bytes(), false)
 }
 
-// sourceVersion is the checksum of the module's own sources: those that its objects' .d files name in the same
-// folder as the object. 23 hexadecimal digits, as in Linux; the sum itself is SHA-256 of the files' contents.
+// sourceVersion is the checksum of the module's own sources: those that its objects' .d files name
+// in the same folder as the object. 23 hexadecimal digits, as in Linux; the sum itself is SHA-256
+// of the files' contents.
 func sourceVersion(path string) (string, error) {
 	objects := []string{path + ".o"}
 	if text, err := os.ReadFile(path + ".mod"); err == nil {

@@ -181,7 +181,8 @@ func (b *elfBuilder) file() []byte {
 		table = append(table, h...)
 	}
 	head := append([]byte("\x7fELF"), class, data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	head = append(append(append(head, b.u16(1)...), b.u16(62)...), b.u32(1)...) // relocatable, x86-64
+	// relocatable, x86-64
+	head = append(append(append(head, b.u16(1)...), b.u16(62)...), b.u32(1)...)
 	head = append(append(append(head, b.word(0)...), b.word(0)...), b.word(uint64(len(body)))...)
 	head = append(append(append(head, b.u32(0)...), b.u16(uint16(headerSize))...), b.u32(0)...)
 	head = append(append(head, b.u16(uint16(entrySize))...), b.u16(uint16(len(b.sections)))...)

@@ -10,8 +10,8 @@ import (
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
-// System is a kernel of this program as the module tools see one. Each call is made by a task of its own, in the name of
-// Task's user.
+// System is a kernel of this program as the module tools see one. Each call is made by a task of
+// its own, in the name of Task's user.
 type System struct{ Task *kernel.Task }
 
 var _ kmod.System = System{}

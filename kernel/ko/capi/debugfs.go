@@ -114,7 +114,8 @@ func (n debugNumber) show(m mem, at ptr) string {
 	return fmt.Sprintf(n.format+"\n", v)
 }
 
-// store takes what is written. A number that is too large for its place loses its upper bits, as in Linux.
+// store takes what is written. A number that is too large for its place loses its upper bits, as in
+// Linux.
 func (n debugNumber) store(m mem, at ptr, text string) error {
 	text = strings.TrimSuffix(text, "\n")
 	var v uint64
@@ -173,7 +174,8 @@ func (c *Ctx) debugPath(name, parent ptr) string {
 	return path
 }
 
-// debugEntry makes an entry with a struct dentry to name it. A parent that is an error is what comes back, so that a driver need not look.
+// debugEntry makes an entry with a struct dentry to name it. A parent that is an error is what
+// comes back, so that a driver need not look.
 func (c *Ctx) debugEntry(what string, name, parent ptr, make func(path string) (func(), error)) ptr {
 	if isErr(parent) {
 		return parent

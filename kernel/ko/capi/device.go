@@ -38,7 +38,8 @@ type device struct {
 // devres is something that goes with the device, last first.
 type devres struct{ mem, action, data ptr }
 
-// Classes and devices. References: drivers/base/core.c; drivers/base/class.c; drivers/base/devres.c.
+// Classes and devices. References: drivers/base/core.c; drivers/base/class.c;
+// drivers/base/devres.c.
 func deviceFuncs() []Func {
 	return gpl([]Func{
 		f3("__class_create", func(c *Ctx, owner, name, key ptr) ptr { return c.classCreate(name) }),

@@ -199,7 +199,8 @@ func (c *Ctx) manage(p ptr, r devres) {
 	}
 }
 
-// complain warns of permissions that an attribute has no function for ([Linux] drivers/base/core.c device_create_file).
+// complain warns of permissions that an attribute has no function for ([Linux] drivers/base/core.c
+// device_create_file).
 func (c *Ctx) complain(attr ptr) {
 	mode, m := c.mem().u16(attr+offAttributeMode), c.mem()
 	if mode&0o222 != 0 && m.ptr(attr+offDeviceAttributeStore) == 0 {

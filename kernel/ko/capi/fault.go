@@ -10,8 +10,9 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// fault makes of a trap what the kernel logs as an oops. Inside of C, where the thread is about to be unwound, it is a plain EFAULT.
-// A trap that only carries a panic of the kernel's own through C goes on as that panic.
+// fault makes of a trap what the kernel logs as an oops. Inside of C, where the thread is about to
+// be unwound, it is a plain EFAULT. A trap that only carries a panic of the kernel's own through C
+// goes on as that panic.
 func (c *Ctx) fault(err error) error {
 	var tr *machine.Trap
 	if !errors.As(err, &tr) {
@@ -61,7 +62,8 @@ func (c *Ctx) fault(err error) error {
 	return f
 }
 
-// pageFault says what was tried and why it could not be, as [Linux] arch/x86/mm/fault.c show_fault_oops.
+// pageFault says what was tried and why it could not be, as [Linux] arch/x86/mm/fault.c
+// show_fault_oops.
 func pageFault(tr *machine.Trap) []string {
 	code, what := 0, "read access"
 	switch {

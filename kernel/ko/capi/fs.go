@@ -100,8 +100,8 @@ func (c *Ctx) fasyncHelper(filp ptr, on bool, at ptr) int32 {
 	return int32(flag(was))
 }
 
-// filpOpen opens a file for C: one whose operations are C's too, for others have no struct file. A task of its own makes the call, so
-// that a module can be loaded for it.
+// filpOpen opens a file for C: one whose operations are C's too, for others have no struct file. A
+// task of its own makes the call, so that a module can be loaded for it.
 func (c *Ctx) filpOpen(path string, flags uint32) ptr {
 	var h *kernel.Handle
 	var err error
@@ -140,7 +140,8 @@ func (c *Ctx) fput(filp ptr) {
 	}
 }
 
-// kernelIO is kernel_read and kernel_write: kernel memory in both ends, which needs read_iter or write_iter, as in Linux.
+// kernelIO is kernel_read and kernel_write: kernel memory in both ends, which needs read_iter or
+// write_iter, as in Linux.
 func (c *Ctx) kernelIO(filp, buf, n, pos ptr, write bool) int64 {
 	of := c.s.files[filp]
 	if of == nil {

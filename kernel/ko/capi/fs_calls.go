@@ -6,7 +6,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// cErrno is an error of a C driver. The kernel must not take its EAGAIN for a Go driver's, which asks it to wait: C drivers wait by themselves.
+// cErrno is an error of a C driver. The kernel must not take its EAGAIN for a Go driver's, which
+// asks it to wait: C drivers wait by themselves.
 type cErrno kernel.Errno
 
 func (e cErrno) Error() string { return kernel.Errno(e).Error() }
@@ -25,7 +26,8 @@ func (of *openFile) count(r uint64, n int) (int, error) {
 	return int(v), nil
 }
 
-// overclaims says that a driver has moved more than it was asked to. Linux tells the program so; here nobody gets more than fits.
+// overclaims says that a driver has moved more than it was asked to. Linux tells the program so;
+// here nobody gets more than fits.
 func (of *openFile) overclaims(v int64, n int) {
 	k := of.ops.s.K
 	text := fmt.Sprintf("%s: the driver says that it has moved %d bytes of %d", of.k.Path(), v, n)
@@ -64,7 +66,8 @@ func (o *fops) doWrite(t *kernel.Task, f *kernel.File, p []byte) (int, error) {
 // iterBlock is a struct kiocb and the struct iov_iter behind it.
 const iterBlock = sizeofKiocb + sizeofIovIter
 
-// prepare fills in the kiocb and the iterator for one read or write of n bytes at a user or kernel address.
+// prepare fills in the kiocb and the iterator for one read or write of n bytes at a user or kernel
+// address.
 func (of *openFile) prepare(m mem, iter, addr, n ptr, kind, source uint8, pos uint64) {
 	clear(m.bytes(iter, iterBlock))
 	m.putPtr(iter+offKiocbKiFilp, of.addr)

@@ -28,18 +28,21 @@ type fops struct {
 
 	open, release, read, write, llseek, ioctl, poll, fasync, flush, readIter, writeIter ptr
 	proc                                                                                *procEntry
-	names                                                                               map[string]string // by operation, of the dispatch tables
+	// by operation, of the dispatch tables
+	names map[string]string
 }
 
-// openFile is a file that C has opened, with its struct file, struct inode and struct dentry in kernel memory.
+// openFile is a file that C has opened, with its struct file, struct inode and struct dentry in
+// kernel memory.
 type openFile struct {
-	ops    *fops
-	k      *kernel.File
-	addr   ptr // struct file
-	inode  ptr
-	flags  uint32 // as C knows them
-	pos    ptr    // where C's read and write find the position; 0: the file is a stream (FMODE_STREAM)
-	astray bool   // a seek has left the position negative
+	ops   *fops
+	k     *kernel.File
+	addr  ptr // struct file
+	inode ptr
+	flags uint32 // as C knows them
+	// where C's read and write find the position; 0: the file is a stream (FMODE_STREAM)
+	pos    ptr
+	astray bool // a seek has left the position negative
 	polls  []*pollEntry
 	iter   ptr            // struct kiocb and iov_iter, 0 until needed
 	handle *kernel.Handle // of filp_open
@@ -53,7 +56,8 @@ const (
 	fileBlock = offName + nameLen
 )
 
-// fopsAt makes the kernel's operations of the table at addr, or finds them where the table has not changed. Needs the big lock.
+// fopsAt makes the kernel's operations of the table at addr, or finds them where the table has not
+// changed. Needs the big lock.
 func (c *Ctx) fopsAt(addr ptr) *fops {
 	b := c.mem().bytes(addr, sizeofFileOperations)
 	if o := c.s.fops[addr]; o != nil && string(o.raw[:]) == string(b) {
@@ -104,7 +108,8 @@ func (o *fops) build() {
 	o.k = k
 }
 
-// symbol names the C function behind an operation, for the dispatch tables. It takes no lock: the kernel asks with its own held.
+// symbol names the C function behind an operation, for the dispatch tables. It takes no lock: the
+// kernel asks with its own held.
 func (o *fops) symbol(op string) string { return o.names[op] }
 
 // name looks the names up. Needs the big lock.

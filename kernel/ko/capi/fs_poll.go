@@ -34,7 +34,8 @@ type pollEntry struct {
 	q    kernel.WaitQueue
 }
 
-// pollwait is what poll_wait calls: it puts the file into the queue, once, and the caller of poll behind it.
+// pollwait is what poll_wait calls: it puts the file into the queue, once, and the caller of poll
+// behind it.
 func (c *Ctx) pollwait(head ptr) {
 	if c.polling == nil || c.file == nil {
 		return

@@ -54,7 +54,8 @@ func irqFuncs() []Func {
 	}
 }
 
-// requestIRQ puts C functions on a line: the handler in interrupt context, then the thread function if the handler asks for it.
+// requestIRQ puts C functions on a line: the handler in interrupt context, then the thread function
+// if the handler asks for it.
 func (c *Ctx) requestIRQ(irq uint32, handler, thread ptr, flags uint32, name string, dev ptr) int32 {
 	const shared = 0x80 // IRQF_SHARED
 	s, key := c.s, irqKey{irq, dev}

@@ -97,8 +97,8 @@ func (c *Ctx) kthreadCreate(fn, data ptr, name string) ptr {
 	return task
 }
 
-// end unwinds the thread by force: at its next sleep or cond_resched, or when the watchdog finds it running for too long. One
-// that does not end even so is left behind; the log says so.
+// end unwinds the thread by force: at its next sleep or cond_resched, or when the watchdog finds it
+// running for too long. One that does not end even so is left behind; the log says so.
 func (k *kthread) end() {
 	close(k.c.kill)
 	limit := time.NewTimer(k.c.s.watchdog() + endGrace)

@@ -6,7 +6,8 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// mem reads and writes kernel memory; a bad address ends the running C thread as a page fault does. Needs the big lock.
+// mem reads and writes kernel memory; a bad address ends the running C thread as a page fault does.
+// Needs the big lock.
 type mem struct{ m *machine.Machine }
 
 func (s *System) mem() mem { return mem{s.M} }

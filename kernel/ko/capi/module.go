@@ -66,7 +66,8 @@ func (mod *Module) Live() {
 	})
 }
 
-// Free takes the module out of the machine. What it left behind is given back by force and reported, a line each.
+// Free takes the module out of the machine. What it left behind is given back by force and
+// reported, a line each.
 func (mod *Module) Free() (left []string) {
 	mod.freeParams()
 	s := mod.s
@@ -102,7 +103,8 @@ func (mod *Module) Free() (left []string) {
 	return left
 }
 
-// FuncName is the name that a function has in the source: clang calls a static one that has an alias by the alias.
+// FuncName is the name that a function has in the source: clang calls a static one that has an
+// alias by the alias.
 func (mod *Module) FuncName(name string) string {
 	if fn := mod.names[name]; fn != "" {
 		return fn
@@ -119,7 +121,8 @@ type resource struct {
 	undo  func() // called without the big lock
 }
 
-// own notes a resource of the module that runs. undo takes it back if the module does not. Needs the big lock.
+// own notes a resource of the module that runs. undo takes it back if the module does not. Needs
+// the big lock.
 func (c *Ctx) own(what func() string, undo func()) *resource { return c.s.own(c.owner(), what, undo) }
 
 func (s *System) own(mod *Module, what func() string, undo func()) *resource {
@@ -137,7 +140,8 @@ func (s *System) own(mod *Module, what func() string, undo func()) *resource {
 	return r
 }
 
-// done forgets a resource that was given back as it should be; it tells whether it was still there. Needs the big lock.
+// done forgets a resource that was given back as it should be; it tells whether it was still there.
+// Needs the big lock.
 func (r *resource) done() bool {
 	if r.owner == nil {
 		was := r.s.anyone[r]

@@ -10,8 +10,8 @@ import (
 
 // Parameters. References: kernel/params.c.
 
-// param is one of them. All work is done by the functions that its struct kernel_param_ops names, as in Linux: those of the standard
-// types are in kernel/lib.
+// param is one of them. All work is done by the functions that its struct kernel_param_ops names,
+// as in Linux: those of the standard types are in kernel/lib.
 type param struct {
 	sys            *System
 	addr           ptr // struct kernel_param
@@ -22,8 +22,8 @@ type param struct {
 	arrayMax       int // 0: no array
 }
 
-// ReadParams gives the module the parameters of its __param section, an array of struct kernel_param.
-// modinfo tells their types and descriptions.
+// ReadParams gives the module the parameters of its __param section, an array of struct
+// kernel_param. modinfo tells their types and descriptions.
 //
 // Errors: an entry that points outside of kernel memory.
 func (mod *Module) ReadParams(modinfo []string) (err error) {
@@ -88,8 +88,8 @@ func (mod *Module) freeParams() {
 // Type is the word of modinfo.
 func (v *param) Type() string { return v.typ }
 
-// Set runs the type's set function. Errors: EINVAL, ERANGE, ENOSPC and whatever a function of the module's own gives;
-// *kernel.TooMany; *kernel.Fault.
+// Set runs the type's set function. Errors: EINVAL, ERANGE, ENOSPC and whatever a function of the
+// module's own gives; *kernel.TooMany; *kernel.Fault.
 func (v *param) Set(text string, given bool) error {
 	switch {
 	case v.set == 0:
@@ -98,7 +98,8 @@ func (v *param) Set(text string, given bool) error {
 		return kernel.EINVAL
 	case v.arrayMax > 0 && strings.Count(text, ",") >= v.arrayMax:
 		values := strings.Split(text, ",")
-		if err := v.call(strings.Join(values[:v.arrayMax], ","), true); err != nil { // what fits stays (param_array)
+		// what fits stays (param_array)
+		if err := v.call(strings.Join(values[:v.arrayMax], ","), true); err != nil {
 			return err
 		}
 		return &kernel.TooMany{Max: v.arrayMax, First: values[0]}

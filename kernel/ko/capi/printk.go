@@ -7,7 +7,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// The log. References: kernel/printk/printk.c; drivers/base/core.c dev_vprintk_emit; kernel/panic.c.
+// The log. References: kernel/printk/printk.c; drivers/base/core.c dev_vprintk_emit;
+// kernel/panic.c.
 func printkFuncs() []Func {
 	list := []Func{
 		f2("_printk", func(c *Ctx, format, args ptr) int32 { return c.printk(format, args) }),

@@ -16,7 +16,8 @@ func newProcState() procState {
 	return procState{procs: map[ptr]*procEntry{}}
 }
 
-// procEntry is a struct proc_dir_entry: an address that names it, and the file or folder it stands for.
+// procEntry is a struct proc_dir_entry: an address that names it, and the file or folder it stands
+// for.
 type procEntry struct {
 	addr   ptr
 	path   string // below /proc
@@ -90,7 +91,8 @@ func (c *Ctx) procPath(name, parent ptr) string {
 	return path
 }
 
-// procOps makes operations of a struct proc_ops, or of a struct file_operations as before 5.6. They are not kept: each file has its own.
+// procOps makes operations of a struct proc_ops, or of a struct file_operations as before 5.6. They
+// are not kept: each file has its own.
 func (c *Ctx) procOps(addr ptr, isProc bool) *fops {
 	o := &fops{s: c.s, addr: addr, mod: c.owner()}
 	if isProc {
@@ -156,7 +158,8 @@ func (c *Ctx) procFile(name ptr, mode uint32, parent, data ptr, o *fops) ptr {
 	e.ops, o.proc = o, e
 	o.build()
 	if o.mod != nil {
-		// Linux takes open files away from their users when the entry goes (proc_entry_rundown); here they hold the module.
+		// Linux takes open files away from their users when the entry goes (proc_entry_rundown);
+		// here they hold the module.
 		o.k.Owner = o.mod.K
 	}
 	remove, err := c.s.K.ProcFileOps(e.path, mode&0o7777, o.k, e)
@@ -193,7 +196,8 @@ func (c *Ctx) procRemovePath(path string) (found bool) {
 	return found
 }
 
-// procOpen is the open of files that kernel/lib serves: seq_open, __seq_open_private or single_open.
+// procOpen is the open of files that kernel/lib serves: seq_open, __seq_open_private or
+// single_open.
 func (c *Ctx) procOpen(e *procEntry, of *openFile) (int32, error) {
 	name, args := "seq_open", []uint64{uint64(of.addr), uint64(e.table)}
 	switch {

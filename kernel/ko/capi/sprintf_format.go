@@ -4,8 +4,8 @@ import (
 	"strconv"
 )
 
-// args walks the packed arguments of a C function with "...": 4 bytes each, 8 bytes aligned to 8 for
-// longs and pointers.
+// args walks the packed arguments of a C function with "...": 4 bytes each, 8 bytes aligned to 8
+// for longs and pointers.
 type args struct {
 	m  mem
 	at ptr
@@ -36,8 +36,8 @@ type spec struct {
 // maxField bounds widths and precisions, as INT_MAX bounds Linux's.
 const maxField = 1 << 16
 
-// vformat is vsnprintf without a limit: what the format at address format makes of the arguments at address ap.
-// References: lib/vsprintf.c; Documentation/core-api/printk-formats.rst.
+// vformat is vsnprintf without a limit: what the format at address format makes of the arguments at
+// address ap. References: lib/vsprintf.c; Documentation/core-api/printk-formats.rst.
 func (c *Ctx) vformat(format, ap ptr) string {
 	var f formatter
 	f.c, f.m = c, c.mem()
@@ -312,7 +312,8 @@ func cut(s string, prec int) string {
 	return s
 }
 
-// hash is what %p shows of an address: always the same for one address in one kernel, and nothing of the address itself.
+// hash is what %p shows of an address: always the same for one address in one kernel, and nothing
+// of the address itself.
 func (s *System) hash(addr ptr) uint32 {
 	h := uint32(addr) ^ uint32(addr>>32) ^ s.salt
 	h = (h ^ h>>16) * 0x7feb352d

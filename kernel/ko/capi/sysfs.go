@@ -22,8 +22,8 @@ func (c *Ctx) eachAttr(groups ptr, fn func(attr ptr)) {
 
 func (c *Ctx) attrName(attr ptr) string { return c.mem().str(c.mem().ptr(attr + offAttributeName)) }
 
-// attrFile makes a file of an attribute that knows its show and store functions: those of devices, classes, drivers and plain
-// kobjects look alike.
+// attrFile makes a file of an attribute that knows its show and store functions: those of devices,
+// classes, drivers and plain kobjects look alike.
 func (c *Ctx) attrFile(dir string, obj, attr ptr) int32 {
 	m, s := c.mem(), c.s
 	show, store := m.ptr(attr+offDeviceAttributeShow), m.ptr(attr+offDeviceAttributeStore)
@@ -74,7 +74,8 @@ func (s *System) show(t *kernel.Task, slot, obj, attr ptr) (text string, err err
 	return text, err
 }
 
-// badCount says that a show function wrote a page or more ([Linux] dev_attr_show, sysfs_kf_seq_show). Needs the big lock.
+// badCount says that a show function wrote a page or more ([Linux] dev_attr_show,
+// sysfs_kf_seq_show). Needs the big lock.
 func (s *System) badCount(fn ptr) {
 	mod, name, _, _ := s.M.FuncAt(fn)
 	s.K.Log.Printf(kernel.LevelDefault, "dev_attr_show: %s returned bad count", s.place(mod, name, 0))

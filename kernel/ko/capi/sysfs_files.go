@@ -52,8 +52,8 @@ func sysfsFuncs() []Func {
 	})
 }
 
-// sysfsCreate makes the file of an attribute. The functions of the kobject's type serve it; a kobject without a type has attributes that
-// know theirs (struct kobj_attribute), as a device's do.
+// sysfsCreate makes the file of an attribute. The functions of the kobject's type serve it; a
+// kobject without a type has attributes that know theirs (struct kobj_attribute), as a device's do.
 func (c *Ctx) sysfsCreate(p, attr ptr) int32 {
 	path, ok := c.kobjPath(p)
 	if !ok {

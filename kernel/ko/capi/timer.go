@@ -10,7 +10,8 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// softirq runs timers and tasklets, one at a time, on a C thread of its own. A function that runs there must not sleep.
+// softirq runs timers and tasklets, one at a time, on a C thread of its own. A function that runs
+// there must not sleep.
 type softirq struct {
 	s       *System
 	mu      sync.Mutex // held while something runs
@@ -337,7 +338,8 @@ func timerFuncs() []Func {
 			m.put8(addr+offTaskletStructUseCallback, 1)
 			m.putPtr(addr+offTaskletStructFunc, fn)
 		}),
-		// Nobody reads without the big lock: a grace period is over as soon as everybody else had a turn.
+		// Nobody reads without the big lock: a grace period is over as soon as everybody else had a
+		// turn.
 		v0("synchronize_rcu", func(c *Ctx) { c.mayBlock(); c.release(func() {}) }),
 		v0("rcu_barrier", func(c *Ctx) {
 			for c.s.soft.rcu > 0 {

@@ -19,13 +19,13 @@ type Config struct {
 	Image  []byte // its .ko file
 	// Needs are the .ko files that it depends on, in the order of loading.
 	Needs [][]byte
-	// Scenario is what is done to it; nil: what any program could do to any device, on the devices that
-	// appear (scenario.Exercise).
+	// Scenario is what is done to it; nil: what any program could do to any device, on the devices
+	// that appear (scenario.Exercise).
 	Scenario *scenario.Script
 	// Patience is how long a call may sleep; 0 is 200 ms.
 	Patience time.Duration
-	// Boot starts a kernel whose C code asks fail at each call that may fail, and says how it ends; nil: a
-	// bare one that loads .ko files.
+	// Boot starts a kernel whose C code asks fail at each call that may fail, and says how it ends;
+	// nil: a bare one that loads .ko files.
 	Boot func(fail func(name string) bool) (*kernel.Kernel, func() error, error)
 	// Replay is a finding's token: only the run that it names is made. "": all.
 	Replay string
@@ -105,7 +105,8 @@ func (c *checking) all() error {
 			return err
 		}
 	}
-	for n := 1; n <= min(plain.seen(), mostFailures) && !c.found.has("stuck"); n++ { // what is stuck costs seconds
+	// what is stuck costs seconds
+	for n := 1; n <= min(plain.seen(), mostFailures) && !c.found.has("stuck"); n++ {
 		c.progress(min(plain.seen(), mostFailures) + 1)
 		if err := c.run(&choices{fail: n}); err != nil {
 			return err
@@ -225,8 +226,8 @@ func (r *run) judge(calls []scenario.Call) {
 	}
 }
 
-// unload removes the module, loads it again and removes it again. A scenario may have done so. What is
-// stuck in the module holds it, and that is said already.
+// unload removes the module, loads it again and removes it again. A scenario may have done so. What
+// is stuck in the module holds it, and that is said already.
 func (r *run) unload(k *kernel.Kernel, task *kernel.Task) {
 	if r.found.has("stuck") {
 		return

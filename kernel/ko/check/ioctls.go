@@ -8,9 +8,9 @@ import (
 // mostCommands bounds how many numbers are tried as ioctl commands.
 const mostCommands = 64
 
-// commands are the constants in a module's code that may be ioctl numbers [ioctl]: a letter as type,
-// a small ordinal, and a size where and only where there is a direction. It looks at every byte that
-// may be an i32.const: what is none is a call that any program could make, too.
+// commands are the constants in a module's code that may be ioctl numbers [ioctl]: a letter as
+// type, a small ordinal, and a size where and only where there is a direction. It looks at every
+// byte that may be an i32.const: what is none is a call that any program could make, too.
 func commands(image []byte) []uint32 {
 	const i32Const = 0x41
 	var all []uint32

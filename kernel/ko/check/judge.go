@@ -37,8 +37,8 @@ func judge(c scenario.Call) []Finding {
 	return found
 }
 
-// tookPosition reports whether a seek below zero came back as it was: a position of -3 and the error
-// ESRCH are the same number.
+// tookPosition reports whether a seek below zero came back as it was: a position of -3 and the
+// error ESRCH are the same number.
 func tookPosition(c scenario.Call) bool {
 	return c.Err == nil || errors.Is(c.Err, kernel.Errno(-c.Asked.Offset))
 }

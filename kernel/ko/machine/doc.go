@@ -38,12 +38,11 @@
 // Why does memory not go through wazero's allocator? When a module that imports
 // the memory is closed, wazero frees the memory; see linearMemory.
 //
-// What keeps the process alive? Endless loops and recursion end in resched,
-// which looks at the clock and lets others run; a goroutine inside of
-// WebAssembly stops Go's garbage collector for at most a quantum, some 0.1 ms.
-// The C stack is checked at every change of its pointer (clang leaves that change out in
-// a function that calls nothing and needs at most 128 bytes: stackReserve). A thread that sleeps inside
-// of unloaded code finds that code still there (grave).
+// What keeps the process alive? Endless loops and recursion end in resched, which looks at the
+// clock and lets others run; a goroutine inside of WebAssembly stops Go's garbage collector for at
+// most a quantum, some 0.1 ms. The C stack is checked at every change of its pointer (clang leaves
+// that change out in a function that calls nothing and needs at most 128 bytes: stackReserve). A
+// thread that sleeps inside of unloaded code finds that code still there (grave).
 //
 // References:
 //   - [core] WebAssembly Core Specification 2.0

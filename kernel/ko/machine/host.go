@@ -158,7 +158,8 @@ func (m *Machine) HostTarget(name string) (t Target, ok bool) {
 		return Target{}, false
 	}
 	return Target{
-		Module: "host:" + name, Name: name, Type: h.typ, Closed: true, // Thread.Call bounds the depth
+		// Thread.Call bounds the depth
+		Module: "host:" + name, Name: name, Type: h.typ, Closed: true,
 		Slot: func() (s uint32, err error) {
 			if err := m.flushHosts(); err != nil {
 				return 0, err

@@ -64,16 +64,21 @@ type HostFunc struct {
 
 // Config is what a Machine is made of; the zero value works.
 type Config struct {
-	Cache       *Cache                             // compiled code shared between machines; nil: the machine has its own
-	MemoryLimit uint32                             // bytes of kernel memory, default 64 MiB, at most 1 GiB
-	StackSize   uint32                             // bytes of a thread's C stack, default 16 KiB
-	Watchdog    time.Duration                      // running time that one call may take without a sleep, default 10 s
-	Host        func(name string) (HostFunc, bool) // kernel functions, looked up when first needed
-	// Imbalance is told, with the big lock held, that a call from outside has ended with preemption disabled or
-	// interrupts off: a lock that is still held. The counts are 0 again after it. nil: nobody asks.
-	Imbalance   func(t *Thread, preempt, irqs uint32)
-	RedZones    bool           // guard every allocation, poison free memory
-	Interpreter bool           // do not compile (the default on processors other than amd64 and arm64)
+	// compiled code shared between machines; nil: the machine has its own
+	Cache *Cache
+	// bytes of kernel memory, default 64 MiB, at most 1 GiB
+	MemoryLimit uint32
+	StackSize   uint32 // bytes of a thread's C stack, default 16 KiB
+	// running time that one call may take without a sleep, default 10 s
+	Watchdog time.Duration
+	Host     func(name string) (HostFunc, bool) // kernel functions, looked up when first needed
+	// Imbalance is told, with the big lock held, that a call from outside has ended with preemption
+	// disabled or interrupts off: a lock that is still held. The counts are 0 again after it. nil:
+	// nobody asks.
+	Imbalance func(t *Thread, preempt, irqs uint32)
+	RedZones  bool // guard every allocation, poison free memory
+	// do not compile (the default on processors other than amd64 and arm64)
+	Interpreter bool
 	Builtin     *object.Object // the kernel's C library, default kernel/lib
 }
 

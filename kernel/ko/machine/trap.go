@@ -12,16 +12,18 @@ import (
 type TrapKind int
 
 const (
-	TrapNull        TrapKind = iota + 1 // a null pointer was dereferenced
-	TrapBounds                          // access outside of kernel memory: a wild or user pointer
-	TrapUnreachable                     // __builtin_trap, __builtin_unreachable or a missing weak function
-	TrapDivide                          // division by zero, or of the smallest number by -1
-	TrapConvert                         // a float that no integer can hold
-	TrapCall                            // call through a bad function pointer, or of another signature
-	TrapStack                           // stack overflow
-	TrapWatchdog                        // soft lockup
-	TrapHost                            // a host function panicked
-	TrapKilled                          // a host function ended the thread on purpose
+	TrapNull   TrapKind = iota + 1 // a null pointer was dereferenced
+	TrapBounds                     // access outside of kernel memory: a wild or user pointer
+	// __builtin_trap, __builtin_unreachable or a missing weak function
+	TrapUnreachable
+	TrapDivide  // division by zero, or of the smallest number by -1
+	TrapConvert // a float that no integer can hold
+	// call through a bad function pointer, or of another signature
+	TrapCall
+	TrapStack    // stack overflow
+	TrapWatchdog // soft lockup
+	TrapHost     // a host function panicked
+	TrapKilled   // a host function ended the thread on purpose
 )
 
 var trapText = map[TrapKind]string{
@@ -179,7 +181,8 @@ func (t *Thread) trapped(err error, slot uint32) *Trap {
 	if tr.SP == 0 {
 		tr.SP = m.sp.Get()
 	}
-	if e := &m.slots[slot]; len(frames) == 0 && e.mod != nil { // wazero says nothing about an overflow
+	// wazero says nothing about an overflow
+	if e := &m.slots[slot]; len(frames) == 0 && e.mod != nil {
 		frames = []Frame{{e.mod.name, e.name, e.sig.typ.String()}}
 	}
 	tr.Stack = append(tr.Stack, frames...)

@@ -23,7 +23,8 @@ type UserMemory interface {
 // there is copied out when the call ends or sleeps.
 //
 //	struct kb_window { u64 base; u32 rlen, wlen, lo, hi; }   where it is, bytes that can be
-//	                                                         read and written, and the range that was written
+//	                                                         read and written, and the range
+//	                                                         that was written
 type window struct {
 	base uint64
 	p    []byte

@@ -22,7 +22,7 @@ func (l *linker) findOpen() {
 		case FunctionIndexLEB:
 			if s := &o.Symbols[x.Index]; s.Defined() {
 				calls[f] = append(calls[f], s.Index-o.numImpFuncs)
-			} else if !l.target[x.Index].Closed && l.opt.Part == nil { // the kernel's own code calls host functions only
+			} else if !l.target[x.Index].Closed && l.opt.Part == nil { // the kernel's own
 				l.open[f] = true
 			}
 		}

@@ -8,8 +8,8 @@ package object
 //	if ((u64)(addr - KernelBase) >= memory) fault(addr + offset)
 //
 // It is left out where it must hold: for constants (symbols), for the C stack, and for a local that
-// was compared before and not set since (facts.go). Then the local's offset is at hand in a local of
-// its own, its shadow, and the engine leaves its own check out for the same reason.
+// was compared before and not set since (facts.go). Then the local's offset is at hand in a local
+// of its own, its shadow, and the engine leaves its own check out for the same reason.
 
 // access emits the address of access a as an i32, made of what in.form says, without the
 // instructions that made it. It returns the operand that is left for the access.

@@ -2,8 +2,10 @@
 //
 //	raw init FILE [PARAMETERS]    what fixtures/oracle/guest/raw.c is in the real guest:
 //	raw del NAME [FLAGS]          the module system calls, with the kernel's own errno
-//	cat [FILE]...                 busybox's cat by its messages, but with read: busybox's uses sendfile, and through
-//	                              FUSE that takes a file that says it has 0 bytes, as all of /proc does, for empty
+//	cat [FILE]...                 busybox's cat by its messages, but with read: busybox's uses
+//	                              sendfile, and through
+//	                              FUSE that takes a file that says it has 0 bytes,
+//	                              as all of /proc does, for empty
 package main
 
 import (

@@ -15,7 +15,8 @@ import (
 // value is a float64, a string or a []value.
 type value any
 
-// expr is an expression: Go's notation, with numbers, texts, lists, variables and the functions of funcs.
+// expr is an expression: Go's notation, with numbers, texts, lists, variables and the functions of
+// funcs.
 type expr struct {
 	text string
 	node ast.Expr

@@ -50,7 +50,8 @@ func (t *Table) New() *Device {
 	return d
 }
 
-// SetLog gives the device somebody to tell what is wrong with its table: an expression without a value.
+// SetLog gives the device somebody to tell what is wrong with its table: an expression without a
+// value.
 func (d *Device) SetLog(log func(string)) { d.log = log }
 
 // Format is the table's rate and format; ok is false where it is the terminal's.
@@ -209,7 +210,8 @@ func (d *Device) framed(frame []byte) []step {
 	return nil
 }
 
-// stream looks for a rule's text at the front of what has come, and says how much of it is dealt with; 0: more must come.
+// stream looks for a rule's text at the front of what has come, and says how much of it is dealt
+// with; 0: more must come.
 func (d *Device) stream() (int, []step) {
 	wait := false
 	for i := range d.t.rules {
@@ -248,7 +250,8 @@ func (d *Device) signal(changed, now serial.Signals) []step {
 	return nil
 }
 
-// timers sets those that begin now, and does those that are over. next is when to look again; negative: never.
+// timers sets those that begin now, and does those that are over. next is when to look again;
+// negative: never.
 func (d *Device) timers(now time.Duration, begin bool) (steps []step, next time.Duration) {
 	next = -1
 	for i := range d.t.timer {

@@ -19,7 +19,8 @@ type event struct {
 	lines   serial.Signals
 }
 
-// Run is the device at p until ctx ends or p is closed (nil), or p fails. CTS and DSR are on from the start, unless the table says otherwise.
+// Run is the device at p until ctx ends or p is closed (nil), or p fails. CTS and DSR are on from
+// the start, unless the table says otherwise.
 func (d *Device) Run(ctx context.Context, p serial.Conn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

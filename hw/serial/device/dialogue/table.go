@@ -11,7 +11,8 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// Table is a device's description, checked. It is not changed afterwards; [Table.New] makes a device of it.
+// Table is a device's description, checked. It is not changed afterwards; [Table.New] makes a
+// device of it.
 type Table struct {
 	mode  serial.Mode // rate 0: the terminal's
 	frame framing
@@ -77,7 +78,8 @@ type say struct {
 // actionKeys are the keys of what rules and timers do.
 func actionKeys() []string { return []string{"set", "say", "delay", "go", "lines", "break", "mode"} }
 
-// Parse reads a table, or one device of a pyvisa-sim file: the one with this name, or whose resource has it; "" is the only one.
+// Parse reads a table, or one device of a pyvisa-sim file: the one with this name, or whose
+// resource has it; "" is the only one.
 //
 // Errors: [sheet.Error], with file, line, what was found and what was possible.
 func Parse(file, device string, text []byte) (*Table, error) {

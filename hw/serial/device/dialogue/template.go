@@ -25,7 +25,8 @@ type part1 struct {
 // formatRE is a format after the colon of {expr:format}: Go's and Python's common part.
 var formatRE = regexp.MustCompile(`^[-+ 0#]*[0-9]*(\.[0-9]+)?[sdxXfeEgGc]?$`)
 
-// numberTypes are the formats of hexadecimal templates and patterns: how many bytes, and in which order.
+// numberTypes are the formats of hexadecimal templates and patterns: how many bytes, and in which
+// order.
 func numberTypes() map[string]numberType {
 	be, le := binary.ByteOrder(binary.BigEndian), binary.ByteOrder(binary.LittleEndian)
 	return map[string]numberType{
@@ -85,7 +86,8 @@ func (t numberType) number(b []byte) float64 {
 	return float64(v)
 }
 
-// field finds the next {…} in s: what is before it, the expression, its format, and the rest. {{ and }} are braces.
+// field finds the next {…} in s: what is before it, the expression, its format, and the rest. {{
+// and }} are braces.
 func field(s string) (before, e, format, rest string, found bool, err error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

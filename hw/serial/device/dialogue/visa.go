@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// visaDevice is a device of a pyvisa-sim file. Its types and the order in which it looks for an answer are that program's: dialogues,
-// getters, status registers, error queues, setters, then the channels ([pyvisa-sim] devices.py, Device._match).
+// visaDevice is a device of a pyvisa-sim file. Its types and the order in which it looks for an
+// answer are that program's: dialogues, getters, status registers, error queues, setters, then the
+// channels ([pyvisa-sim] devices.py, Device._match).
 type visaDevice struct {
 	queryEnd, replyEnd string
 	delimiter          string

@@ -67,7 +67,8 @@ resources:
   GPIB::9::INSTR: {device: meter, channel_ids: {B: [y, z]}}
 `
 
-// What pyvisa-sim's own fixtures cover: dialogues, properties with their limits, errors, registers, queues, channels of both kinds.
+// What pyvisa-sim's own fixtures cover: dialogues, properties with their limits, errors, registers,
+// queues, channels of both kinds.
 func TestVisa(t *testing.T) {
 	for _, c := range []struct {
 		device, end, reply string

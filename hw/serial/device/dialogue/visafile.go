@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/hw/internal/sheet"
 )
 
-// visaText is a text as pyvisa-sim takes it: without blanks around it, and with \r and \n that were written as two characters.
+// visaText is a text as pyvisa-sim takes it: without blanks around it, and with \r and \n that were
+// written as two characters.
 func visaText(n sheet.Node) string {
 	return strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(strings.Trim(n.Text(), " "))
 }

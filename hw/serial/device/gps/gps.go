@@ -1,4 +1,5 @@
-// Package gps is a little GPS receiver: NMEA 0183 sentences once a second, and a pulse per second on DCD.
+// Package gps is a little GPS receiver: NMEA 0183 sentences once a second, and a pulse per second
+// on DCD.
 //
 //	dte, dce := serial.Straight(serial.Paced)
 //	go (&gps.Receiver{Lat: 52.52, Lon: 13.405}).Run(ctx, dce)
@@ -6,7 +7,8 @@
 //
 // References:
 //
-//	[NMEA0183] NMEA 0183 Standard for interfacing marine electronic devices; sentence layouts as in gpsd's nmea.adoc
+//	[NMEA0183] NMEA 0183 Standard for interfacing marine electronic devices; sentence layouts as
+//	           in gpsd's nmea.adoc
 //	[PPS]      RFC 2783, and the wiring of the pulse to DCD as ntpd and gpsd expect it
 package gps
 
@@ -24,7 +26,8 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// Receiver is a GPS receiver that moves on a straight course. Set the fields before Run; the methods work at any time.
+// Receiver is a GPS receiver that moves on a straight course. Set the fields before Run; the
+// methods work at any time.
 type Receiver struct {
 	Lat    float64       `yaml:"lat"`    // degrees, north positive
 	Lon    float64       `yaml:"lon"`    // degrees, east positive
@@ -88,7 +91,8 @@ func hasSentence(b []byte) bool {
 // SetFix makes the receiver find or lose its satellites; it begins with a fix.
 func (r *Receiver) SetFix(on bool) { r.mu.Lock(); r.lost = !on; r.mu.Unlock() }
 
-// Run reports on p until ctx ends (nil) or p fails (its error). DSR and CTS are on meanwhile; DCD pulses for 100 ms at each report.
+// Run reports on p until ctx ends (nil) or p fails (its error). DSR and CTS are on meanwhile; DCD
+// pulses for 100 ms at each report.
 func (r *Receiver) Run(ctx context.Context, p serial.Conn) error {
 	if err := p.SetMode(r.Format()); err != nil {
 		return err

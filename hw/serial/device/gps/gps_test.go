@@ -28,7 +28,8 @@ func TestAngle(t *testing.T) {
 	require.Equal(t, "0100.0000,N", angle(0.9999999999, 2, "N", "S"), "no 60 minutes")
 }
 
-// An hour at 60 knots to the north is a degree; reports come once a second, at line speed, with a pulse on DCD.
+// An hour at 60 knots to the north is a degree; reports come once a second, at line speed, with a
+// pulse on DCD.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dte, dce := serial.Straight(serial.Paced)

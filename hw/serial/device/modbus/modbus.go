@@ -5,13 +5,15 @@
 //	s.SetHolding(0, 1234)
 //	go s.Run(ctx, dce)
 //
-// Functions 1 to 6, 8 (sub-function 0), 15, 16, 22 and 23 are served; others are answered with exception 1. Address 0 is a
-// broadcast: done, not answered. A frame with a wrong CRC is dropped, and the line watched until it has been quiet for 3.5 characters.
+// Functions 1 to 6, 8 (sub-function 0), 15, 16, 22 and 23 are served; others are answered with
+// exception 1. Address 0 is a broadcast: done, not answered. A frame with a wrong CRC is dropped,
+// and the line watched until it has been quiet for 3.5 characters.
 //
 // References:
 //
 //	[MBAP]  MODBUS Application Protocol Specification V1.1b3
-//	[MBRTU] MODBUS over Serial Line Specification and Implementation Guide V1.02, 2.5.1 (RTU framing), 6.2.2 (CRC)
+//	[MBRTU] MODBUS over Serial Line Specification and Implementation Guide V1.02, 2.5.1 (RTU
+//	        framing), 6.2.2 (CRC)
 package modbus
 
 import (
@@ -94,7 +96,8 @@ func (s *Slave) Probe() (ask []byte, answered func(got []byte) bool, want string
 	}, "a holding register"
 }
 
-// Holding, SetHolding, SetInput, Coil, SetCoil and SetDiscrete are the process's side. An address outside the tables panics, as an index does.
+// Holding, SetHolding, SetInput, Coil, SetCoil and SetDiscrete are the process's side. An address
+// outside the tables panics, as an index does.
 func (s *Slave) Holding(a int) uint16 { s.mu.Lock(); defer s.mu.Unlock(); return s.holding[a] }
 
 // SetHolding sets a holding register.
@@ -150,7 +153,8 @@ func (s *Slave) Run(ctx context.Context, p serial.Conn) error {
 		case ctx.Err() != nil, errors.Is(err, os.ErrClosed):
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if n > 0 { // the line went quiet in the middle of a frame, or after one of unknown length
+			// the line went quiet in the middle of a frame, or after one of unknown length
+			if n > 0 {
 				s.frame(p, frame[:n])
 				n = 0
 			}
@@ -168,13 +172,14 @@ func (s *Slave) Run(ctx context.Context, p serial.Conn) error {
 	}
 }
 
-// quiet is how long the line must rest for a frame to be over: 3.5 characters, at least 1.75 ms [MBRTU] 2.5.1.1; doubled, since a
-// sender on a busy machine pauses.
+// quiet is how long the line must rest for a frame to be over: 3.5 characters, at least 1.75 ms
+// [MBRTU] 2.5.1.1; doubled, since a sender on a busy machine pauses.
 func quiet(m serial.Mode) time.Duration { return 2 * max(m.CharTime(7)/2, 1750*time.Microsecond) }
 
 func (s *Slave) drop() { s.mu.Lock(); s.bad++; s.mu.Unlock() }
 
-// requestLen is the length of the request that begins with b, with address and CRC; 0 while it cannot be told.
+// requestLen is the length of the request that begins with b, with address and CRC; 0 while it
+// cannot be told.
 func requestLen(b []byte) int {
 	if len(b) < 2 {
 		return 0

@@ -65,7 +65,8 @@ func frame(addr byte, pdu string) []byte {
 	return binary.LittleEndian.AppendUint16(b, CRC(b))
 }
 
-// On the wire, at its speed: one frame, two at once, one in pieces, a damaged one, somebody else's, a broadcast.
+// On the wire, at its speed: one frame, two at once, one in pieces, a damaged one, somebody else's,
+// a broadcast.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dte, dce := serial.NullModem(serial.Paced)

@@ -135,10 +135,11 @@ func (m *Modem) back(cmds string) {
 	m.online, m.saw, m.lastRx = true, nil, time.Now()
 }
 
-// Ring is an incoming call: RI goes on and off and RING is said every 6 seconds, until it is answered (ATA, or S0) or the caller gives up
-// after 10 rings.
+// Ring is an incoming call: RI goes on and off and RING is said every 6 seconds, until it is
+// answered (ATA, or S0) or the caller gives up after 10 rings.
 //
-// Errors: ErrBusy while there is another call; ErrNoAnswer, from Ring's channel, when nobody answered.
+// Errors: ErrBusy while there is another call; ErrNoAnswer, from Ring's channel, when nobody
+// answered.
 func (m *Modem) Ring(ctx context.Context, call io.ReadWriteCloser) error {
 	m.mu.Lock()
 	if m.p == nil || m.call != nil || m.ringing != nil || m.dialing != nil {

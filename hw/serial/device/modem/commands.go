@@ -103,7 +103,7 @@ func (m *Modem) simple(c byte, n int) bool {
 	case 'V' | 0x80:
 		m.text(fmt.Sprintf("E%d Q%d V%d X%d &C%d &D%d S0=%d S2=%d S7=%d S12=%d", bit(m.echo), bit(m.quiet), 1-bit(m.numeric), m.x, m.c, m.d, m.s[0], m.s[2], m.s[7], m.s[12]))
 		return true
-	case 'L', 'M', 'N', 'B', 'K' | 0x80, 'S' | 0x80, 'W' | 0x80: // loudspeaker, standards, profiles: accepted
+	case 'L', 'M', 'N', 'B', 'K' | 0x80, 'S' | 0x80, 'W' | 0x80: // loudspeaker, standards, profiles
 		return true
 	}
 	return false

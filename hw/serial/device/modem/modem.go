@@ -5,9 +5,10 @@
 //	go m.Run(ctx, dce)
 //	// dte: ATDT5551234 → CONNECT 9600, with DCD on
 //
-// Commands: A, D, E, H, I, O, Q, S, V, X, Z, &C, &D, &F, &V; A/ repeats; +++ between two guard times goes back to command state.
-// S0 (rings to answer), S1, S2 (escape character), S3 to S5 (CR, LF, BS), S7 (seconds to wait for carrier) and S12 (guard time) mean what they
-// do on every modem. DTR going off hangs up as &D asks. RI is on while it rings.
+// Commands: A, D, E, H, I, O, Q, S, V, X, Z, &C, &D, &F, &V; A/ repeats; +++ between two guard
+// times goes back to command state. S0 (rings to answer), S1, S2 (escape character), S3 to S5 (CR,
+// LF, BS), S7 (seconds to wait for carrier) and S12 (guard time) mean what they do on every modem.
+// DTR going off hangs up as &D asks. RI is on while it rings.
 //
 // References:
 //
@@ -43,7 +44,8 @@ type End interface {
 
 // Modem is one modem. Set the fields before Run.
 type Modem struct {
-	// Dial connects to a number: its digits and the characters that dialling allows. nil: nobody ever answers (NO CARRIER).
+	// Dial connects to a number: its digits and the characters that dialling allows. nil: nobody
+	// ever answers (NO CARRIER).
 	Dial func(ctx context.Context, number string) (io.ReadWriteCloser, error) `yaml:"-"`
 	// Net stands for a Dial: with "tcp" a number is host:port, written as it is dialled.
 	Net string `yaml:"dial"`
@@ -95,8 +97,8 @@ func (m *Modem) Probe() (ask []byte, answered func(got []byte) bool, want string
 	return []byte("ATI\r"), func(b []byte) bool { return bytes.Contains(b, []byte("\nOK\r\n")) }, "OK"
 }
 
-// Run works at end, an [End], until ctx ends or end is closed (nil), or end fails. A call is hung up when it returns. The modem finds
-// the rate out by itself.
+// Run works at end, an [End], until ctx ends or end is closed (nil), or end fails. A call is hung
+// up when it returns. The modem finds the rate out by itself.
 func (m *Modem) Run(ctx context.Context, end serial.Conn) error {
 	p, ok := end.(End)
 	if !ok {
@@ -165,7 +167,8 @@ func (m *Modem) received(ctx context.Context, b []byte) {
 
 func (m *Modem) guard() time.Duration { return time.Duration(m.s[12]) * 20 * time.Millisecond }
 
-// escape looks for +++ with a guard time before and after, the pluses less than a guard time apart [Hayes].
+// escape looks for +++ with a guard time before and after, the pluses less than a guard time apart
+// [Hayes].
 func (m *Modem) escape(b []byte) {
 	now := time.Now()
 	ok := m.s[2] < 128 && len(b) <= 3

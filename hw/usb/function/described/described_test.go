@@ -245,7 +245,8 @@ func TestProgram(t *testing.T) {
 	<-slot.Gone()
 }
 
-// A program that dies is a device that is pulled out; one that floods is held; one that does not answer lets the host wait.
+// A program that dies is a device that is pulled out; one that floods is held; one that does not
+// answer lets the host wait.
 func TestBadPrograms(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"dies", "    def control(self, s, d): raise SystemExit(3)", "exit status 3"},

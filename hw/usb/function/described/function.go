@@ -16,7 +16,8 @@ const maxQueued = 64 << 10
 // Function is a described device. It implements [usb.Function].
 type Function struct {
 	spec *Spec
-	// Log gets what the program says and what happens to it; Ended is called when the program has ended by itself, and the device should go.
+	// Log gets what the program says and what happens to it; Ended is called when the program has
+	// ended by itself, and the device should go.
 	Log   func(string)
 	Ended func(error)
 
@@ -183,7 +184,8 @@ func (f *Function) act(s *program.Session, a program.Action) error {
 		if a.Endpoint < 0x81 || a.Endpoint > 0x8f {
 			return fmt.Errorf("in: endpoint %#x: want 0x81 to 0x8f", a.Endpoint)
 		}
-		for f.queued > 0 && f.queued+len(a.Data) > maxQueued { // the host is slow: so is the program
+		// the host is slow: so is the program
+		for f.queued > 0 && f.queued+len(a.Data) > maxQueued {
 			f.mu.Unlock()
 			ok := s.Wait(f.drained)
 			f.mu.Lock()

@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/hw/internal/sheet"
 )
 
-// items are the short items of a report descriptor: their first byte without the size [HID] 6.2.2.4 to 6.2.2.8.
+// items are the short items of a report descriptor: their first byte without the size [HID] 6.2.2.4
+// to 6.2.2.8.
 func items() map[string]byte {
 	return map[string]byte{
 		"input": 0x80, "output": 0x90, "feature": 0xb0, "collection": 0xa0, "end collection": 0xc0,

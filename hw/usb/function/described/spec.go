@@ -15,8 +15,9 @@ type Spec struct {
 	Speed   usb.Speed
 	Command *program.Command // nil: none
 
-	desc    usb.Descriptors
-	reports map[[3]uint8][]byte // HID report and class descriptors, by interface, type 0x21 or 0x22, and setting
+	desc usb.Descriptors
+	// HID report and class descriptors, by interface, type 0x21 or 0x22, and setting
+	reports map[[3]uint8][]byte
 	answers []answer
 }
 
@@ -27,7 +28,8 @@ type answer struct {
 
 // Parse reads a description. A program runs in dir.
 //
-// Errors: [sheet.Error] with file, line, what was found and what was possible; EINVAL with the rule of the specification that is broken.
+// Errors: [sheet.Error] with file, line, what was found and what was possible; EINVAL with the rule
+// of the specification that is broken.
 func Parse(file, dir string, text []byte) (*Spec, error) {
 	root, s, err := sheet.Parse(file, text)
 	if err != nil {

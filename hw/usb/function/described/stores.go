@@ -10,7 +10,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// bos reads device capabilities; a super-speed device has those that it must have without being told.
+// bos reads device capabilities; a super-speed device has those that it must have without being
+// told.
 func (r *reader) bos(n sheet.Node) {
 	var caps [][]byte
 	for _, c := range n.List() {
@@ -29,13 +30,15 @@ func (r *reader) bos(n sheet.Node) {
 	}
 }
 
-// platformMSOS2 is the UUID of Microsoft's platform capability [MSOS2] table 1, d8dd60df-4589-4cc7-9cd2-659d9e648a9f.
+// platformMSOS2 is the UUID of Microsoft's platform capability [MSOS2] table 1,
+// d8dd60df-4589-4cc7-9cd2-659d9e648a9f.
 const platformMSOS2 = "df60ddd88945c74c9cd2659d9e648a9f"
 
 // windows81 is the Windows version from which OS 2.0 descriptors are read [MSOS2] table 2.
 const windows81 = 0x06030000
 
-// microsoft makes the OS descriptors that let Windows choose a driver, and the answers to its requests.
+// microsoft makes the OS descriptors that let Windows choose a driver, and the answers to its
+// requests.
 func (r *reader) microsoft(n sheet.Node) {
 	if !n.There() {
 		return

@@ -126,7 +126,8 @@ func (c *Chip) setData(v uint16) error {
 	return nil
 }
 
-// Rate is the line rate of a SET_BAUD_RATE request: 3 MHz divided by 14 bits and eighths; 0 and 1 are special [AN232B-5].
+// Rate is the line rate of a SET_BAUD_RATE request: 3 MHz divided by 14 bits and eighths; 0 and 1
+// are special [AN232B-5].
 func Rate(value, index uint16) serial.Baud {
 	div := uint32(value & 0x3fff)
 	switch frac := value>>14 | index&1<<2; {

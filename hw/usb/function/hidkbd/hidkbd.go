@@ -1,4 +1,5 @@
-// Package hidkbd is a keyboard with the boot protocol: Linux's usbhid makes an input device of it. Press, Release and Type are its keys.
+// Package hidkbd is a keyboard with the boot protocol: Linux's usbhid makes an input device of it.
+// Press, Release and Type are its keys.
 //
 // References: [HID] appendix B.1 (report descriptor), F; [HUT] HID Usage Tables 1.4, chapter 10
 package hidkbd
@@ -51,7 +52,8 @@ func (k *Keyboard) Press(usage uint8) { k.change(usage, true) }
 // Release releases it.
 func (k *Keyboard) Release(usage uint8) { k.change(usage, false) }
 
-// Type presses and releases the keys of lower-case letters, digits, blanks and line ends; others are left out.
+// Type presses and releases the keys of lower-case letters, digits, blanks and line ends; others
+// are left out.
 func (k *Keyboard) Type(s string) {
 	for _, c := range []byte(s) {
 		if u := usage(c); u != 0 {

@@ -1,10 +1,12 @@
-// Package sourcesink is Linux's "gadget zero" twice: source and sink, and loop-back. The usbtest driver knows both by their id and runs
-// its cases on them.
+// Package sourcesink is Linux's "gadget zero" twice: source and sink, and loop-back. The usbtest
+// driver knows both by their id and runs its cases on them.
 //
-//	[New]       IN endpoints give a pattern without end, OUT endpoints take and check it; setting 1 adds isochronous endpoints
+//	[New]       IN endpoints give a pattern without end, OUT endpoints take and check it; setting
+//	            1 adds isochronous endpoints
 //	[Loopback]  what goes into the OUT endpoint comes out of the IN endpoint
 //
-// References: Linux Documentation/usb/gadget-testing.rst; drivers/usb/gadget/function/f_sourcesink.c, f_loopback.c; drivers/usb/misc/usbtest.c
+// References: Linux Documentation/usb/gadget-testing.rst;
+// drivers/usb/gadget/function/f_sourcesink.c, f_loopback.c; drivers/usb/misc/usbtest.c
 package sourcesink
 
 import (
@@ -24,7 +26,8 @@ const (
 	loopSize = 64 << 10
 )
 
-// Pattern is what the source gives and the sink expects (the module parameter "pattern" of g_zero and usbtest).
+// Pattern is what the source gives and the sink expects (the module parameter "pattern" of g_zero
+// and usbtest).
 type Pattern uint8
 
 // The patterns.

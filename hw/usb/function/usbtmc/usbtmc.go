@@ -1,4 +1,5 @@
-// Package usbtmc is a test instrument on USB: the USBTMC class with the USB488 subclass, and whatever answers SCPI behind it.
+// Package usbtmc is a test instrument on USB: the USBTMC class with the USB488 subclass, and
+// whatever answers SCPI behind it.
 //
 //	dev, err := usb.New(usbtmc.New(&scpi.Supply{}), usb.HighSpeed)
 //
@@ -17,7 +18,8 @@ import (
 	"github.com/kobench/kobench/kernel/uapi"
 )
 
-// Instrument answers one program message, a line without its end; "" is no answer. hw/scpi.Supply is one. It must not block.
+// Instrument answers one program message, a line without its end; "" is no answer. hw/scpi.Supply
+// is one. It must not block.
 type Instrument interface{ Execute(line string) string }
 
 const (
@@ -159,7 +161,8 @@ func (d *Device) execute() {
 	d.link.Wake(bulkIn)
 }
 
-// request prepares a DEV_DEP_MSG_IN of at most n bytes [USBTMC] 3.3.1.1; without an answer it waits for one.
+// request prepares a DEV_DEP_MSG_IN of at most n bytes [USBTMC] 3.3.1.1; without an answer it waits
+// for one.
 func (d *Device) request(tag byte, n int, useTerm bool, term byte) {
 	d.tag, d.empty = tag, false
 	n = min(n, len(d.answer))
@@ -189,7 +192,8 @@ func (d *Device) request(tag byte, n int, useTerm bool, term byte) {
 	d.link.Wake(bulkIn)
 }
 
-// In implements [usb.Function]. An answer ends with a short packet, an empty one if need be [USBTMC] 3.3.
+// In implements [usb.Function]. An answer ends with a short packet, an empty one if need be
+// [USBTMC] 3.3.
 func (d *Device) In(ep uint8, p []byte) (int, error) {
 	if ep == notifyEP {
 		if len(d.srq) == 0 {
@@ -255,7 +259,7 @@ func (d *Device) Control(s usb.Setup, data []byte) (int, error) {
 		return answer(uapi.USBTMC_STATUS_SUCCESS, 0, 0, 0, 0, 0, 0, 0)
 	case uapi.USBTMC_REQUEST_INDICATOR_PULSE:
 		return answer(uapi.USBTMC_STATUS_SUCCESS)
-	case uapi.USBTMC488_REQUEST_READ_STATUS_BYTE: // with an interrupt endpoint the byte comes there [USB488] 4.3.1.2
+	case uapi.USBTMC488_REQUEST_READ_STATUS_BYTE: // [USB488] 4.3.1.2: by interrupt
 		stb := d.statusByte()
 		d.notify(0x80|byte(s.Value), stb)
 		return answer(uapi.USBTMC_STATUS_SUCCESS, byte(s.Value), 0)
@@ -278,7 +282,8 @@ func (d *Device) statusByte() byte {
 	return stb
 }
 
-// ServiceRequest raises SRQ with this status byte. It may be called from the instrument, within Execute.
+// ServiceRequest raises SRQ with this status byte. It may be called from the instrument, within
+// Execute.
 func (d *Device) ServiceRequest(stb byte) {
 	d.notify(0x81, stb|0x40)
 }

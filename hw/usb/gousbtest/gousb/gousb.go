@@ -1,5 +1,6 @@
-// Package gousb has the names of github.com/google/gousb v1.1.3 for the devices of package gousbtest: a program that imports it in
-// gousb's place builds without cgo and libusb and meets emulated devices. How to put it there: see package gousbtest.
+// Package gousb has the names of github.com/google/gousb v1.1.3 for the devices of package
+// gousbtest: a program that imports it in gousb's place builds without cgo and libusb and meets
+// emulated devices. How to put it there: see package gousbtest.
 //
 // References:
 //
