@@ -22,6 +22,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// wait bounds what waits for a program of the host.
+const wait = 3 * time.Minute
+
+// ran is what a client says.
+func ran(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
 const models = "../../../fixtures/devices/"
 
 // model boots a machine with one line, whose terminal is at the path given back.
@@ -53,7 +66,7 @@ func tool(t *testing.T, name, pkg string) string {
 // ask is a client in pyserial: it sends each text and prints what comes up to the end.
 const ask = `
 import serial, sys
-s = serial.Serial(sys.argv[1], int(sys.argv[2]), timeout=20)
+s = serial.Serial(sys.argv[1], int(sys.argv[2]), timeout=100)
 end, back = sys.argv[3].encode().decode("unicode_escape").encode(), sys.argv[4].encode().decode("unicode_escape").encode()
 for text in sys.argv[5:]:
     s.write(text.encode() + end)
@@ -75,7 +88,7 @@ func TestModelTables(t *testing.T) {
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			_, path := model(t, "{table: "+models+c.file+"}")
-			out := client(t, py, append([]string{"-c", ask, path, c.baud, c.end, c.back}, c.ask...)...)
+			out := ran(t, py, append([]string{"-c", ask, path, c.baud, c.end, c.back}, c.ask...)...)
 			require.Equal(t, c.want, out)
 		})
 	}
@@ -85,9 +98,9 @@ func TestModelTables(t *testing.T) {
 func TestModelThermostat(t *testing.T) {
 	py := python(t)
 	_, path := model(t, "{table: "+models+"thermostat.yaml}")
-	out := client(t, py, "-c", ask, path, "19200", `\r`, `\r* 16.0\r`, "SET 16\rON")
+	out := ran(t, py, "-c", ask, path, "19200", `\r`, `\r* 16.0\r`, "SET 16\rON")
 	require.Contains(t, out, "* 16.0")
-	out = client(t, py, "-c", ask, path, "19200", `\r`, `\r`, "STATE")
+	out = ran(t, py, "-c", ask, path, "19200", `\r`, `\r`, "STATE")
 	require.Equal(t, "WARM\n", out)
 }
 
@@ -95,12 +108,12 @@ func TestModelMeter(t *testing.T) {
 	mbpoll := tool(t, "mbpoll", "mbpoll")
 	_, path := model(t, "{table: "+models+"meter.yaml}")
 	common := []string{"-m", "rtu", "-b", "9600", "-P", "even", "-a", "1", "-1", "-o", "10"}
-	out := client(t, mbpoll, append(common, "-t", "3", "-r", "1", "-c", "4", path)...)
+	out := ran(t, mbpoll, append(common, "-t", "3", "-r", "1", "-c", "4", path)...)
 	require.Regexp(t, `\[1\]:\s+230\s+\[2\]:\s+1500\s+\[3\]:\s+345\s+\[4\]:\s+50`, out)
-	client(t, mbpoll, append(common, "-t", "4", "-r", "1", path, "750")...)
-	out = client(t, mbpoll, append(common, "-t", "4", "-r", "1", "-c", "1", path)...)
+	ran(t, mbpoll, append(common, "-t", "4", "-r", "1", path, "750")...)
+	out = ran(t, mbpoll, append(common, "-t", "4", "-r", "1", "-c", "1", path)...)
 	require.Regexp(t, `\[1\]:\s+750`, out)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	b, err := exec.CommandContext(ctx, mbpoll, append(common, "-t", "3", "-r", "6", "-c", "2", path)...).CombinedOutput()
 	require.Error(t, err)
@@ -114,7 +127,7 @@ func TestModelGPS(t *testing.T) {
 	require.NoError(t, err)
 	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 	require.NoError(t, l.Close())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	daemon := exec.CommandContext(ctx, gpsd, "-N", "-n", "-b", "-s", "4800", "-S", port, path)
 	require.NoError(t, daemon.Start())
@@ -125,7 +138,7 @@ func TestModelGPS(t *testing.T) {
 			c.Close()
 		}
 		return err == nil
-	}, time.Minute, 20*time.Millisecond)
+	}, wait, 20*time.Millisecond)
 	pipe := exec.CommandContext(ctx, gpspipe, "-w", "127.0.0.1:"+port)
 	out, err := pipe.StdoutPipe()
 	require.NoError(t, err)
@@ -146,16 +159,16 @@ func TestModelSLCAN(t *testing.T) {
 		t.Skip("python-can is not installed (Debian package python3-can)")
 	}
 	_, path := model(t, "{table: "+models+"slcan.yaml}")
-	out := client(t, py, "-c", `
+	out := ran(t, py, "-c", `
 import can, sys
 bus = can.Bus(interface="slcan", channel=sys.argv[1], bitrate=500000, sleep_after_open=0)
 bus.send(can.Message(arbitration_id=0x123, data=[1, 2, 0xab], is_extended_id=False))
 while True:
-    m = bus.recv(20)
+    m = bus.recv(100)
     if m is None or not m.is_extended_id: break
 print(hex(m.arbitration_id), m.data.hex())
 bus.send(can.Message(arbitration_id=0x1234567, data=[], is_extended_id=True))
-m = bus.recv(20)
+m = bus.recv(100)
 print(hex(m.arbitration_id), m.is_extended_id)
 bus.shutdown()
 `, path)
@@ -171,14 +184,14 @@ func TestModelBootloader(t *testing.T) {
 	p, err := os.OpenFile(path, os.O_RDWR, 0)
 	require.NoError(t, err)
 	defer p.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	send := exec.CommandContext(ctx, sx, "-q", image)
 	send.Stdin, send.Stdout = p, p
 	require.NoError(t, send.Run())
 	require.Eventually(t, func() bool {
 		return contains([]byte(m.Kernel.Log.Text()), "ttyS0: starting 1024 bytes, crc ")
-	}, time.Minute, 5*time.Millisecond)
+	}, wait, 5*time.Millisecond)
 }
 
 // A console sends breaks, which no pty carries, so it is a port of ours that plays it.
@@ -199,7 +212,7 @@ func TestModelDMX(t *testing.T) {
 		_, err := c.Write([]byte{0, 255, 0, 128, 7, 9})
 		require.NoError(t, err)
 		return contains([]byte(m.Kernel.Log.Text()), "levels 255 0 128 7")
-	}, time.Minute, 50*time.Millisecond)
+	}, wait, 50*time.Millisecond)
 }
 
 func contains(text []byte, what string) bool { return bytes.Contains(text, []byte(what)) }
@@ -218,7 +231,7 @@ func plugged(t *testing.T, file string) *usb.Slot {
 }
 
 func limited(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -226,6 +226,22 @@ func TestTableErrors(t *testing.T) {
 	}
 }
 
+// What a table makes of its own values is bounded too.
+func TestValuesAreBounded(t *testing.T) {
+	tab, err := Parse("t.yaml", "", []byte("frame: {end: x}\nvars: {s: abc, l: [1]}\nrules:\n  - {when: s, set: {s: s + s}}\n  - {when: l, set: {l: \"list(l, l)\"}}\n"))
+	require.NoError(t, err)
+	d := tab.New()
+	var log []string
+	d.SetLog(func(s string) { log = append(log, s) })
+	for range 100 {
+		d.hear([]byte("sxlx"), false)
+	}
+	require.LessOrEqual(t, len(d.vars["s"].(string)), maxSay)
+	require.Len(t, d.vars["l"], 1)
+	require.Contains(t, strings.Join(log, "\n"), "a text of more than 65536 bytes")
+	require.Contains(t, strings.Join(log, "\n"), "a list in a list")
+}
+
 // An expression that has no value when it is asked is logged; the device goes on.
 func TestWrongAtRunTime(t *testing.T) {
 	tab, err := Parse("t.yaml", "", []byte("frame: {end: x}\nvars: {l: [1, 2], z: 0}\nrules: [{when: {regex: \"(.*)\"}, say: \"{l[num(m1)]} {1/z}\"}]\n"))

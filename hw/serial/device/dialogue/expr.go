@@ -204,6 +204,9 @@ func operate(x *ast.BinaryExpr, s scope) (value, error) {
 		case token.NEQ:
 			return truth(ls != rs), nil
 		case token.ADD:
+			if len(ls)+len(rs) > maxSay {
+				return nil, fmt.Errorf("a text of more than %d bytes", maxSay)
+			}
 			return ls + rs, nil
 		}
 		return nil, errors.Join(aerr, berr)

@@ -52,6 +52,16 @@ func extreme(better func(a, b float64) bool) function {
 	}}
 }
 
+// flat refuses lists as elements of a list: what holds itself twice would have no end.
+func flat(elements ...value) error {
+	for _, e := range elements {
+		if _, list := e.([]value); list {
+			return errors.New("a list in a list")
+		}
+	}
+	return nil
+}
+
 // funcs are the functions of expressions.
 func funcs() map[string]function {
 	return map[string]function{
@@ -80,7 +90,7 @@ func funcs() map[string]function {
 			}
 			return a[2], nil
 		}},
-		"list": {-1, func(_ *environment, a []value) (value, error) { return a, nil }},
+		"list": {-1, func(_ *environment, a []value) (value, error) { return a, flat(a...) }},
 		"hex": {2, func(_ *environment, a []value) (value, error) {
 			x, err := num(a[0])
 			n, err2 := num(a[1])
@@ -97,7 +107,7 @@ func funcs() map[string]function {
 			}
 			l = append([]value(nil), l...)
 			l[int(i)] = a[2]
-			return l, nil
+			return l, flat(a[2])
 		}},
 		"time": {0, func(e *environment, _ []value) (value, error) { return (e.clock.Now() - e.began).Seconds(), nil }},
 		"clock": {1, func(e *environment, a []value) (value, error) { // Go's layout, in UTC

@@ -38,6 +38,9 @@ type exchange struct {
 func Table(name string, s record.Script) ([]byte, error) {
 	var said, asked [][]byte
 	for _, o := range s {
+		if len(o.Data) == 0 {
+			continue
+		}
 		switch o.Op {
 		case 'r':
 			said = append(said, o.Data)
@@ -149,6 +152,9 @@ func (f framing) exchanges(s record.Script) []exchange {
 	for _, o := range s {
 		gap := time.Duration(o.Value) * time.Millisecond
 		since += gap
+		if len(o.Data) == 0 {
+			continue
+		}
 		switch o.Op {
 		case 'w':
 			for _, m := range f.split(o.Data, f.end) {

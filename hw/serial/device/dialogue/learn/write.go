@@ -78,7 +78,10 @@ func (w *writer) exchange(x *exchange) {
 }
 
 func (w *writer) when(request []byte) string {
-	if w.f.text {
+	switch {
+	case len(request) == 0:
+		return "{regex: \"\"}"
+	case w.f.text:
 		return "{text: " + quote(string(request)) + "}"
 	}
 	return fmt.Sprintf("{hex: \"% x\"}", request)
