@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kobench/kobench/drivers/usb"
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	hw "github.com/kobench/kobench/hw/usb"
 	usbfault "github.com/kobench/kobench/hw/usb/fault"
@@ -103,6 +104,9 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 	if err != nil {
 		p.stop()
 		return nil, err
+	}
+	if c, ok := dev.(interface{ SetClock(*clock.Clock) }); ok {
+		c.SetClock(m.Clock)
 	}
 	made := dev
 	if len(d.Faults) > 0 {

@@ -227,11 +227,11 @@ func (c *Clock) settledLocked() bool {
 		c.stuck = true
 		return true
 	}
-	c.armLocked(-1, holdSlice)
+	c.armLocked(max(c.now, c.queue[0].at)+holdSlice, holdSlice)
 	return false
 }
 
-// armLocked has run called in d of the host's time; t is the machine's then, or -1.
+// armLocked has run called in d of the host's time, which is about t of the machine's.
 //
 // +checklocks:c.mu
 func (c *Clock) armLocked(t, d time.Duration) {

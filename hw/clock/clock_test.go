@@ -138,7 +138,9 @@ func TestRest(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, 1, n)
-		require.Equal(t, never, c.armed) // +checklocksignore
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		require.Equal(t, never, c.armed)
 	})
 }
 
@@ -171,6 +173,33 @@ func TestVirtual(t *testing.T) {
 		c.Release()
 		require.Equal(t, start, time.Now(), "and that cost nothing")
 		require.Equal(t, wall.Add(10*time.Hour), c.Wall())
+	})
+}
+
+// Who is waited for and does not come is waited for once.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New()
+		p := c.NewPatience()
+		var ran atomic.Int32
+		next := func() { c.AfterFunc(ms, func() { ran.Add(1) }) }
+		after := func(d time.Duration) int32 { time.Sleep(d); synctest.Wait(); return ran.Load() }
+		p.Wait() // nobody has been seen
+		next()
+		require.EqualValues(t, 1, after(2*ms))
+		p.Seen()
+		p.Wait()
+		next()
+		require.EqualValues(t, 1, after(PatienceLimit/2))
+		p.Done()
+		require.EqualValues(t, 2, after(0))
+		p.Wait()
+		next()
+		require.EqualValues(t, 2, after(PatienceLimit/2))
+		require.EqualValues(t, 3, after(PatienceLimit), "he does not come")
+		p.Wait()
+		next()
+		require.EqualValues(t, 4, after(2*ms), "and is not waited for")
 	})
 }
 

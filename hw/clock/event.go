@@ -7,13 +7,13 @@ import (
 
 // Event is something that will happen once at a time, or at none.
 type Event struct {
-	c  *Clock
-	f  func()
-	at time.Duration // +checklocks:c.mu
-	// Among those of one time, first set first run.
-	seq uint64 // +checklocks:c.mu
-	// In the queue, from 1; 0: not set.
-	index int // +checklocks:c.mu
+	c *Clock
+	f func()
+
+	// All below are guarded by c.mu.
+	at    time.Duration
+	seq   uint64 // among those of one time, first set first run
+	index int    // in the queue, from 1; 0: not set
 }
 
 // NewEvent makes an event that calls f, on a goroutine of the clock's. It is not set yet.
@@ -26,8 +26,19 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) *Event {
 	return e
 }
 
-// Later is AfterFunc as other floors know it. stop is [Event.Stop].
-func (c *Clock) Later(d time.Duration, f func()) (stop func() bool) { return c.AfterFunc(d, f).Stop }
+// Go calls f on a goroutine that holds the clock.
+func (c *Clock) Go(f func()) {
+	c.Hold()
+	go func() {
+		defer c.Release()
+		f()
+	}()
+}
+
+// Later calls f in d, on a goroutine that holds the clock and may wait. stop is [Event.Stop].
+func (c *Clock) Later(d time.Duration, f func()) (stop func() bool) {
+	return c.AfterFunc(d, func() { c.Go(f) }).Stop
+}
 
 // At sets the event for t, in place of any other time. A time that has passed is now.
 func (e *Event) At(t time.Duration) {
@@ -67,7 +78,7 @@ func (e *Event) setLocked(t time.Duration) {
 		}
 		return
 	}
-	if e.at < c.armed && !(c.armed == -1) {
+	if e.at < c.armed {
 		c.armLocked(e.at, max(0, e.at+c.lag-time.Since(c.epoch)))
 	}
 }

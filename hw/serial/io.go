@@ -54,24 +54,33 @@ func (s *soft) init(p *Port) {
 	s.wrDue.event = c.NewEvent(func() { p.Lock(); p.wakeWriter(); p.Unlock() })
 }
 
-// deadline is the time, on the machine's clock, at which a waiting method gives up.
+// deadline is when a waiting method gives up: a time of the host's, and as far away on the machine's clock. Both must have come: a
+// machine that is late is not timed out, and one that catches up does not end the wait early.
 type deadline struct {
-	set   bool
+	host  time.Time // zero: never
 	at    time.Duration
 	event *clock.Event
 }
 
-// put takes over a time of the host's: it is as far away on the machine's clock.
 func (d *deadline) put(c *clock.Clock, t time.Time) {
 	d.event.Stop()
-	d.set, d.at = !t.IsZero(), 0
-	if left := time.Until(t); d.set && left > 0 {
+	d.host, d.at = t, 0
+	if left := time.Until(t); !t.IsZero() && left > 0 {
 		d.at = c.Now() + left
 		d.event.At(d.at)
 	}
 }
 
-func (d *deadline) passed(c *clock.Clock) bool { return d.set && c.Now() >= d.at }
+func (d *deadline) passed(c *clock.Clock) bool {
+	if d.host.IsZero() || c.Now() < d.at {
+		return false
+	}
+	if left := time.Until(d.host); left > 0 && !c.IsVirtual() {
+		d.event.After(left)
+		return false
+	}
+	return true
+}
 
 // wakeReader lets a waiting reader look again. Until it has, it holds the clock.
 func (p *Port) wakeReader() {

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kobench/kobench/hw/clock"
 )
 
 // Emulated is the Device of a Function: the queues of its endpoints and the answers to standard requests.
@@ -12,8 +14,9 @@ type Emulated struct {
 	speed Speed
 	desc  *Descriptors
 	gone  chan struct{}
+	clock *clock.Clock
 
-	pending  atomic.Uint32 // endpoints to look at again, one bit each
+	pending  atomic.Uint64 // endpoints to look at again, one bit each, and pendingHold
 	busy     atomic.Bool   // somebody holds mu and will look at pending before it lets go
 	spawning atomic.Bool   // a goroutine is on its way to do so
 
@@ -27,7 +30,11 @@ type Emulated struct {
 	detached bool
 	done     list // finished, to be given back
 	draining bool // somebody gives them back
+	holds    int  // on the clock, of WakeHeld, until the device is at rest
 }
+
+// pendingHold goes with a WakeHeld: the clock is held until the device is at rest.
+const pendingHold = 1 << 32
 
 // queue is the transfers of one endpoint, oldest first.
 type queue struct {
@@ -38,8 +45,8 @@ type queue struct {
 	iface     uint8
 	halted    bool
 	interval  time.Duration // isochronous: of a packet
-	due       time.Time     // isochronous: when the endpoint is free
-	timer     *time.Timer
+	due       time.Duration // isochronous: when the endpoint is free
+	event     *clock.Event
 	begun     *Transfer // isochronous: whose time is running
 }
 
@@ -96,7 +103,7 @@ func New(fn Function, speed Speed) (*Emulated, error) {
 	if err := desc.Validate(speed); err != nil {
 		return nil, err
 	}
-	d := &Emulated{fn: fn, speed: speed, desc: desc, gone: make(chan struct{})}
+	d := &Emulated{fn: fn, speed: speed, desc: desc, gone: make(chan struct{}), clock: clock.New()}
 	d.ctl.maxPacket = desc.Device.controlPacket()
 	d.queues[0] = &d.ctl
 	if a, ok := fn.(Attacher); ok {
@@ -113,6 +120,12 @@ func MustNew(fn Function, speed Speed) *Emulated {
 	}
 	return d
 }
+
+// SetClock puts the device on a machine's clock, before anything is submitted. Until then it has one of its own.
+func (d *Emulated) SetClock(c *clock.Clock) { d.clock = c }
+
+// Clock is the device's.
+func (d *Emulated) Clock() *clock.Clock { return d.clock }
 
 // Speed is the one given to New.
 func (d *Emulated) Speed() Speed { return d.speed }
@@ -200,6 +213,11 @@ func (d *Emulated) Unplug() {
 // wake is Link.Wake. Whoever holds the lock looks again; if nobody does, a goroutine does.
 func (d *Emulated) wake(ep uint8) {
 	d.pending.Or(1 << epIndex(ep))
+	d.look()
+}
+
+// look makes sure that somebody looks at what is pending.
+func (d *Emulated) look() {
 	if d.busy.Load() || !d.spawning.CompareAndSwap(false, true) {
 		return
 	}
@@ -208,6 +226,15 @@ func (d *Emulated) wake(ep uint8) {
 		d.lock()
 		d.unlock()
 	}()
+}
+
+// wakeHeld is Link.WakeHeld.
+func (d *Emulated) wakeHeld(ep uint8) {
+	d.clock.Hold()
+	if d.pending.Or(1<<epIndex(ep)|pendingHold)&pendingHold != 0 {
+		d.clock.Release() // the one before is still to be seen
+	}
+	d.look()
 }
 
 // +checklocksacquire:d.mu
@@ -233,7 +260,11 @@ func (d *Emulated) drain() {
 // +checklocksrelease:d.mu
 func (d *Emulated) unlock() {
 	for given := 0; ; {
-		for bits := d.pending.Swap(0); bits != 0; bits &= bits - 1 {
+		bits := d.pending.Swap(0)
+		if bits&pendingHold != 0 {
+			d.holds++
+		}
+		for bits &^= pendingHold; bits != 0; bits &= bits - 1 {
 			for i := range d.queues {
 				if bits&-bits == 1<<i && d.queues[i] != nil {
 					d.run(d.queues[i])
@@ -260,6 +291,9 @@ func (d *Emulated) unlock() {
 		}
 		d.busy.Store(false)
 		if d.pending.Load() == 0 {
+			for ; d.holds > 0 && !d.draining; d.holds-- {
+				d.clock.Release()
+			}
 			d.mu.Unlock()
 			return
 		}

@@ -16,8 +16,8 @@ func (d *Emulated) flush(q *queue, err error) {
 		d.finish(q.pop(), err)
 	}
 	q.begun = nil
-	if q.timer != nil {
-		q.timer.Stop()
+	if q.event != nil {
+		q.event.Stop()
 	}
 }
 
@@ -81,20 +81,17 @@ func (d *Emulated) iso(q *queue, t *Transfer) error {
 	if !ok {
 		return ENXIO
 	}
-	now := time.Now()
+	now := d.clock.Now()
 	if q.begun != t {
 		q.begun = t
-		if q.due.Before(now) {
-			q.due = now
-		}
+		q.due = max(q.due, now)
 	}
-	end := q.due.Add(time.Duration(len(t.Packets)) * q.interval)
-	if now.Before(end) {
-		if q.timer == nil {
-			q.timer = time.AfterFunc(end.Sub(now), func() { d.wake(q.ep) })
-		} else {
-			q.timer.Reset(end.Sub(now))
+	end := q.due + time.Duration(len(t.Packets))*q.interval
+	if now < end {
+		if q.event == nil {
+			q.event = d.clock.NewEvent(func() { d.wakeHeld(q.ep) })
 		}
+		q.event.At(end)
 		return NAK
 	}
 	q.due, q.begun = end, nil

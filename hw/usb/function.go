@@ -1,5 +1,7 @@
 package usb
 
+import "github.com/kobench/kobench/hw/clock"
+
 // Function is a USB device from the inside. The four methods are called one at a time, with the device's lock held; they must not
 // block and must not submit transfers. The standard requests of [USB2] 9.4 are answered for it.
 type Function interface {
@@ -49,6 +51,13 @@ type Link struct{ d *Emulated }
 // Wake says that an endpoint (its address; 0 for a control request) may have become ready. It may be called with any lock held,
 // from anywhere, and returns at once.
 func (l *Link) Wake(ep uint8) { l.d.wake(ep) }
+
+// WakeHeld is Wake in answer to something that happened at a time: the machine's time does not go on before the device
+// is at rest again.
+func (l *Link) WakeHeld(ep uint8) { l.d.wakeHeld(ep) }
+
+// SetClock is [Emulated.SetClock] for a Function that has a clock. To be called from Attach.
+func (l *Link) SetClock(c *clock.Clock) { l.d.clock = c }
 
 // Speed is the speed the device runs at.
 func (l *Link) Speed() Speed { return l.d.speed }

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/usb"
 )
 
@@ -91,6 +92,7 @@ type Device struct {
 	held    map[*usb.Transfer]*held
 	gone    chan struct{}
 	removed bool
+	clock   *clock.Clock
 }
 
 type rule struct {
@@ -99,11 +101,19 @@ type rule struct {
 	n   uint64
 }
 
+// Clocked is a device on a machine's clock. Absence: its faults last by a clock of their own.
+type Clocked interface{ Clock() *clock.Clock }
+
 // New puts faults on d.
 //
 // Errors: EINVAL with the rule that makes no sense.
 func New(d usb.Device, seed uint64, rules ...Rule) (*Device, error) {
 	f := &Device{Device: d, seed: seed, count: map[Kind]int{}, lanes: map[uint8]*lane{}, held: map[*usb.Transfer]*held{}, gone: make(chan struct{})}
+	if c, ok := d.(Clocked); ok {
+		f.clock = c.Clock()
+	} else {
+		f.clock = clock.New()
+	}
 	for i, r := range rules {
 		if err := r.check(); err != nil {
 			return nil, &usb.Error{Op: "fault", Where: fmt.Sprintf("rule %d", i+1), Errno: usb.EINVAL, Reason: err.Error()}

@@ -1,8 +1,7 @@
 package fault
 
 import (
-	"time"
-
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/usb"
 )
 
@@ -23,7 +22,7 @@ type held struct {
 	struck bool
 	cancel bool          // the device has been asked to cancel inner
 	inner  *usb.Transfer // at the device
-	timer  *time.Timer
+	timer  *clock.Event
 	after  func() // what the timer will do
 }
 
@@ -144,13 +143,13 @@ func (f *Device) later(h *held, after func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h.after = after
-	h.timer = time.AfterFunc(h.hit.For, func() {
+	h.timer = f.clock.AfterFunc(h.hit.For, func() {
 		if after := f.take(h); after != nil {
-			after()
+			f.clock.Go(after)
 		}
 	})
 	if h.cancel || f.removed {
-		h.timer.Reset(0)
+		h.timer.After(0)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/internal/serialend"
@@ -33,7 +34,7 @@ type Port struct {
 	link   *usb.Link
 	state  uint16 // told last
 	events uint16 // to be told once
-	stop   *time.Timer
+	stop   *clock.Event
 }
 
 // New makes a device on its end of a line, with a serial number (empty: "0001").
@@ -128,7 +129,7 @@ func (p *Port) Control(s usb.Setup, data []byte) (int, error) {
 			p.stop.Stop()
 		}
 		if s.Value != 0 && s.Value != 0xffff {
-			p.stop = time.AfterFunc(time.Duration(s.Value)*time.Millisecond, func() { p.end.SetBreak(false) })
+			p.stop = p.end.Clock().AfterFunc(time.Duration(s.Value)*time.Millisecond, func() { p.end.SetBreak(false) })
 		}
 		return 0, nil
 	}

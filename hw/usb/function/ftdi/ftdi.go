@@ -17,6 +17,7 @@ package ftdi
 import (
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
 	"github.com/kobench/kobench/hw/usb/internal/serialend"
@@ -37,11 +38,11 @@ type Chip struct {
 	// Guarded by the device's lock.
 	link    *usb.Link
 	latency time.Duration
-	timer   *time.Timer
-	sent    time.Time // when the last IN packet left
-	modem   byte      // sent last
-	event   int       // event character, or -1
-	bits    byte      // SET_BITMODE
+	timer   *clock.Event  // of the latency
+	sent    time.Duration // when the last IN packet left
+	modem   byte          // sent last
+	event   int           // event character, or -1
+	bits    byte          // SET_BITMODE
 	eeprom  [64]uint16
 }
 
@@ -51,6 +52,7 @@ func New(port *serial.Port, serialNumber string) *Chip {
 		serialNumber = "KB000001"
 	}
 	c := &Chip{serial: serialNumber, latency: 16 * time.Millisecond, event: -1, end: serialend.New(port, 256, 128, inEP, outEP, inEP)}
+	c.timer = port.Clock().NewEvent(func() { c.link.WakeHeld(inEP) })
 	c.eeprom[1], c.eeprom[2], c.eeprom[3] = 0x0403, 0x6001, 0x0600
 	sum := uint16(0xaaaa)
 	for _, w := range c.eeprom[:63] {
@@ -84,9 +86,7 @@ func (c *Chip) Attach(l *usb.Link) {
 
 // Detach implements [usb.Attacher].
 func (c *Chip) Detach() {
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.timer.Stop()
 	c.end.Detach()
 }
 
@@ -117,13 +117,13 @@ func (c *Chip) In(_ uint8, p []byte) (int, error) {
 	for {
 		all, alike := c.end.Buffered()
 		modem := c.modemStatus()
-		due := c.sent.Add(c.latency)
-		now := time.Now()
+		due := c.sent + c.latency
+		now := c.end.Clock().Now()
 		switch {
 		case alike >= payload, all > alike: // full, or an error that ends the packet
-		case modem != c.modem, !now.Before(due):
+		case modem != c.modem, now >= due:
 		default:
-			c.timer = serialend.After(c.timer, c.link, inEP, due.Sub(now))
+			c.timer.At(due)
 			return n, usb.NAK
 		}
 		room := len(p) - n

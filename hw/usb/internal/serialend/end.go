@@ -8,8 +8,7 @@
 package serialend
 
 import (
-	"time"
-
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/usb"
 )
@@ -33,6 +32,8 @@ type End struct {
 	full bool // RTS was taken off for want of room
 	wait bool // Send found too little room, and outEP has not been woken since
 	mode serial.Mode
+
+	reader *clock.Patience // waits for the host's driver when the buffer fills
 }
 
 type run struct {
@@ -42,11 +43,12 @@ type run struct {
 
 // New makes an end on port with buffers of rx and tx characters. in, out and status are the endpoints to wake.
 func New(port *serial.Port, rx, tx int, in, out, status uint8) *End {
-	return &End{port: port, rxSize: rx, txSize: tx, inEP: in, outEP: out, stEP: status, mode: serial.DefaultMode}
+	return &End{port: port, rxSize: rx, txSize: tx, inEP: in, outEP: out, stEP: status, mode: serial.DefaultMode, reader: port.Clock().NewPatience()}
 }
 
 // Attach puts the end on its line.
 func (e *End) Attach(l *usb.Link) {
+	l.SetClock(e.port.Clock())
 	e.port.Lock()
 	e.link = l
 	e.port.Unlock()
@@ -60,6 +62,7 @@ func (e *End) Detach() {
 	e.port.SetBreakLocked(false)
 	e.port.SetSignalsLocked(serial.DTEOutputs, 0)
 	e.rx, e.runs = nil, nil
+	e.reader.Forget()
 	e.port.WakeAtLocked(-1)
 	e.port.Unlock()
 }
@@ -69,15 +72,19 @@ func (e *End) LineChanged(c serial.Change) {
 	if e.link == nil {
 		return
 	}
+	wake := e.link.Wake
+	if c&serial.Timer != 0 {
+		wake = e.link.WakeHeld
+	}
 	if c&serial.Inputs != 0 {
-		e.link.Wake(e.stEP)
+		wake(e.stEP)
 	}
 	e.settle()
 	if len(e.rx) > 0 {
-		e.link.Wake(e.inEP)
+		wake(e.inEP)
 	}
 	if c&(serial.Space|serial.Inputs|serial.Timer) != 0 {
-		e.link.Wake(e.outEP)
+		wake(e.outEP)
 	}
 	e.schedule()
 }
@@ -116,6 +123,9 @@ func (e *End) settle() {
 		e.rx = append(e.rx, p...)
 	}
 	e.throttle()
+	if e.port.Speed() == serial.Paced && len(e.rx) > e.rxSize*3/4 {
+		e.reader.Wait()
+	}
 }
 
 // strip obeys XON and XOFF and takes them out.
@@ -160,6 +170,9 @@ func (e *End) driveRTS() {
 	e.port.SetSignalsLocked(serial.RTS, v)
 }
 
+// microframe is how often a high-speed bus is free for a chip [USB2] 4.4.
+const microframe = serial.Time(125_000)
+
 // schedule asks for a call when the next character arrives or leaves. Who waits for room that is there already, because time has passed, is woken now.
 func (e *End) schedule() {
 	if e.port.Speed() == serial.Max {
@@ -168,6 +181,10 @@ func (e *End) schedule() {
 	now := e.port.NowLocked()
 	at := serial.Time(-1)
 	if due, ok := e.port.ArrivalLocked(1); ok {
+		if next := (now/microframe + 1) * microframe; due < next { // nobody asks the chip more often, nor lets it come to half a buffer
+			half, _ := e.port.ArrivalLocked(max(1, (e.rxSize-len(e.rx))/2))
+			due = max(due, min(half, next))
+		}
 		if due <= now {
 			due = now + serial.Time(e.mode.CharTime(1)) // a frame not decoded to its end
 		}
@@ -221,6 +238,12 @@ func (e *End) Take(p []byte) (int, serial.Flags) {
 		e.runs[i].at -= n
 	}
 	e.settle()
+	if e.port.Speed() == serial.Paced {
+		e.reader.Seen()
+		if len(e.rx) <= e.rxSize/2 {
+			e.reader.Done()
+		}
+	}
 	e.schedule()
 	return n, f
 }
@@ -299,6 +322,7 @@ func (e *End) Purge(rx, tx bool) {
 	if rx {
 		e.settle()
 		e.rx, e.runs, e.lost = e.rx[:0], e.runs[:0], false
+		e.reader.Forget()
 		e.throttle()
 	}
 	if tx {
@@ -307,11 +331,5 @@ func (e *End) Purge(rx, tx bool) {
 	e.port.Unlock()
 }
 
-// After wakes an endpoint once d has passed; the timer is made once.
-func After(t *time.Timer, l *usb.Link, ep uint8, d time.Duration) *time.Timer {
-	if t == nil {
-		return time.AfterFunc(d, func() { l.Wake(ep) })
-	}
-	t.Reset(d)
-	return t
-}
+// Clock is the line's.
+func (e *End) Clock() *clock.Clock { return e.port.Clock() }
