@@ -293,14 +293,27 @@ func (m *Machine) Nodes(p *Plugged) []string {
 		if !strings.HasPrefix(iface.Name, p.Slot.Name()+":") {
 			continue
 		}
-		for _, class := range []string{"tty", "usbmisc"} {
-			nodes, err := t.ReadDir(top + "/" + iface.Name + "/" + class)
-			if err != nil {
-				continue
+		dir := top + "/" + iface.Name
+		names = append(names, inClasses(t, dir)...)
+		ports, _ := t.ReadDir(dir)
+		for _, port := range ports { // an adapter's, on the bus usb-serial
+			if strings.HasPrefix(port.Name, "ttyUSB") {
+				names = append(names, inClasses(t, dir+"/"+port.Name)...)
 			}
-			for _, n := range nodes {
-				names = append(names, n.Name)
-			}
+		}
+	}
+	return names
+}
+
+// inClasses are the nodes of the devices right below dir.
+func inClasses(t *kernel.Task, dir string) (names []string) {
+	for _, class := range []string{"tty", "usbmisc"} {
+		nodes, err := t.ReadDir(dir + "/" + class)
+		if err != nil {
+			continue
+		}
+		for _, n := range nodes {
+			names = append(names, n.Name)
 		}
 	}
 	return names

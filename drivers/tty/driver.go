@@ -20,6 +20,8 @@ type Driver struct {
 	env  *kernel.Env
 	cdev *kernel.Cdev
 
+	reserved *TTY // stands where a number is, see Reserve
+
 	mu sync.Mutex
 	// by line
 	ttys []*TTY // +checklocks:mu
@@ -35,7 +37,7 @@ func (d *Driver) Register(env *kernel.Env) error {
 		return err
 	}
 	env.Defer(func() { k.UnregisterChrdevRegion(first, uint32(d.Lines)) })
-	d.env = env
+	d.env, d.reserved = env, &TTY{}
 	d.mu.Lock()
 	d.ttys = make([]*TTY, d.Lines)
 	d.mu.Unlock()
@@ -65,7 +67,7 @@ func (d *Driver) Add(index int, port Port, parent *kernel.Device) (*TTY, error) 
 	case index >= len(d.ttys):
 		d.mu.Unlock()
 		return nil, kernel.EINVAL
-	case d.ttys[index] != nil:
+	case d.ttys[index] != nil && d.ttys[index] != d.reserved:
 		d.mu.Unlock()
 		return nil, kernel.EBUSY
 	}
@@ -89,6 +91,29 @@ func (d *Driver) Add(index int, port Port, parent *kernel.Device) (*TTY, error) 
 	return t, nil
 }
 
+// Reserve takes the first free number, for a driver that has to know it before Add. Release gives it back if there is no Add.
+//
+// Errors: EBUSY none is free.
+func (d *Driver) Reserve() (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	index := slices.Index(d.ttys, nil)
+	if index < 0 {
+		return 0, kernel.EBUSY
+	}
+	d.ttys[index] = d.reserved
+	return index, nil
+}
+
+// Release gives a reserved number back.
+func (d *Driver) Release(index int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ttys[index] == d.reserved {
+		d.ttys[index] = nil
+	}
+}
+
 // Remove hangs the line up and takes it away with its node; files that are open stay, dead. It waits for the port to be shut down.
 func (d *Driver) Remove(t *TTY) {
 	t.Hangup()
@@ -103,7 +128,7 @@ func (d *Driver) Remove(t *TTY) {
 func (d *Driver) find(minor uint32) *TTY {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if i := int(minor) - int(d.Minor); i >= 0 && i < len(d.ttys) {
+	if i := int(minor) - int(d.Minor); i >= 0 && i < len(d.ttys) && d.ttys[i] != d.reserved {
 		return d.ttys[i]
 	}
 	return nil

@@ -8,6 +8,8 @@
 package ftdisio
 
 import (
+	"sync"
+
 	"github.com/kobench/kobench/drivers/tty"
 	"github.com/kobench/kobench/drivers/usb"
 	"github.com/kobench/kobench/drivers/usb/usbserial"
@@ -19,9 +21,10 @@ import (
 
 // Vendor requests and their values ([ftdi_sio] ftdi_sio.h).
 const (
-	latency = 1 // ms, as Linux sets where nobody asks for another
-	maxBaud = 3_000_000
-	minBaud = 183 // 3 MHz / 16383.875, rounded up
+	defaultLatency = 16         // ms, where the chip does not say
+	baudBase       = 24_000_000 // as TIOCGSERIAL has it for an FT232B and later
+	maxBaud        = 3_000_000
+	minBaud        = 183 // 3 MHz / 16383.875, rounded up
 )
 
 // Bits of the status bytes.
@@ -46,6 +49,11 @@ type chip struct {
 	i      *usb.Interface
 	packet int    // bytes of a packet from the chip
 	data   uint16 // of SET_DATA, without the break
+
+	mu      sync.Mutex
+	latency uint8  // +checklocks:mu
+	async   uint32 // +checklocks:mu
+	custom  int32  // +checklocks:mu
 
 	lines byte // seen last
 	seen  bool
@@ -82,7 +90,7 @@ func attach(i *usb.Interface, _ *usb.ID) (usbserial.Ops, error) {
 		i.Printf(kernel.LevelErr, "unknown device type: 0x%02x", uint16(d.Release))
 		return nil, kernel.ENODEV
 	}
-	c := &chip{i: i, data: 8}
+	c := &chip{i: i, data: 8, latency: defaultLatency, async: tty.ASYNC_LOW_LATENCY}
 	if in := i.Endpoint(hw.Bulk, true); in != nil {
 		c.packet = in.PacketSize()
 	}
@@ -105,7 +113,7 @@ func (c *chip) Open(p *usbserial.Port) error {
 	if err := c.set(uapi.FTDI_SIO_RESET, 0, 0); err != nil {
 		return err
 	}
-	if err := c.set(uapi.FTDI_SIO_SET_LATENCY_TIMER, latency, 0); err != nil {
+	if err := c.writeLatency(); err != nil {
 		return err
 	}
 	var b [2]byte
@@ -132,7 +140,7 @@ func (c *chip) Adjust(t *tty.Termios) {
 		t.Cflag = t.Cflag&^tty.CSIZE | tty.CS8
 	}
 	baud := t.Baud()
-	if baud == 0 {
+	if baud == 0 || c.divided(baud) != baud {
 		return
 	}
 	if baud > maxBaud || baud < minBaud {
@@ -194,7 +202,7 @@ func (c *chip) SetTermios(_ *usbserial.Port, now, _ *tty.Termios) error {
 		return err
 	}
 	if baud := now.Baud(); baud > 0 {
-		value, index, _ := divisor(baud)
+		value, index, _ := divisor(c.divided(baud))
 		if err := c.set(uapi.FTDI_SIO_SET_BAUD_RATE, value, index); err != nil {
 			return err
 		}

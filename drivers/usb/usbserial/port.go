@@ -1,6 +1,8 @@
 package usbserial
 
 import (
+	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -30,6 +32,13 @@ type Ops interface {
 // TxEmptier are Ops of a device that can be asked whether it has sent all (tx_empty of struct usb_serial_driver).
 type TxEmptier interface{ TxEmpty() bool }
 
+// Configurer are Ops of a device that TIOCSSERIAL can set: Describe fills in what it has, Configure is called like SetTermios.
+// Absence: what TIOCSSERIAL asks of the device is taken and forgotten, as by cdc_acm. Errors of Configure: EPERM the task may not.
+type Configurer interface {
+	Describe(s *tty.SerialInfo)
+	Configure(task *kernel.Task, now tty.SerialInfo) error
+}
+
 // outputs are the modem lines that a Port drives, inputs those that it sees.
 const (
 	outputs = tty.TIOCM_DTR | tty.TIOCM_RTS
@@ -42,6 +51,7 @@ type Port struct {
 
 	ops    Ops
 	owner  *kernel.Module
+	device *kernel.Device // on the bus usb-serial, or nil
 	stream *usb.Stream
 	t      atomic.Pointer[tty.TTY] // who opens it may be faster than Attach
 
@@ -79,9 +89,41 @@ func (p *Port) Attach(d *tty.Driver) error {
 	return err
 }
 
+// AttachOnBus is Attach with a device on the bus usb-serial between the interface and the terminal (usb_serial_bus_type): attrs are its
+// files in /sys, besides port_number.
+//
+// Errors: as Attach.
+func (p *Port) AttachOnBus(d *tty.Driver, attrs map[string]*kernel.Attr) error {
+	index, err := d.Reserve()
+	if err != nil {
+		return err
+	}
+	all := map[string]*kernel.Attr{"port_number": {Show: func(*kernel.Task) (string, error) { return "0\n", nil }}}
+	maps.Copy(all, attrs)
+	k := p.Iface.Dev().Kernel()
+	p.device, err = k.DeviceCreate(nil, kernel.DeviceInfo{
+		Name: fmt.Sprintf("%s%d", d.Name, index), Bus: "usb-serial", Parent: p.Iface.Device(), Attrs: all, Private: p,
+	})
+	if err != nil {
+		d.Release(index)
+		return err
+	}
+	t, err := d.Add(index, p, p.device)
+	if err != nil {
+		k.DeviceDestroy(p.device)
+		d.Release(index)
+		return err
+	}
+	p.t.Store(t)
+	return nil
+}
+
 // Detach takes the terminal away, after the device or the driver has gone.
 func (p *Port) Detach(d *tty.Driver) {
 	d.Remove(p.t.Load())
+	if p.device != nil {
+		p.Iface.Dev().Kernel().DeviceDestroy(p.device)
+	}
 }
 
 // TTY is the port's terminal.
@@ -233,8 +275,29 @@ func (p *Port) Counters() serial.Counters {
 	return p.counts
 }
 
-// Describe implements tty.Describer. 0 is PORT_UNKNOWN: there are no I/O ports.
-func (p *Port) Describe() tty.SerialInfo { return tty.SerialInfo{Line: int32(p.TTY().Index())} }
+// Describe implements tty.Describer. Type 0 is PORT_UNKNOWN: there are no I/O ports.
+func (p *Port) Describe() (s tty.SerialInfo) {
+	if c, ok := p.ops.(Configurer); ok {
+		c.Describe(&s)
+	}
+	return s
+}
+
+// Configure implements tty.Configurer.
+func (p *Port) Configure(task *kernel.Task, now tty.SerialInfo) error {
+	if c, ok := p.ops.(Configurer); ok {
+		return c.Configure(task, now)
+	}
+	return nil
+}
+
+// Idle implements tty.Idler. Errors: ENOTTY the device cannot be asked.
+func (p *Port) Idle() (bool, error) {
+	if _, ok := p.ops.(TxEmptier); !ok {
+		return false, kernel.ENOTTY
+	}
+	return p.TxEmpty(), nil
+}
 
 // receive gets what a read brought.
 func (p *Port) receive(b []byte) { p.ops.Decode(p, b) }

@@ -23,7 +23,14 @@ func New() *kernel.Module {
 		Name: "usbserial", License: "GPL", Description: "the terminals of USB serial adapters",
 		Exports: []kernel.Symbol{{Name: Symbol, GPL: true, Value: d}},
 		Needs:   []string{usb.Symbol},
-		Init:    d.Register,
+		Init: func(env *kernel.Env) error {
+			k := env.Kernel()
+			for _, name := range []string{"devices", "drivers"} { // bus_register
+				k.SysDir("bus/usb-serial/" + name)
+			}
+			env.Defer(func() { k.SysRemove("bus/usb-serial") })
+			return d.Register(env)
+		},
 	}
 }
 
@@ -34,6 +41,11 @@ type Adapter struct {
 	IDs         []usb.ID
 	// Attach makes the Ops of one device; nil Ops and an error declines it.
 	Attach func(i *usb.Interface, id *usb.ID) (Ops, error)
+}
+
+// Attributed are Ops of a device with files of its own in /sys/bus/usb-serial/devices. Absence: it has what each of them has.
+type Attributed interface {
+	Attrs() map[string]*kernel.Attr
 }
 
 // Module builds the adapter's driver.
@@ -50,7 +62,11 @@ func (a *Adapter) Module() *kernel.Module {
 		if err != nil {
 			return err
 		}
-		if err := p.Attach(lines); err != nil {
+		var attrs map[string]*kernel.Attr
+		if o, ok := ops.(Attributed); ok {
+			attrs = o.Attrs()
+		}
+		if err := p.AttachOnBus(lines, attrs); err != nil {
 			return err
 		}
 		i.Private = p
