@@ -146,7 +146,13 @@ func (c *Ctx) warn(file string, line int, taint uint32, text string) {
 		log.Print(c.T, "\x014"+text)
 	}
 	mod := ""
-	if m := c.owner(); m != nil {
+	switch m := c.owner(); {
+	case strings.HasPrefix(file, "src/"): // kernel/lib complains of who called it
+		file = "kernel/lib/" + file
+		if entry := c.entry(); entry != "" {
+			mod = " ? " + entry
+		}
+	case m != nil:
 		mod = " [" + m.K.Name + "]"
 	}
 	where := fmt.Sprintf("WARNING: CPU: 0 PID: %d at %s:%d%s", c.pid, file, line, mod)
@@ -160,14 +166,23 @@ func (c *Ctx) warn(file string, line int, taint uint32, text string) {
 	c.s.K.AddTaint(kernel.Taint(1 << (taint & 31)))
 }
 
-// dumpStack logs who runs. The frames of a running thread are not known.
+// entry names the function by which the running C code was entered, "name+0x0/0x40 [module]"; "" outside of C.
+func (c *Ctx) entry() string {
+	module, name, _, ok := c.s.M.FuncAt(c.th.Entry())
+	if !ok || c.th.Depth() == 0 {
+		return ""
+	}
+	return c.s.place(module, name, 0)
+}
+
+// dumpStack logs who runs: the function that C was entered by. Those between it and here are not known.
 func (c *Ctx) dumpStack(level kernel.Level) {
 	log := &c.s.K.Log
 	log.Printf(level, "CPU: 0 PID: %d Comm: %s %s #1", c.pid, c.command(), kernel.Release)
 	log.Printf(level, "Call Trace:")
 	log.Printf(level, " <TASK>")
-	if m := c.th.Module(); m != nil {
-		log.Printf(level, " ? [%s]", m.Name())
+	if entry := c.entry(); entry != "" {
+		log.Printf(level, " ? %s", entry)
 	}
 	log.Printf(level, " </TASK>")
 }

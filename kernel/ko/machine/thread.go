@@ -33,6 +33,7 @@ type Thread struct {
 	m      *Machine
 	name   string
 	depth  int
+	entry  uint64 // the function that Go called last
 	id     uint64 // of the call from outside that is under way
 	stack  uint32 // the C stack, lent to it during a call
 	limit  uint32
@@ -178,7 +179,7 @@ func (t *Thread) nested(fn uint64, args []uint64) (uint64, error) {
 	if t.depth >= maxDepth {
 		return 0, t.fail(&Trap{Kind: TrapStack, Msg: fmt.Sprintf("C and Go called each other %d deep", maxDepth)})
 	}
-	caller, mod := t.caller, t.mod
+	caller, mod, entry := t.caller, t.mod, t.entry
 	t.mod = nil
 	t.depth++
 	defer func() {
@@ -186,7 +187,7 @@ func (t *Thread) nested(fn uint64, args []uint64) (uint64, error) {
 			t.mod.running--
 		}
 		t.depth--
-		t.caller, t.mod = caller, mod
+		t.caller, t.mod, t.entry = caller, mod, entry
 	}()
 	return t.call(fn, t.m.sp.Get(), t.m.icalls.Get(), args)
 }
@@ -224,6 +225,7 @@ func (t *Thread) call(fn, sp, icalls uint64, args []uint64) (uint64, error) {
 	_ = st[n+3]
 	st[n], st[n+1], st[n+2], st[n+3] = uint64(slot), sp, KernelBase+uint64(t.limit), icalls
 	m.calls++
+	t.entry = fn
 	if t.mod = mod; mod != nil {
 		mod.running++
 	}
@@ -358,6 +360,9 @@ func (t *Thread) Caller() *Module {
 	}
 	return t.m.builtin // its parts have no names
 }
+
+// Entry is the address of the function that was called last from Go on this thread.
+func (t *Thread) Entry() uint64 { return t.entry }
 
 // Module is the module whose function was called last from Go on this thread, nil outside.
 func (t *Thread) Module() *Module { return t.mod }
