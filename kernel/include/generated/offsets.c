@@ -24,6 +24,7 @@
 #include <linux/ratelimit.h>
 #include <linux/time.h>
 #include <linux/idr.h>
+#include <linux/ioport.h>
 #include <linux/kfifo.h>
 
 #define SIZEOF(name, type) const unsigned int Sizeof##name = sizeof(type);
@@ -568,3 +569,10 @@ VALUE(HrtimerModeRel, HRTIMER_MODE_REL)
 VALUE(HrtimerRestart, HRTIMER_RESTART)
 VALUE(ClockRealtime, CLOCK_REALTIME)
 VALUE(ClockMonotonic, CLOCK_MONOTONIC)
+
+SIZEOF(Resource, struct resource)
+OFF(ResourceStart, struct resource, start)
+OFF(ResourceEnd, struct resource, end)
+OFF(ResourceName, struct resource, name)
+OFF(ResourceFlags, struct resource, flags)
+OFF(ResourceParent, struct resource, parent)

@@ -8,11 +8,11 @@
 
 #define INITIAL_JIFFIES ((unsigned long)(unsigned int)(-300 * HZ))
 #define MAX_JIFFY_OFFSET ((LONG_MAX >> 1) - 1)
-/* Time is read when it is asked for: no tick runs in the simulated kernel. */
+/* No tick runs in the simulated kernel: who reads these calls the function (kernel/ko/object/live.go). */
+extern unsigned long volatile jiffies;
+extern u64 volatile jiffies_64;
 extern unsigned long __jiffies_now(void);
 extern u64 get_jiffies_64(void);
-#define jiffies __jiffies_now()
-#define jiffies_64 get_jiffies_64()
 
 #define time_after(a, b) (typecheck(unsigned long, a) && typecheck(unsigned long, b) && ((long)((b) - (a)) < 0))
 #define time_before(a, b) time_after(b, a)

@@ -4,7 +4,7 @@
 //
 //	module param printk sprintf   what every module needs    chrdev misc fs          devices' files
 //	slab sched kthread time timer memory, time, threads      proc debugfs sysfs      other files
-//	interrupt random                                         kobject device          the driver model
+//	interrupt io random                                      kobject device          the driver model
 //	system ctx bind mem fault fail  what the areas stand on
 //
 //	C module ─► host function ─► binding (typed arguments) ─► kernel.Kernel

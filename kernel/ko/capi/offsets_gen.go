@@ -541,4 +541,11 @@ const (
 	hrtimerRestart        = 0x1
 	clockRealtime         = 0x0
 	clockMonotonic        = 0x1
+
+	sizeofResource    = 0x40
+	offResourceStart  = 0x0
+	offResourceEnd    = 0x8
+	offResourceName   = 0x10
+	offResourceFlags  = 0x18
+	offResourceParent = 0x28
 )

@@ -33,6 +33,7 @@ type System struct {
 	slabState
 	debugfsState
 	interruptState
+	ioState
 	soft softirq
 
 	data  map[string]ptr // variables that C sees, by name
@@ -60,7 +61,7 @@ func New(k *kernel.Kernel, cfg Config) (*System, error) {
 		K: k, data: map[string]ptr{},
 		moduleState: newModuleState(), schedState: newSchedState(), fsState: newFsState(), chrdevState: newChrdevState(),
 		miscState: newMiscState(), deviceState: newDeviceState(), procState: newProcState(), kobjectState: newKobjectState(),
-		slabState: newSlabState(), debugfsState: newDebugfsState(), interruptState: newInterruptState(),
+		slabState: newSlabState(), debugfsState: newDebugfsState(), interruptState: newInterruptState(), ioState: newIoState(),
 	}
 	funcs := Funcs()
 	byName := make(map[string]int, len(funcs))
@@ -156,7 +157,7 @@ func Areas() []Area {
 		{"printk", printkFuncs()}, {"sprintf", sprintfFuncs()}, {"slab", slabFuncs()}, {"sched", schedFuncs()}, {"kthread", kthreadFuncs()},
 		{"time", timeFuncs()}, {"timer", timerFuncs()}, {"module", moduleFuncs()}, {"fs", fsFuncs()}, {"chrdev", chrdevFuncs()},
 		{"misc", miscFuncs()}, {"kobject", kobjectFuncs()}, {"sysfs", sysfsFuncs()}, {"device", deviceFuncs()}, {"proc", procFuncs()},
-		{"debugfs", debugfsFuncs()}, {"random", randomFuncs()}, {"interrupt", irqFuncs()},
+		{"debugfs", debugfsFuncs()}, {"random", randomFuncs()}, {"interrupt", irqFuncs()}, {"io", ioFuncs()},
 	}
 }
 
@@ -178,7 +179,7 @@ func (s *System) Resolve(sym *object.Symbol) (machine.Target, error) {
 // dataSymbols are variables of the kernel that live in Go's part, with their sizes.
 func dataSymbols() map[string]uint64 {
 	return map[string]uint64{
-		"init_task": sizeofTaskStruct, "init_user_ns": 4, "init_uts_ns": sizeofNewUtsname, "kernel_kobj": sizeofPtr + sizeofKobject,
+		"init_task": sizeofTaskStruct, "ioport_resource": sizeofResource, "iomem_resource": sizeofResource, "init_user_ns": 4, "init_uts_ns": sizeofNewUtsname, "kernel_kobj": sizeofPtr + sizeofKobject,
 		"kobj_sysfs_ops": sizeofSysfsOps, "sys_tz": 8, "console_loglevel": 4,
 	}
 }
@@ -209,6 +210,10 @@ func (s *System) dataSymbol(name string) (addr ptr, err error) {
 				offNewUtsnameDomainname: "(none)"} {
 				copy(m.bytes(addr+off, 64), text)
 			}
+		case "ioport_resource":
+			m.put64(addr+offResourceEnd, 0xffff)
+		case "iomem_resource":
+			m.put64(addr+offResourceEnd, 1<<46-1)
 		case "console_loglevel":
 			m.put(addr, uint32(s.K.Log.ConsoleLevel()))
 		case "kernel_kobj":

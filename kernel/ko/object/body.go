@@ -176,6 +176,10 @@ func (w *rewriter) instruction(in *ins) {
 		if !in.done {
 			w.late(in)
 		}
+		if in.live != 0 {
+			w.out = appendU32(append(w.out, opDrop, opCall), in.live-1)
+			break
+		}
 		w.out = appendU32(appendU32(append(w.out, op), in.b), uint32(in.a))
 	case op == opMemorySize:
 		w.out = append(w.out, op, 0, opI64ExtendU)

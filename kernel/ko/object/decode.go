@@ -11,6 +11,7 @@ type ins struct {
 	lo   int32  // of a replaced address: where the expression begins, see match
 	conv int32  // of what makes an address: the access that uses it, -1
 	done bool   // of an access: its address is converted where it is made
+	live uint32 // of a load: the function that is called in its place, plus 1 (see live.go)
 	form form   // of the value that local.set and local.tee take, or of the address
 }
 
@@ -54,7 +55,7 @@ func (w *rewriter) body() {
 		case op == opGlobalGet, op == opGlobalSet:
 			w.global()
 		case op >= opLoadFirst && op <= opStoreLast:
-			in.a, in.b, in.sym = w.memArg()
+			in.a, in.b, in.sym, in.live = w.memArg(op)
 		case op == opMemorySize:
 			w.r.bytes(1, "an operand")
 		case op == opI32Const:
@@ -190,19 +191,19 @@ func (w *rewriter) global() {
 	}
 }
 
-func (w *rewriter) memArg() (off uint64, align uint32, sym bool) {
+func (w *rewriter) memArg(op byte) (off uint64, align uint32, sym bool, live uint32) {
 	at := w.r.pos()
 	if align = w.r.u32(); align > 4 && w.r.err == nil {
 		w.r.failAt(at, ErrUnsupported, "memory access with alignment field %#x", align)
-		return 0, 0, false
+		return 0, 0, false, 0
 	}
 	if x, ok := w.reloc(); ok {
 		if w.operand(x, MemoryAddrLEB64) {
-			return w.l.addr(x), align, true
+			return w.l.addr(x), align, true, w.l.liveLoad(op, x)
 		}
-		return 0, 0, false
+		return 0, 0, false, 0
 	}
-	return w.r.u64(), align, false
+	return w.r.u64(), align, false, 0
 }
 
 func (w *rewriter) i64Const() (v uint64, sym bool) {

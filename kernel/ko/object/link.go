@@ -161,6 +161,7 @@ type linker struct {
 	newIndex  []uint32 // of each defined function in the emitted module
 	stubs     []uint32
 	adapters  []adapter
+	live      map[string]uint32
 }
 
 // Link lays the object out at pl and emits the final module. It allocates no

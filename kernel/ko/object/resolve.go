@@ -44,6 +44,9 @@ func (l *linker) resolve() error {
 		l.imports = append(l.imports, importFunc{module, name, l.typeIndex(u)})
 	}
 
+	if l.opt.Resolve != nil && (l.opt.Part == nil || len(l.emitted) > 0) {
+		l.resolveLive()
+	}
 	called, taken, used := l.uses()
 	l.target = make([]Target, len(o.Symbols))
 	l.funcOf = make([]uint32, len(o.Symbols))
