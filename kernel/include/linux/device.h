@@ -3,6 +3,7 @@
 #define _LINUX_DEVICE_H
 
 #include <linux/types.h>
+#include <linux/ioport.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/list.h>

@@ -9,6 +9,11 @@
 #include <linux/bitops.h>
 #include <linux/atomic.h>
 
+/* No line finds itself here: a driver is told its number. */
+static inline unsigned long probe_irq_on(void) { return 0; }
+static inline int probe_irq_off(unsigned long mask) { return 0; }
+static inline unsigned int probe_irq_mask(unsigned long mask) { return 0; }
+
 #define IRQF_TRIGGER_NONE 0x0
 #define IRQF_TRIGGER_RISING 0x1
 #define IRQF_TRIGGER_FALLING 0x2

@@ -12,6 +12,7 @@
 
 extern void *page_address(const struct page *page);
 extern struct page *virt_to_page(const void *addr);
+extern struct page *vmalloc_to_page(const void *addr);
 extern void get_page(struct page *page);
 extern void put_page(struct page *page);
 extern bool is_vmalloc_addr(const void *x);
@@ -24,6 +25,11 @@ extern int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsig
 #define virt_addr_valid(kaddr) ((unsigned long)(kaddr) >= PAGE_OFFSET && (unsigned long)(kaddr) - PAGE_OFFSET < (1UL << 30))
 #define PHYS_PFN(x) ((unsigned long)((x) >> PAGE_SHIFT))
 #define PFN_PHYS(x) ((phys_addr_t)(x) << PAGE_SHIFT)
+#define pfn_valid(pfn) ((pfn) < (1UL << (30 - PAGE_SHIFT)))
+#define pfn_to_page(pfn) virt_to_page(__va((pfn) << PAGE_SHIFT))
+#define page_to_pfn(page) (__pa(page_address(page)) >> PAGE_SHIFT)
+#define virt_to_pfn(addr) (__pa(addr) >> PAGE_SHIFT)
+#define vmalloc_to_pfn(addr) page_to_pfn(vmalloc_to_page(addr))
 #define VM_READ 0x1
 #define VM_WRITE 0x2
 #define VM_EXEC 0x4

@@ -30,6 +30,9 @@ func fsFuncs() []Func {
 		f2("filp_close", func(c *Ctx, filp, id ptr) int32 { c.fput(filp); return 0 }),
 		v1("fput", func(c *Ctx, filp ptr) { c.fput(filp) }),
 		f1("fget", func(c *Ctx, fd uint32) ptr { return 0 }),
+		// Files of drivers have no page cache to read through.
+		f2("generic_file_read_iter", func(c *Ctx, iocb, iter ptr) int64 { return -int64(kernel.EINVAL) }),
+		f2("generic_file_write_iter", func(c *Ctx, iocb, iter ptr) int64 { return -int64(kernel.EINVAL) }),
 		f4("kernel_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, false) }),
 		f4("kernel_write", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.kernelIO(filp, buf, n, pos, true) }),
 		f4("vfs_read", func(c *Ctx, filp, buf, n, pos ptr) int64 { return c.vfsIO(filp, buf, n, pos, false) }),

@@ -7,10 +7,11 @@ import (
 // slabState is what the area keeps. It belongs to the holder of the big lock.
 type slabState struct {
 	caches map[ptr]*kmemCache // by address of struct kmem_cache
+	pageAt map[ptr]ptr        // struct page of an address, see pageOf
 }
 
 func newSlabState() slabState {
-	return slabState{caches: map[ptr]*kmemCache{}}
+	return slabState{caches: map[ptr]*kmemCache{}, pageAt: map[ptr]ptr{}}
 }
 
 // kmemCache is a struct kmem_cache.
@@ -129,6 +130,10 @@ func slabFuncs() []Func {
 			c.mem().put(page+offPageRefcount, 1)
 			return page
 		}),
+		f1("virt_to_page", func(c *Ctx, p ptr) ptr { return c.pageOf(p) }),
+		f1("vmalloc_to_page", func(c *Ctx, p ptr) ptr { return c.pageOf(p) }),
+		// No program maps a driver's memory here; the functions of its mmap are never called.
+		f5("remap_pfn_range", func(c *Ctx, vma, addr, pfn, size ptr, prot uint64) int32 { return -int32(kernel.EINVAL) }),
 		v2("__free_pages", func(c *Ctx, page ptr, order uint32) { c.putPage(page) }),
 		v1("put_page", func(c *Ctx, page ptr) { c.putPage(page) }),
 		v1("get_page", func(c *Ctx, page ptr) {
@@ -181,6 +186,24 @@ func (c *Ctx) putPage(page ptr) {
 		c.free(m.ptr(page + offPageVirtual))
 		c.free(page)
 	}
+}
+
+// pageOf is the struct page of memory that was not had as pages: made when somebody asks, and kept.
+func (c *Ctx) pageOf(p ptr) ptr {
+	at := p &^ (pageSize - 1)
+	if page := c.s.pageAt[at]; page != 0 {
+		return page
+	}
+	c.mem().bytes(at, pageSize)
+	page, err := c.s.M.Alloc(sizeofPage, 0, nil)
+	if err != nil {
+		return 0
+	}
+	clear(c.mem().bytes(page, sizeofPage))
+	c.mem().putPtr(page+offPageVirtual, at)
+	c.mem().put(page+offPageRefcount, 1)
+	c.s.pageAt[at] = page
+	return page
 }
 
 // free is kfree: a wrong address is an oops.
