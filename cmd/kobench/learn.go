@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,15 +11,18 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/kobench/kobench/hw/bounds"
 	"github.com/kobench/kobench/hw/serial/device/dialogue/learn"
+	"github.com/kobench/kobench/hw/usb/function/described"
+	"github.com/kobench/kobench/hw/usb/pcap"
 	"github.com/spf13/cobra"
 )
 
 func (s streams) learnCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
-		Use: "learn RECORDING", Short: "Write a device's table from a recording of its line", Args: cobra.ExactArgs(1),
+		Use: "learn RECORDING", Short: "Write a device's table or description from a recording of it", Args: cobra.ExactArgs(1),
 		Long: `learn reads a recording of a serial line, a .script or .pcapng as record: on a board writes it (or umockdev-record), and writes a table that
-answers as the device did. What varies is marked: counters, times, checksums, and values that are given in turn.`,
+answers as the device did. What varies is marked: counters, times, checksums, and values that are given in turn. Of a USB capture with one device
+it writes the device's description: its descriptors, and its answers to control requests.`,
 		Example: "  kobench learn session.script -o learned.yaml && kobench plug learned.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			f, err := os.Open(args[0])
@@ -25,11 +30,7 @@ answers as the device did. What varies is marked: counters, times, checksums, an
 				return err
 			}
 			defer f.Close()
-			script, err := learn.Read(f)
-			if err != nil {
-				return err
-			}
-			text, err := learn.Table(filepath.Base(args[0]), script)
+			text, err := learned(filepath.Base(args[0]), f)
 			if err != nil {
 				return err
 			}
@@ -42,6 +43,25 @@ answers as the device did. What varies is marked: counters, times, checksums, an
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write; without it, standard output")
 	return cmd
+}
+
+// learned is the table of a line's recording, or the description of a captured USB device.
+func learned(name string, f *os.File) ([]byte, error) {
+	script, err := learn.Read(f)
+	if err == nil {
+		return learn.Table(name, script)
+	}
+	if !errors.Is(err, learn.ErrOther) {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	events, err := pcap.Read(f)
+	if err != nil {
+		return nil, err
+	}
+	return described.Learn(name, events, 0, 0)
 }
 
 // ownDevice turns the file of a device of one's own into what plug is asked for: a description of a USB device, or a table behind a USB serial port.

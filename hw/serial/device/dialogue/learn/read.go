@@ -20,6 +20,9 @@ const (
 	rtacRx     = 2
 )
 
+// ErrOther is a capture, but not of a serial line.
+var ErrOther = errors.New("the capture is not of a serial line (250)")
+
 // merge is how near bytes of one direction are one message, where nothing else ends it.
 const merge = 10 * time.Millisecond
 
@@ -36,7 +39,7 @@ func Read(r io.Reader) (record.Script, error) {
 		return nil, fmt.Errorf("learn: %w", err)
 	}
 	if ng.LinkType() != linkRTAC {
-		return nil, fmt.Errorf("learn: the capture has link type %d, not that of a serial line (250); a USB device is played by kobench plug replay --from", ng.LinkType())
+		return nil, fmt.Errorf("learn: link type %d: %w", ng.LinkType(), ErrOther)
 	}
 	var s record.Script
 	var begin, end time.Time
