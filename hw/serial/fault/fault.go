@@ -7,7 +7,7 @@
 //
 // Rates are drawn from a generator seeded for each rule, and counted in characters or bits sent:
 // the same seed and the same bytes give the same faults, however the bytes were cut into writes. A
-// fault at a time depends on the clock.
+// fault at a time happens by the machine's clock.
 //
 // References:
 //
@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 )
 
@@ -79,11 +80,11 @@ type Injector struct {
 	seed  uint64
 	rules []*rule
 
-	start    time.Time
-	sent     uint64 // characters given to us; guarded by the line's lock, as is next
+	start    time.Duration // by the machine's clock
+	sent     uint64        // characters given to us; guarded by the line's lock, as is next
 	stuckOn  serial.Signals
 	stuckOff serial.Signals
-	timers   []*time.Timer
+	timers   []*clock.Event
 
 	mu    sync.Mutex // a leaf: guards the report
 	list  []Injected
@@ -163,7 +164,7 @@ func (x *rule) draw() {
 // Install puts the injector into what p sends and what p sees. It is installed once; Remove takes
 // it out.
 func (in *Injector) Install(p *serial.Port) {
-	in.p, in.start = p, time.Now()
+	in.p, in.start = p, p.Clock().Now()
 	p.SetFilter(in)
 	p.Lock()
 	for _, x := range in.rules {
@@ -292,7 +293,7 @@ func (in *Injector) later(x *rule, d time.Duration) {
 		return
 	}
 	p := in.p
-	in.timers = append(in.timers, time.AfterFunc(d, func() {
+	in.timers = append(in.timers, p.Clock().AfterFunc(d, func() {
 		p.Lock()
 		in.act(x, nil)
 		p.Unlock()
@@ -354,7 +355,7 @@ func (in *Injector) note(x *rule, detail string) {
 	defer in.mu.Unlock()
 	in.count[x.Kind]++
 	if len(in.list) < maxReport {
-		in.list = append(in.list, Injected{x.Kind, in.sent, time.Since(in.start), detail})
+		in.list = append(in.list, Injected{x.Kind, in.sent, in.p.Clock().Now() - in.start, detail})
 	}
 }
 

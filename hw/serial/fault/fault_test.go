@@ -146,7 +146,7 @@ func TestUnplugReplug(t *testing.T) {
 		require.Equal(t, serial.CTS|serial.DSR|serial.DCD, s, "plugged again")
 		at := func(d time.Duration, want serial.Signals) {
 			t.Helper()
-			time.Sleep(d - time.Since(in.start) + time.Millisecond)
+			time.Sleep(d - in.p.Clock().Now() - in.start + time.Millisecond)
 			s, _ := a.Signals()
 			require.Equal(t, want, s)
 		}
