@@ -265,10 +265,22 @@ func (m *Machine) Unplug(port string) error { return m.usb.bus.Unplug(port) }
 
 // Settle waits until the kernel has dealt with what was plugged and unplugged: enumerated it, asked for its driver, bound that.
 func (m *Machine) Settle() {
-	if core := m.usb.loaded(); core != nil {
-		core.Settle()
+	for was := m.usb.happened() - 1; was != m.usb.happened(); { // a driver that has come finds devices, which may be hubs with more
+		was = m.usb.happened()
+		if core := m.usb.loaded(); core != nil {
+			core.Settle()
+		}
+		m.usb.hotplug.Settle()
 	}
-	m.usb.hotplug.Settle()
+}
+
+// happened counts what the core and the hot-plug chain were given to do.
+func (s *usbSide) happened() uint64 {
+	n := s.hotplug.Puts()
+	if core := s.loaded(); core != nil {
+		n += core.Events()
+	}
+	return n
 }
 
 // Enumerated reports whether the kernel knows a device that was plugged in: usbcore is loaded, and the device has answered it.

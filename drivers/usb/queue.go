@@ -10,6 +10,7 @@ type Queue struct {
 	// closed when the queue has run empty; nil while it is
 	busy chan struct{} // +checklocks:mu
 	over bool          // +checklocks:mu
+	puts uint64        // +checklocks:mu
 }
 
 // Put adds fn, unless the queue has ended. It does not wait.
@@ -20,6 +21,7 @@ func (q *Queue) Put(fn func()) {
 		return
 	}
 	q.work = append(q.work, fn)
+	q.puts++
 	if q.busy == nil {
 		q.busy = make(chan struct{})
 		go q.run()
@@ -38,6 +40,13 @@ func (q *Queue) run() {
 	}
 	close(q.busy)
 	q.busy = nil
+}
+
+// Puts is how many functions have been put so far.
+func (q *Queue) Puts() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.puts
 }
 
 // Settle waits until the queue has run empty. A function of the queue must not call it.
