@@ -17,7 +17,14 @@ func (s streams) programs(b *bench) (run func(*exec.Cmd) error) {
 		fmt.Fprintf(s.err, "kobench: programs see the host's kernel, the tools and the terminals' ptys ($KOBENCH_TTY) the bench's: %v\n", err)
 		return (*exec.Cmd).Run
 	}
-	return sup.Run
+	return func(cmd *exec.Cmd) error {
+		err := sup.Run(cmd)
+		if errors.Is(err, unix.EBUSY) {
+			fmt.Fprintf(s.err, "kobench: a bench in a bench: programs go on seeing the outer one's kernel, the tools and the terminals' ptys ($KOBENCH_TTY) the inner one's\n")
+			return cmd.Run()
+		}
+		return err
+	}
 }
 
 // runIn runs a program in the world of the bench behind a connection.
