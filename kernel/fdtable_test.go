@@ -69,3 +69,34 @@ func TestDescriptorStress(t *testing.T) {
 	require.Equal(t, opened.Load(), released.Load())
 	require.Greater(t, opened.Load(), int64(1000))
 }
+
+// FD_CLOEXEC is the descriptor's, not the file's, and goes with it.
+func TestCloexec(t *testing.T) {
+	task := kerneltest.Task(t, kerneltest.Boot(t))
+	flag := func(fd int) int {
+		v, err := task.Fcntl(fd, kernel.F_GETFD, 0)
+		require.NoError(t, err)
+		return v
+	}
+	open := func(flags uint32) int {
+		fd, err := task.Open("/proc/version", flags)
+		require.NoError(t, err)
+		return fd
+	}
+	fd := open(kernel.O_CLOEXEC)
+	require.Equal(t, kernel.FD_CLOEXEC, flag(fd))
+	require.NoError(t, task.Close(fd))
+	require.Equal(t, fd, open(0), "the same number again")
+	require.Zero(t, flag(fd))
+	_, err := task.Fcntl(fd, kernel.F_SETFD, kernel.FD_CLOEXEC)
+	require.NoError(t, err)
+	other := open(0)
+	_, err = task.Dup2(other, fd)
+	require.NoError(t, err)
+	require.Zero(t, flag(fd), "another file has the number")
+	again, err := task.Fcntl(other, kernel.F_DUPFD, 10)
+	require.NoError(t, err)
+	require.Zero(t, flag(again))
+	_, err = task.Fcntl(99, kernel.F_SETFD, kernel.FD_CLOEXEC)
+	require.Equal(t, kernel.EBADF, err)
+}
