@@ -201,7 +201,7 @@ locks:
 	@found=$$($(LOCKS) ./cmd/internal/rules/testdata/locks 2>&1 | grep -v '^#' || true); \
 	  [[ $$found == *'locks.go:39:'*'must be locked when accessing n'* && $$(wc -l <<<"$$found") == 1 ]] || \
 	  { printf 'the analyser does not find the seeded violations, or finds others:\n%s\n' "$$found"; exit 1; }
-	@$(GO) test -tags lockdep -skip 'AllocatesNothing|HostIsLate|Fuzz|Usbtest|SerialSuite' ./drivers/tty/... ./drivers/serial8250 ./drivers/usb/usbserial ./drivers/usb
+	@$(GO) test -tags lockdep -skip 'AllocatesNothing|HostIsLate|Fuzz|Usbtest|SerialSuite|OpenWaitsForTheCarrier' ./drivers/tty/... ./drivers/serial8250 ./drivers/usb/usbserial ./drivers/usb
 
 ##  tools        build the developer tools that go.mod pins into bin/tools
 .PHONY: tools
