@@ -20,10 +20,12 @@ const (
 	FASYNC     = 0o20000
 	O_CLOEXEC  = 0o2000000
 
-	setflMask = O_APPEND | O_NONBLOCK // what F_SETFL may change by itself; FASYNC is FasyncList.Set's
+	// what F_SETFL may change by itself; FASYNC is FasyncList.Set's
+	setflMask = O_APPEND | O_NONBLOCK
 )
 
-// File is one open file (struct file): what open made, shared by the descriptors that dup and clone give it.
+// File is one open file (struct file): what open made, shared by the descriptors that dup and clone
+// give it.
 type File struct {
 	op    *FileOperations
 	read  func(t *Task, f *File, p []byte) (int, error)
@@ -54,7 +56,8 @@ func (f *File) Pos() int64 { return f.pos.Load() }
 // SetPos sets the position.
 func (f *File) SetPos(pos int64) { f.pos.Store(pos) }
 
-// Inode is what the file was opened from, Path the name that was used, Dev the device number of a device node.
+// Inode is what the file was opened from, Path the name that was used, Dev the device number of a
+// device node.
 func (f *File) Inode() *Inode { return f.inode }
 
 // Path is the name that the file was opened by.
@@ -69,8 +72,9 @@ func (f *File) Cdev() *Cdev { return f.cdev }
 // Minor is the device's minor number (iminor).
 func (f *File) Minor() uint32 { return f.inode.rdev.Minor() }
 
-// Ops is the table in force, and ReplaceOps changes it during Open, as a driver of a whole major does to
-// hand an open on to one minor's (replace_fops). The new table's module is held instead of the old one's.
+// Ops is the table in force, and ReplaceOps changes it during Open, as a driver of a whole major
+// does to hand an open on to one minor's (replace_fops). The new table's module is held instead of
+// the old one's.
 func (f *File) Ops() *FileOperations { return f.op }
 
 // ReplaceOps installs another table; it may be called in Open only.
@@ -98,8 +102,8 @@ func (f *File) setOps(op *FileOperations) {
 
 // doRead is read(2) on the file.
 //
-// Errors: EBADF not open for reading; EINVAL the driver cannot read; EAGAIN nothing there and O_NONBLOCK;
-// EINTR a signal came first; the driver's own; ErrKilled.
+// Errors: EBADF not open for reading; EINVAL the driver cannot read; EAGAIN nothing there and
+// O_NONBLOCK; EINTR a signal came first; the driver's own; ErrKilled.
 func (f *File) doRead(t *Task, p []byte) (n int, err error) {
 	if f.read == nil || f.pos.Load() < 0 {
 		return 0, f.cannot(O_WRONLY)
@@ -113,8 +117,8 @@ func (f *File) doRead(t *Task, p []byte) (n int, err error) {
 	return n, err
 }
 
-// cannot says why a driver is not asked to read or write: the file's mode; or it has no such function, or the position is
-// negative (rw_verify_area).
+// cannot says why a driver is not asked to read or write: the file's mode; or it has no such
+// function, or the position is negative (rw_verify_area).
 func (f *File) cannot(mode uint32) error {
 	if f.flags.Load()&O_ACCMODE == mode {
 		return EBADF
@@ -215,7 +219,8 @@ func (t *Task) sysError(err error) error {
 	}
 	switch e {
 	case ERESTARTSYS:
-		if t.SignalPending() || t.Killed() { // else nothing restarts it: the program sees the number
+		// else nothing restarts it: the program sees the number
+		if t.SignalPending() || t.Killed() {
 			e = EINTR
 		}
 	}

@@ -1,9 +1,11 @@
 package kernel
 
-// An open file without a descriptor, for those who keep descriptors of their own: what programs of the host have open. Any task may make its calls; they
-// behave and fail as the task's calls of the same names do.
+// An open file without a descriptor, for those who keep descriptors of their own: what programs of
+// the host have open. Any task may make its calls; they behave and fail as the task's calls of the
+// same names do.
 
-// OpenRaw opens a path, making it with the permission bits of perm where flags say so. ReleaseRaw gives the file back. Errors: as Open.
+// OpenRaw opens a path, making it with the permission bits of perm where flags say so. ReleaseRaw
+// gives the file back. Errors: as Open.
 func (t *Task) OpenRaw(path string, flags, perm uint32) (*File, error) {
 	return t.openFile(path, flags, perm)
 }
@@ -44,13 +46,15 @@ func (f *File) Seekable() bool { return f.op.Llseek != nil && !f.fixed.Load() }
 // SetStream says in a driver's Open that the file has no position (nonseekable_open, stream_open).
 func (f *File) SetStream() { f.fixed.Store(true) }
 
-// MoveRaw says where the next read or write is: it is for callers who keep the position themselves, as pread(2) does.
+// MoveRaw says where the next read or write is: it is for callers who keep the position themselves,
+// as pread(2) does.
 func (f *File) MoveRaw(pos int64) {
 	f.pos.Store(pos)
 	f.moved.Store(true)
 }
 
-// Moved reports, once, that MoveRaw was called: to drivers that keep the position in a place of their own.
+// Moved reports, once, that MoveRaw was called: to drivers that keep the position in a place of
+// their own.
 func (f *File) Moved() bool { return f.moved.Load() && f.moved.Swap(false) }
 
 // StatRaw describes the file, also when its name is gone.

@@ -27,15 +27,16 @@ func groups() []*cobra.Group {
 	}
 }
 
-// row is one command. linked: the program is that command when it is called by its name, as with the module tools.
+// row is one command. linked: the program is that command when it is called by its name, as with
+// the module tools.
 type row struct {
 	group  string
 	cmd    *cobra.Command
 	linked bool
 }
 
-// rows are the commands but for the module tools, which have a table of their own. One row is all that a new one needs: help, links, README
-// and tests come from it.
+// rows are the commands but for the module tools, which have a table of their own. One row is all
+// that a new one needs: help, links, README and tests come from it.
 func (s streams) rows() []row {
 	return []row{
 		{benchGroup, s.upCommand(), false},

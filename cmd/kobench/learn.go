@@ -64,7 +64,8 @@ func learned(name string, f *os.File) ([]byte, error) {
 	return described.Learn(name, events, 0, 0)
 }
 
-// ownDevice turns the file of a device of one's own into what plug is asked for: a description of a USB device, or a table behind a USB serial port.
+// ownDevice turns the file of a device of one's own into what plug is asked for: a description of a
+// USB device, or a table behind a USB serial port.
 func ownDevice(file string) (map[string]any, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

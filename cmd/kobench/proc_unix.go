@@ -15,6 +15,7 @@ func replaceBy(path string, args, env []string) error {
 	return nil
 }
 
-// ownGroup keeps the terminal's signals away from a helper; ownSession lets a bench outlive its terminal.
+// ownGroup keeps the terminal's signals away from a helper; ownSession lets a bench outlive its
+// terminal.
 func ownGroup() *syscall.SysProcAttr   { return &syscall.SysProcAttr{Setpgid: true} }
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

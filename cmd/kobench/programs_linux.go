@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// programs gives what runs a program in the bench's world. Where the host lacks something, it says what, and the program runs in the host's.
+// programs gives what runs a program in the bench's world. Where the host lacks something, it says
+// what, and the program runs in the host's.
 func (s streams) programs(b *bench) (run func(*exec.Cmd) error) {
 	sup, err := b.server.Programs()
 	if err != nil {
@@ -30,7 +31,8 @@ func (s streams) programs(b *bench) (run func(*exec.Cmd) error) {
 // runIn runs a program in the world of the bench behind a connection.
 func runIn(c *client.Client, cmd *exec.Cmd) error {
 	err := supervisor.StartBy(cmd, c.Programs)
-	if errors.Is(err, unix.EBUSY) { // inside of a bench already: it has that one's world, and the tools ask this one
+	// inside of a bench already: it has that one's world, and the tools ask this one
+	if errors.Is(err, unix.EBUSY) {
 		err = cmd.Start()
 	}
 	if err != nil {

@@ -89,8 +89,9 @@ func (s streams) runBench(o upOptions, args []string) error {
 	return nil
 }
 
-// scratch is where a bench keeps its files for the length of a command: in memory if there is such a place, since a disk takes milliseconds to make and
-// to remove them. "" is the system's temporary directory.
+// scratch is where a bench keeps its files for the length of a command: in memory if there is such
+// a place, since a disk takes milliseconds to make and to remove them. "" is the system's temporary
+// directory.
 func scratch() string {
 	if os.Getenv("TMPDIR") != "" {
 		return ""
@@ -152,7 +153,8 @@ func (s streams) inBench(args []string, dir string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// writeBin makes the directory that goes first in the PATH of a bench's programs: the tools, and a sudo.
+// writeBin makes the directory that goes first in the PATH of a bench's programs: the tools, and a
+// sudo.
 func writeBin(dir string) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands)
 }
 
-// TestScripts runs the sessions of testdata, each with a socket and a module build cache of its own. The reference modules lie in $MODULES,
-// the handout in $HANDOUT.
+// TestScripts runs the sessions of testdata, each with a socket and a module build cache of its
+// own. The reference modules lie in $MODULES, the handout in $HANDOUT.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -30,7 +30,8 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Defer(func() {
-				down := exec.Command(filepath.Join(firstPath(env.Getenv("PATH")), "kobench"), "down") // where a script failed half-way
+				// where a script failed half-way
+				down := exec.Command(filepath.Join(firstPath(env.Getenv("PATH")), "kobench"), "down")
 				down.Env = []string{"KOBENCH_SOCKET=" + filepath.Join(dir, "sock")}
 				_ = down.Run()
 				_ = os.RemoveAll(dir)

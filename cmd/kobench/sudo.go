@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// sudoCommand is what `sudo` is inside of `kobench run`: whoever runs a bench is its root already, and so the command is run as it is. It exists so
-// that a handout's lines work as printed.
+// sudoCommand is what `sudo` is inside of `kobench run`: whoever runs a bench is its root already,
+// and so the command is run as it is. It exists so that a handout's lines work as printed.
 func (s streams) sudoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "sudo COMMAND…", Short: "Run a command as the bench's root, who you are", Hidden: true, DisableFlagParsing: true,

@@ -121,7 +121,8 @@ type bench struct {
 
 // start boots a machine and serves it; on return it answers.
 func start(o upOptions) (_ *bench, err error) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a boot allocates a few megabytes; nothing of them would be found
+	// a boot allocates a few megabytes; nothing of them would be found
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	l, err := daemon.Listen(o.socket)
 	if err != nil {
 		return nil, err
@@ -179,8 +180,8 @@ func start(o upOptions) (_ *bench, err error) {
 	return b, nil
 }
 
-// cleanDoors makes the directory of the terminals' links, which must be ours and closed, and takes away what a bench that was killed has
-// left there.
+// cleanDoors makes the directory of the terminals' links, which must be ours and closed, and takes
+// away what a bench that was killed has left there.
 func cleanDoors(dir string) error {
 	if err := private.Dir(dir); err != nil {
 		return err

@@ -10,13 +10,14 @@ import (
 // MaxLag is how far behind the host a paced machine may be and still catch up.
 const MaxLag = 100 * time.Millisecond
 
-// When an event is passed to in spite of holds. The host's time is counted in slices, so that a process that was stopped
-// meanwhile has used one.
+// When an event is passed to in spite of holds. The host's time is counted in slices, so that a
+// process that was stopped meanwhile has used one.
 const (
 	holdSlice     = 50 * time.Millisecond
 	holdSlices    = 60
 	virtualSlices = 1200 // a virtual clock rather waits for a long computation
-	holdTurns     = 1000 // given back since it is due, and others taken: a storm that has nothing to do with the event
+	// given back since it is due, and others taken: a storm that has nothing to do with the event
+	holdTurns = 1000
 )
 
 const never = time.Duration(math.MaxInt64)
@@ -89,7 +90,8 @@ func (c *Clock) nowLocked() time.Duration {
 	return c.now
 }
 
-// Hold keeps the next event from running, on behalf of somebody who was woken and must have his turn first. It takes no lock.
+// Hold keeps the next event from running, on behalf of somebody who was woken and must have his
+// turn first. It takes no lock.
 func (c *Clock) Hold() { c.holds.Add(1) }
 
 // Release gives a hold back. It takes no lock.
@@ -117,7 +119,8 @@ func (c *Clock) resume(pass bool) {
 	c.run()
 }
 
-// Want says that somebody waits for what the machine will do, so that a virtual clock jumps. The function given back ends it.
+// Want says that somebody waits for what the machine will do, so that a virtual clock jumps. The
+// function given back ends it.
 func (c *Clock) Want() {
 	if !c.virtual {
 		return
@@ -141,7 +144,8 @@ func (c *Clock) Unwant() {
 	c.wanted--
 }
 
-// run runs what is due. It ends when nothing is, or somebody holds the clock, and sees to it that it is called again.
+// run runs what is due. It ends when nothing is, or somebody holds the clock, and sees to it that
+// it is called again.
 func (c *Clock) run() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

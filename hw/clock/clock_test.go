@@ -43,8 +43,8 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// Nobody sees the time of an event, or a later one, before it has run; and while somebody holds the clock on its behalf the
-// time stands still, and so does the next event.
+// Nobody sees the time of an event, or a later one, before it has run; and while somebody holds the
+// clock on its behalf the time stands still, and so does the next event.
 func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New()

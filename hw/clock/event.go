@@ -113,7 +113,8 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// queue is a heap: the next event is the first. The lock of the clock that has it guards the events in it, which checklocks cannot see.
+// queue is a heap: the next event is the first. The lock of the clock that has it guards the events
+// in it, which checklocks cannot see.
 type queue []*Event
 
 // when is the time of an event, for who holds the lock of its clock.

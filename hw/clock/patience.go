@@ -8,8 +8,9 @@ import (
 // PatienceLimit is how long, by the host's clock, a machine waits for somebody outside of it.
 const PatienceLimit = time.Second
 
-// Patience holds a clock for somebody whose lateness may be the host's, such as the program that reads a terminal: until he
-// comes, or for [PatienceLimit]. Then he is believed not to come, and is not waited for again before he has been seen.
+// Patience holds a clock for somebody whose lateness may be the host's, such as the program that
+// reads a terminal: until he comes, or for [PatienceLimit]. Then he is believed not to come, and is
+// not waited for again before he has been seen.
 type Patience struct {
 	c *Clock
 

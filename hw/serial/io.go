@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/hw/clock"
 )
 
-const softBuffer = 64 << 10 // characters a software end keeps; a Linux tty's flip buffers are as large
+// characters a software end keeps; a Linux tty's flip buffers are as large
+const softBuffer = 64 << 10
 
 // soft is the software end of a port: what its blocking methods need.
 type soft struct {
@@ -54,8 +55,9 @@ func (s *soft) init(p *Port) {
 	s.wrDue.event = c.NewEvent(func() { p.Lock(); p.wakeWriter(); p.Unlock() })
 }
 
-// deadline is when a waiting method gives up: a time of the host's, and as far away on the machine's clock. Both must have come: a
-// machine that is late is not timed out, and one that catches up does not end the wait early.
+// deadline is when a waiting method gives up: a time of the host's, and as far away on the
+// machine's clock. Both must have come: a machine that is late is not timed out, and one that
+// catches up does not end the wait early.
 type deadline struct {
 	host  time.Time // zero: never
 	at    time.Duration
@@ -139,7 +141,8 @@ func (sl *softListener) LineChanged(c Change) {
 	}
 }
 
-// softArrivals wakes the reader if enough has arrived, or sets the timer for it. tried: the reader has just found nothing.
+// softArrivals wakes the reader if enough has arrived, or sets the timer for it. tried: the reader
+// has just found nothing.
 func (p *Port) softArrivals(tried bool) {
 	s := &p.soft
 	if p.tx.max {
@@ -185,7 +188,8 @@ func (p *Port) softArrivals(tried bool) {
 	p.WakeAtLocked(at)
 }
 
-// settleLocked moves what has arrived into the receive buffer, as far as it fits; on a paced line the rest is overrun.
+// settleLocked moves what has arrived into the receive buffer, as far as it fits; on a paced line
+// the rest is overrun.
 func (p *Port) settleLocked(now Time) {
 	s := &p.soft
 	if _, ok := p.listener.(*softListener); !ok {
@@ -256,7 +260,8 @@ func (p *Port) filterXON(b []byte) int {
 	return n
 }
 
-// throttle asks the other end to pause when the buffer is three quarters full, and to go on at one quarter.
+// throttle asks the other end to pause when the buffer is three quarters full, and to go on at one
+// quarter.
 func (p *Port) throttle() {
 	s := &p.soft
 	n := len(s.rx) - s.taken
@@ -325,11 +330,12 @@ func (p *Port) softModeLocked() {
 	p.wakeWriter()
 }
 
-// SetTrigger sets how many characters wake a waiting reader of a paced line, or fewer if no more are under way. 1 is exact, more is cheap.
+// SetTrigger sets how many characters wake a waiting reader of a paced line, or fewer if no more
+// are under way. 1 is exact, more is cheap.
 func (p *Port) SetTrigger(n int) { p.Lock(); p.soft.trigger = max(1, n); p.Unlock() }
 
-// Read reads what has arrived, waiting for at least one character. Characters come as they were received, those with errors too;
-// a break is left out. See Receive.
+// Read reads what has arrived, waiting for at least one character. Characters come as they were
+// received, those with errors too; a break is left out. See Receive.
 //
 // Errors: as Receive.
 func (p *Port) Read(b []byte) (int, error) {
@@ -344,10 +350,11 @@ func (p *Port) Read(b []byte) (int, error) {
 	}
 }
 
-// Receive waits for characters and returns a run of them without errors (flags 0), or exactly one with.
+// Receive waits for characters and returns a run of them without errors (flags 0), or exactly one
+// with.
 //
-// Errors: os.ErrDeadlineExceeded when the read deadline passes; os.ErrClosed after Close, at once for a pending Receive too;
-// ENODEV after Vanish. What had arrived before is delivered first.
+// Errors: os.ErrDeadlineExceeded when the read deadline passes; os.ErrClosed after Close, at once
+// for a pending Receive too; ENODEV after Vanish. What had arrived before is delivered first.
 func (p *Port) Receive(b []byte) (int, Flags, error) {
 	s := &p.soft
 	s.rd.Lock()
@@ -410,9 +417,11 @@ func (p *Port) receiveLocked(b []byte) (int, Flags) {
 	return n, f
 }
 
-// Write sends b. It returns when the port has taken all of it, which on a paced line is up to 4096 characters before it has left; see Drain.
+// Write sends b. It returns when the port has taken all of it, which on a paced line is up to 4096
+// characters before it has left; see Drain.
 //
-// Errors: os.ErrDeadlineExceeded, os.ErrClosed, ENODEV as Receive. An end that nobody listens to takes everything.
+// Errors: os.ErrDeadlineExceeded, os.ErrClosed, ENODEV as Receive. An end that nobody listens to
+// takes everything.
 func (p *Port) Write(b []byte) (int, error) {
 	n, err := p.send(b, 0)
 	return n, err
@@ -470,7 +479,8 @@ func (p *Port) waitWrite(try func() bool) error {
 	}
 }
 
-// Drain waits until everything written has left. On a Max line that is: until the other end has taken it.
+// Drain waits until everything written has left. On a Max line that is: until the other end has
+// taken it.
 //
 // Errors: as Write.
 func (p *Port) Drain() error {
@@ -525,8 +535,9 @@ func (p *Port) Purge(rx, tx bool) error {
 	return nil
 }
 
-// SetDeadline, SetReadDeadline and SetWriteDeadline end waiting methods at t; the zero time is never. t is the host's, and counts on the
-// machine's clock from now: a machine that is late is not timed out.
+// SetDeadline, SetReadDeadline and SetWriteDeadline end waiting methods at t; the zero time is
+// never. t is the host's, and counts on the machine's clock from now: a machine that is late is not
+// timed out.
 func (p *Port) SetDeadline(t time.Time) error { p.SetReadDeadline(t); return p.SetWriteDeadline(t) }
 
 // SetReadDeadline is for Read and Receive.
@@ -547,7 +558,8 @@ func (p *Port) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// WaitChange waits until the inputs or the other end's mode have changed since the last call, and says which ([Inputs], [PeerMode]).
+// WaitChange waits until the inputs or the other end's mode have changed since the last call, and
+// says which ([Inputs], [PeerMode]).
 //
 // Errors: ctx's; os.ErrClosed; ENODEV after Vanish.
 func (p *Port) WaitChange(ctx context.Context) (Change, error) {
@@ -573,8 +585,8 @@ func (p *Port) WaitChange(ctx context.Context) (Change, error) {
 	}
 }
 
-// Close lets go of the port: its lines go off, waiting methods return os.ErrClosed at once, and the other end's data goes nowhere.
-// What was written before still arrives.
+// Close lets go of the port: its lines go off, waiting methods return os.ErrClosed at once, and the
+// other end's data goes nowhere. What was written before still arrives.
 //
 // Errors: os.ErrClosed the second time.
 func (p *Port) Close() error {

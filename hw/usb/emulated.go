@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/hw/clock"
 )
 
-// Emulated is the Device of a Function: the queues of its endpoints and the answers to standard requests.
+// Emulated is the Device of a Function: the queues of its endpoints and the answers to standard
+// requests.
 type Emulated struct {
 	fn    Function
 	speed Speed
@@ -94,7 +95,8 @@ func epIndex(ep uint8) int { return int(ep&0x0f | ep&DirIn>>3) }
 
 // New makes the device that fn is, at this speed.
 //
-// Errors: EINVAL if fn cannot run at that speed or its descriptors break the rules of [Descriptors.Validate].
+// Errors: EINVAL if fn cannot run at that speed or its descriptors break the rules of
+// [Descriptors.Validate].
 func New(fn Function, speed Speed) (*Emulated, error) {
 	desc := fn.Descriptors(speed)
 	if desc == nil {
@@ -121,7 +123,8 @@ func MustNew(fn Function, speed Speed) *Emulated {
 	return d
 }
 
-// SetClock puts the device on a machine's clock, before anything is submitted. Until then it has one of its own.
+// SetClock puts the device on a machine's clock, before anything is submitted. Until then it has
+// one of its own.
 func (d *Emulated) SetClock(c *clock.Clock) { d.clock = c }
 
 // Clock is the device's.
@@ -133,7 +136,8 @@ func (d *Emulated) Speed() Speed { return d.speed }
 // Gone is closed by Unplug.
 func (d *Emulated) Gone() <-chan struct{} { return d.gone }
 
-// Submit implements [Device]. A transfer that the function is ready for is done before Submit returns, unless others keep the device busy.
+// Submit implements [Device]. A transfer that the function is ready for is done before Submit
+// returns, unless others keep the device busy.
 func (d *Emulated) Submit(t *Transfer) error {
 	if err := t.Begin(); err != nil {
 		return err
@@ -243,7 +247,8 @@ func (d *Emulated) lock() {
 	d.busy.Store(true)
 }
 
-// drainLimit is how many transfers a caller gives back before a goroutine takes over: what completes may be submitted again at once, for ever.
+// drainLimit is how many transfers a caller gives back before a goroutine takes over: what
+// completes may be submitted again at once, for ever.
 const drainLimit = 16
 
 // drain goes on where unlock had enough.

@@ -118,7 +118,8 @@ func TestCDCACM(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		port, far := serial.Straight(serial.Max)
 		d := configured(t, cdcacm.New(port, ""), usb.HighSpeed)
-		_, err := usb.Request(bg, d, 0x21, 0x20, 0, 0, []byte{0x80, 0x25, 0, 0, 0, 2, 7}) // 9600 7E1
+		// 9600 7E1
+		_, err := usb.Request(bg, d, 0x21, 0x20, 0, 0, []byte{0x80, 0x25, 0, 0, 0, 2, 7})
 		require.NoError(t, err)
 		require.Equal(t, serial.Mode{Baud: 9600, Data: 7, Parity: serial.ParityEven, Stop: serial.Stop1}, far.PeerMode())
 		b := make([]byte, 7)
@@ -145,7 +146,8 @@ func TestCDCACM(t *testing.T) {
 		require.Equal(t, "from it", string(read(t, d, 0x81, 512)))
 		require.NoError(t, far.SendBreak(0))
 		synctest.Wait()
-		go func() { _, _ = bulk(d, 0x81, make([]byte, 64)) }() // a read is what lets the device see it
+		// a read is what lets the device see it
+		go func() { _, _ = bulk(d, 0x81, make([]byte, 64)) }()
 		require.Equal(t, byte(7), read(t, d, 0x83, 10)[8])
 		far.Write([]byte("end"))
 		far.Close()

@@ -90,7 +90,8 @@ func (c *call) sleeping(do func(t *kernel.Task) answer) answer {
 // fail is the answer to an error of the bench's.
 func (c *call) fail(err error) answer { return fails(c.s.failed(c.thread(), err)) }
 
-// calls are those that are always trapped, by number; calls_amd64.go and calls_arm64.go have the ones that one machine has.
+// calls are those that are always trapped, by number; calls_amd64.go and calls_arm64.go have the
+// ones that one machine has.
 func calls() map[int32]handler {
 	m := map[int32]handler{
 		unix.SYS_OPENAT:  func(c *call) answer { return c.open(0, 1, c.Args[2], uint32(c.Args[3])) },

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ioctl asks the driver. Generic commands about the descriptor itself stay the host's, where it is one.
+// ioctl asks the driver. Generic commands about the descriptor itself stay the host's, where it is
+// one.
 func (c *call) ioctl() answer {
 	d := c.descriptor(0)
 	cmd := uint32(c.Args[1])
@@ -34,7 +35,8 @@ func (c *call) ioctl() answer {
 	})
 }
 
-// argument reads what the third argument points to, where the command says how much that is, and reports whether the driver may have changed it.
+// argument reads what the third argument points to, where the command says how much that is, and
+// reports whether the driver may have changed it.
 func (c *call) argument(cmd uint32, arg *kernel.Arg) (out bool) {
 	size, out := argSize(cmd)
 	if size == 0 || arg.Val == 0 {
@@ -48,8 +50,8 @@ func (c *call) argument(cmd uint32, arg *kernel.Arg) (out bool) {
 	return out
 }
 
-// argSize is how many bytes a command's argument points to, and whether any of them come back: by its number (include/uapi/asm-generic/ioctl.h), or for the
-// old ones by a table.
+// argSize is how many bytes a command's argument points to, and whether any of them come back: by
+// its number (include/uapi/asm-generic/ioctl.h), or for the old ones by a table.
 func argSize(cmd uint32) (size int, out bool) {
 	const dirRead = 2
 	if cmd>>30 != 0 {
@@ -86,7 +88,8 @@ func argSize(cmd uint32) (size int, out bool) {
 
 const tiocgicount = 0x545d
 
-// lseek moves the position as the driver does, and the host's with it, which counts for reads and writes.
+// lseek moves the position as the driver does, and the host's with it, which counts for reads and
+// writes.
 func (c *call) lseek() answer {
 	d := c.descriptor(0)
 	if d == nil || d.file == nil || d.Stream() {
@@ -122,7 +125,8 @@ func (c *call) borrow(fd uint64) (int, error) {
 	return unix.PidfdGetfd(pid, int(int32(fd)), 0)
 }
 
-// fcntl looks at what concerns SIGIO; all else of fcntl never comes here, and the host does these too.
+// fcntl looks at what concerns SIGIO; all else of fcntl never comes here, and the host does these
+// too.
 func (c *call) fcntl() answer {
 	d := c.descriptor(0)
 	if d == nil || d.file == nil {

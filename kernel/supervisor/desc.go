@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// node is what a descriptor of a program's stands for: an open file of the bench, or a directory. It is a file of the private mount, so that reads, writes
-// and polls come by FUSE while all else is trapped and finds the node by the inode's number.
+// node is what a descriptor of a program's stands for: an open file of the bench, or a directory.
+// It is a file of the private mount, so that reads, writes and polls come by FUSE while all else is
+// trapped and finds the node by the inode's number.
 type node struct {
 	s    *Supervisor
 	path string // the name that it was opened by, in the bench
@@ -48,8 +49,8 @@ func (d *node) Open(_ *fuse.Call, _ uint32) (fuse.File, error) {
 	return d, nil
 }
 
-// pathOnly is a file that was opened with O_PATH: it stands for a name, and that is all. The mount has it open for reading, since seccomp hands over
-// no descriptor with O_PATH.
+// pathOnly is a file that was opened with O_PATH: it stands for a name, and that is all. The mount
+// has it open for reading, since seccomp hands over no descriptor with O_PATH.
 type pathOnly struct{}
 
 func (pathOnly) Read(*fuse.Call, int64, []byte) (int, error)  { return 0, unix.EBADF }
@@ -176,7 +177,8 @@ func (d *node) Release() {
 	d.owner.close()
 }
 
-// give makes the descriptor of a file that the bench has opened, or of a directory, and hands it over.
+// give makes the descriptor of a file that the bench has opened, or of a directory, and hands it
+// over.
 func (s *Supervisor) give(d *node, flags uint64) answer {
 	id := s.fuse.Add(d)
 	if flags&unix.O_PATH != 0 {

@@ -45,7 +45,8 @@ func device(t *testing.T) string {
 	return out
 }
 
-// TestDevice: a C program gets the answers that Linux 6.1 gave, line by line: files, transfers, control, readiness, signals, descriptors, threads, uevents.
+// TestDevice: a C program gets the answers that Linux 6.1 gave, line by line: files, transfers,
+// control, readiness, signals, descriptors, threads, uevents.
 func TestDevice(t *testing.T) {
 	real, err := oracle.Files.ReadFile("transcripts/programs-device.txt")
 	require.NoError(t, err)

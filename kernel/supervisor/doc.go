@@ -1,5 +1,6 @@
-// Package supervisor shows any Linux program, unmodified and without privileges, a simulated kernel where it expects the real one: its devices
-// in /dev, its /sys, the kernel's part of /proc, /lib/modules, uname, the module calls and uevents.
+// Package supervisor shows any Linux program, unmodified and without privileges, a simulated kernel
+// where it expects the real one: its devices in /dev, its /sys, the kernel's part of /proc,
+// /lib/modules, uname, the module calls and uevents.
 //
 //	s, err := supervisor.New(k, supervisor.Config{Root: root})
 //	defer s.Close()
@@ -10,11 +11,14 @@
 //
 // # How
 //
-// A seccomp filter notifies this program of the rare calls: those with names (open, stat, mknod, …), ioctl, and the module calls. What
-// concerns the host is told to go on. A device that is opened becomes a descriptor of a private FUSE mount (package fuse below), handed to the
-// caller; so reads, writes, poll, select and epoll of it are the host kernel's own and come back here as FUSE requests, and dup, fork, exec,
-// redirections and SCM_RIGHTS need nobody's help. The rest (ioctl, fstat, lseek, fcntl, mmap) is trapped and finds the open file by the inode
-// number of the descriptor. A thread of a program is a task of the kernel, and its memory is read and written where it is.
+// A seccomp filter notifies this program of the rare calls: those with names (open, stat, mknod,
+// …), ioctl, and the module calls. What concerns the host is told to go on. A device that is opened
+// becomes a descriptor of a private FUSE mount (package fuse below), handed to the caller; so
+// reads, writes, poll, select and epoll of it are the host kernel's own and come back here as FUSE
+// requests, and dup, fork, exec, redirections and SCM_RIGHTS need nobody's help. The rest (ioctl,
+// fstat, lseek, fcntl, mmap) is trapped and finds the open file by the inode number of the
+// descriptor. A thread of a program is a task of the kernel, and its memory is read and written
+// where it is.
 //
 //	filter.go notify.go             which calls are trapped; receiving and answering them
 //	helper.go desc.go               the private mount; a descriptor of it

@@ -23,7 +23,8 @@ const (
 	mapShared, mapAnon = 0x01, 0x20
 )
 
-// auditArch is how the filter tells the calls of this machine's own kind from those of 32-bit programs, which go on untouched.
+// auditArch is how the filter tells the calls of this machine's own kind from those of 32-bit
+// programs, which go on untouched.
 func auditArch() uint32 {
 	if runtime.GOARCH == "arm64" {
 		return unix.AUDIT_ARCH_AARCH64
@@ -31,8 +32,9 @@ func auditArch() uint32 {
 	return unix.AUDIT_ARCH_X86_64
 }
 
-// program assembles the filter: the calls that the supervisor answers are notified, all else goes on and costs nothing, since the kernel keeps a bitmap of
-// the calls that any filter allows whatever their arguments ([seccomp] seccomp_cache_prepare).
+// program assembles the filter: the calls that the supervisor answers are notified, all else goes
+// on and costs nothing, since the kernel keeps a bitmap of the calls that any filter allows
+// whatever their arguments ([seccomp] seccomp_cache_prepare).
 func program() []unix.SockFilter {
 	stmt := func(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
 	jump := func(k uint32, jt, jf uint8) unix.SockFilter {
@@ -61,7 +63,8 @@ const (
 	fSetOwnEx = 15
 )
 
-// install puts the filter on the calling thread, and so on all that it starts, and returns the listener.
+// install puts the filter on the calling thread, and so on all that it starts, and returns the
+// listener.
 //
 // Errors: those of seccomp(2), in words.
 func install() (int, error) {
@@ -70,7 +73,8 @@ func install() (int, error) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return -1, fmt.Errorf("PR_SET_NO_NEW_PRIVS: %w", err)
 	}
-	for _, flags := range []uintptr{flagNewListener | flagWaitKillable, flagNewListener} { // WAIT_KILLABLE_RECV is Linux 5.19's
+	// WAIT_KILLABLE_RECV is Linux 5.19's
+	for _, flags := range []uintptr{flagNewListener | flagWaitKillable, flagNewListener} {
 		fd, _, e := unix.RawSyscall(unix.SYS_SECCOMP, setModeFilter, flags, uintptr(unsafe.Pointer(&f)))
 		switch e {
 		case 0:

@@ -12,14 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracee is a thread that is stopped for a moment ([ptrace]). All that is done to it is done from one thread of this program's.
+// tracee is a thread that is stopped for a moment ([ptrace]). All that is done to it is done from
+// one thread of this program's.
 type tracee struct {
 	tid  int
 	own  bool          // this program's child: somebody else waits for its end
 	held []unix.Signal // that came meanwhile
 }
 
-// seize attaches to a thread and asks it to stop on its way out of the kernel, where it is now. Errors: what the host has against it.
+// seize attaches to a thread and asks it to stop on its way out of the kernel, where it is now.
+// Errors: what the host has against it.
 func seize(tid int) (*tracee, error) {
 	const sysGood = unix.PTRACE_O_TRACESYSGOOD
 	if err := ptrace(unix.PTRACE_SEIZE, tid, 0, sysGood); err != nil {
@@ -63,8 +65,9 @@ type siginfo struct {
 	_      [100]byte
 }
 
-// wait waits for a stop and gives its kind: SIGTRAP|0x80 at a system call, else a signal, with the event in the upper bits. It must not take the end of a
-// process away from who waits for that, and so it asks again and again.
+// wait waits for a stop and gives its kind: SIGTRAP|0x80 at a system call, else a signal, with the
+// event in the upper bits. It must not take the end of a process away from who waits for that, and
+// so it asks again and again.
 func (t *tracee) wait() (status int, ok bool) {
 	for end := time.Now().Add(stopLimit); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
 		info, e := t.waitid(unix.WSTOPPED)
@@ -133,7 +136,8 @@ func (t *tracee) release() {
 	}
 }
 
-// chdir into what a program has under another name than the host is a change to the descriptor of that directory, made by the thread itself.
+// chdir into what a program has under another name than the host is a change to the descriptor of
+// that directory, made by the thread itself.
 func (c *call) chdir() answer {
 	p, err := c.named(cwd, 0, true)
 	switch {
@@ -179,8 +183,9 @@ func (c *call) fchdir(p place, a answer) answer {
 	return answer{}
 }
 
-// restarting makes the read of a thread that is interrupted begin anew after the signal where the handler wants it so, which FUSE cannot: answer is what
-// ends the read with EINTR. The thread is stopped before it takes the signal, and its result becomes ERESTARTSYS.
+// restarting makes the read of a thread that is interrupted begin anew after the signal where the
+// handler wants it so, which FUSE cannot: answer is what ends the read with EINTR. The thread is
+// stopped before it takes the signal, and its result becomes ERESTARTSYS.
 func restarting(tid int, answer func()) { onThread(func() { restartHere(tid, answer) }) }
 
 func restartHere(tid int, answer func()) {

@@ -76,7 +76,8 @@ func result(n int, err error) answer {
 	return returns(n)
 }
 
-// restart is what interrupts a call: the kernel turns it into EINTR or begins the call anew, as the signal's handler wants it.
+// restart is what interrupts a call: the kernel turns it into EINTR or begins the call anew, as the
+// signal's handler wants it.
 const restart = syscall.Errno(512) // ERESTARTSYS
 
 // listener receives the calls of the programs that one filter holds.
@@ -95,7 +96,8 @@ func (s *Supervisor) listen(fd int) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The caller runs next, on this processor: two switches instead of two wake-ups of another one. Linux 6.6 and newer.
+	// The caller runs next, on this processor: two switches instead of two wake-ups of another one.
+	// Linux 6.6 and newer.
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), ioctlSetFlags, syncWakeUp)
 	l := &listener{s: s, fd: fd, stop: stop, gone: make(chan struct{})}
 	l.done.Add(1)
@@ -135,7 +137,8 @@ func (l *listener) end() {
 // takeover is how long a call may hold up the next one.
 const takeover = 100 * time.Microsecond
 
-// lead receives calls and answers them, one goroutine at a time; when an answer takes long, another one leads on.
+// lead receives calls and answers them, one goroutine at a time; when an answer takes long, another
+// one leads on.
 func (l *listener) lead() {
 	defer l.done.Done()
 	runtime.LockOSThread() // ptrace wants one and the same thread; it also spares switches
@@ -205,7 +208,8 @@ func (l *listener) send(n *notif, a answer) {
 	_ = ioctl(l.fd, ioctlSend, unsafe.Pointer(&r)) // ENOENT: the caller is gone
 }
 
-// addfd hands a descriptor over and gives its number there. The caller goes on only when ours is closed, so that its close is the last one.
+// addfd hands a descriptor over and gives its number there. The caller goes on only when ours is
+// closed, so that its close is the last one.
 func (l *listener) addfd(n *notif, a answer) (int, syscall.Errno) {
 	add := notifAddfd{ID: n.ID, SrcFD: uint32(a.fd)}
 	if a.cloexec {

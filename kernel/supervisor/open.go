@@ -120,7 +120,8 @@ func benchFlags(flags uint64) uint32 {
 	return uint32(flags) & (kernel.O_ACCMODE | kernel.O_CREAT | kernel.O_EXCL | kernel.O_NOCTTY | kernel.O_TRUNC | kernel.O_APPEND | kernel.O_NONBLOCK)
 }
 
-// permitted checks permission bits, 4 read, 2 write, 1 execute, as generic_permission does; root may not execute what nobody may.
+// permitted checks permission bits, 4 read, 2 write, 1 execute, as generic_permission does; root
+// may not execute what nobody may.
 func permitted(st kernel.Stat, who kernel.Cred, want uint32) bool {
 	if who.UID == 0 {
 		return want&1 == 0 || st.Mode&0o111 != 0 || st.Mode&kernel.S_IFMT == kernel.S_IFDIR

@@ -4,7 +4,8 @@ package supervisor
 
 import "golang.org/x/sys/unix"
 
-// restarts reports whether a stopped thread's result may become ERESTARTSYS (arch/x86/kernel/signal.c looks at it after the stop).
+// restarts reports whether a stopped thread's result may become ERESTARTSYS
+// (arch/x86/kernel/signal.c looks at it after the stop).
 const restarts = true
 
 // regs are a stopped thread's registers.

@@ -14,8 +14,8 @@ import (
 
 const maxLinks = 40
 
-// resolve walks a name as a thread's call means it and says where it leads. A link at the end is followed where follow says so; of a name that is not
-// there, the place is where it would be.
+// resolve walks a name as a thread's call means it and says where it leads. A link at the end is
+// followed where follow says so; of a name that is not there, the place is where it would be.
 //
 // Errors: ELOOP; EFAULT and ENAMETOOLONG are its callers'.
 func (s *Supervisor) resolve(t *thread, dirfd uint64, name string, follow bool) (place, error) {
@@ -156,7 +156,8 @@ func (w *walk) self(at string) (string, bool) {
 	return "", false
 }
 
-// magic reports whether a name of /proc is a link that leads where its text does not say: /proc/N/fd/3, /proc/N/cwd.
+// magic reports whether a name of /proc is a link that leads where its text does not say:
+// /proc/N/fd/3, /proc/N/cwd.
 func magic(name string) bool {
 	rest, ok := within(name, "/proc")
 	if !ok || !process(rest) {

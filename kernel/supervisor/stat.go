@@ -50,7 +50,8 @@ func (c *call) aboutNode(d *node) (about, error) {
 	return c.about(place{name: d.path})
 }
 
-// target finds out whom a call by name or descriptor is about. ours is false where the kernel below answers, or, with a host's name, the mapped one.
+// target finds out whom a call by name or descriptor is about. ours is false where the kernel below
+// answers, or, with a host's name, the mapped one.
 func (c *call) target(dir, arg int, follow bool, emptyPath bool) (a about, host string, ours bool, err error) {
 	name := ""
 	if c.Args[arg] != 0 || !emptyPath {

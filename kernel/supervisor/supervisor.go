@@ -75,14 +75,17 @@ func New(k *kernel.Kernel, cfg Config) (_ *Supervisor, err error) {
 	return s, nil
 }
 
-// Start starts a command under the supervisor, with all that it starts in turn. It is waited for with Wait.
+// Start starts a command under the supervisor, with all that it starts in turn. It is waited for
+// with Wait.
 //
-// The filter is put on a thread that lives for this one start only: the command inherits it, this program keeps none.
+// The filter is put on a thread that lives for this one start only: the command inherits it, this
+// program keeps none.
 //
 // Errors: those of exec.Cmd.Start; what seccomp lacks, in words.
 func (s *Supervisor) Start(cmd *exec.Cmd) error { return StartBy(cmd, s.Attach) }
 
-// StartBy is Start for a supervisor elsewhere: attach gives it the listener, which is closed here when attach returns.
+// StartBy is Start for a supervisor elsewhere: attach gives it the listener, which is closed here
+// when attach returns.
 //
 // Errors: as Start; those of attach.
 func StartBy(cmd *exec.Cmd, attach func(listener int) error) error {
@@ -109,7 +112,8 @@ func StartBy(cmd *exec.Cmd, attach func(listener int) error) error {
 	return <-started
 }
 
-// Wait waits for a command that Start has started, in place of its own Wait, which would take a moment in which the supervisor holds the program for its end.
+// Wait waits for a command that Start has started, in place of its own Wait, which would take a
+// moment in which the supervisor holds the program for its end.
 //
 // Errors: those of exec.Cmd.Wait.
 func (s *Supervisor) Wait(cmd *exec.Cmd) error {
@@ -138,7 +142,8 @@ type installed struct {
 	err error
 }
 
-// startThread runs do on a thread that ends with it. A program's first thread cannot end, so that one is held meanwhile and gets another goroutine.
+// startThread runs do on a thread that ends with it. A program's first thread cannot end, so that
+// one is held meanwhile and gets another goroutine.
 func startThread(do func()) {
 	runtime.LockOSThread()
 	if unix.Gettid() != unix.Getpid() {
@@ -151,7 +156,8 @@ func startThread(do func()) {
 	runtime.UnlockOSThread()
 }
 
-// Attach serves the programs of a listener, of which it keeps a descriptor of its own, until the last of them has ended.
+// Attach serves the programs of a listener, of which it keeps a descriptor of its own, until the
+// last of them has ended.
 //
 // Errors: those of the host.
 func (s *Supervisor) Attach(from int) error {
@@ -188,7 +194,8 @@ func (s *Supervisor) AttachOf(pid, listener int) error {
 // grace is how long Close waits for calls in progress.
 const grace = 10 * time.Second
 
-// Close ends the supervision, and with it, as when a machine is switched off, the programs that still run.
+// Close ends the supervision, and with it, as when a machine is switched off, the programs that
+// still run.
 func (s *Supervisor) Close() {
 	if s.closed.Swap(true) {
 		return

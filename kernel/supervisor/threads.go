@@ -19,7 +19,8 @@ type thread struct {
 	tid  int
 	pid  int // its process
 	task *kernel.Task
-	mu   sync.Mutex // one call at a time, also where a signal has taken the thread out of one that is not over here
+	// one call at a time, also where a signal has taken the thread out of one that is not over here
+	mu sync.Mutex
 }
 
 // threads are those that have called so far. One that is gone is forgotten when there are too many.
@@ -35,7 +36,8 @@ const sweepAt = 64
 // procFile is a file of a thread's in the host's /proc.
 func procFile(tid int, name string) string { return "/proc/" + strconv.Itoa(tid) + "/" + name }
 
-// thread finds the thread of a caller. fresh looks anew at who it is: a program may have become another one, and somebody else's.
+// thread finds the thread of a caller. fresh looks anew at who it is: a program may have become
+// another one, and somebody else's.
 func (s *Supervisor) thread(tid int, fresh bool) *thread {
 	s.threads.mu.Lock()
 	t := s.threads.all[tid]
@@ -82,7 +84,8 @@ func (s *Supervisor) goneLocked() (gone []*thread) {
 	return gone
 }
 
-// identity says which process a thread belongs to, its name, and in whose name it acts: the bench's root is whoever runs the bench.
+// identity says which process a thread belongs to, its name, and in whose name it acts: the bench's
+// root is whoever runs the bench.
 func (s *Supervisor) identity(tid int) (pid int, comm string, cred kernel.Cred) {
 	pid, cred = tid, kernel.Cred{UID: 65534, GID: 65534}
 	text, err := os.ReadFile(procFile(tid, "status"))
@@ -114,7 +117,8 @@ func (s *Supervisor) identity(tid int) (pid int, comm string, cred kernel.Cred) 
 	return pid, comm, cred
 }
 
-// killPrograms ends the programs that are left. Which they are the filter tells; a process that has only started one has none itself.
+// killPrograms ends the programs that are left. Which they are the filter tells; a process that has
+// only started one has none itself.
 func (s *Supervisor) killPrograms() {
 	s.threads.mu.Lock()
 	defer s.threads.mu.Unlock()
@@ -158,9 +162,11 @@ func signalled(tid int) bool {
 	return pending&^blocked != 0
 }
 
-// sleeping runs a call that may sleep on behalf of a thread that a listener holds. A signal to the thread, or its end, interrupts the task.
+// sleeping runs a call that may sleep on behalf of a thread that a listener holds. A signal to the
+// thread, or its end, interrupts the task.
 //
-// The kernel below does not tell of either, so it is asked, seldom at first. A call that is over soon costs nothing.
+// The kernel below does not tell of either, so it is asked, seldom at first. A call that is over
+// soon costs nothing.
 func (l *listener) sleeping(n *notif, t *thread, do func() answer) answer {
 	over := make(chan struct{})
 	var mu sync.Mutex

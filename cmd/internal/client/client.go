@@ -1,5 +1,5 @@
-// Package client talks to a running bench. One Client is one connection, and so one task of the simulated kernel: its descriptors are
-// closed when it is.
+// Package client talks to a running bench. One Client is one connection, and so one task of the
+// simulated kernel: its descriptors are closed when it is.
 package client
 
 import (
@@ -25,10 +25,11 @@ import (
 	"github.com/kobench/kobench/kernel/kmod"
 )
 
-// Client is a connection to a bench. Calls that wait hold up others of the same Client; New one for each thing that goes on at a time.
+// Client is a connection to a bench. Calls that wait hold up others of the same Client; New one for
+// each thing that goes on at a time.
 //
-// Errors of every request: *ErrNoBench nobody answers; *ErrSilent the bench is there and does not answer; *private.Error it is somebody
-// else's; the kernel's, as a kernel.Errno.
+// Errors of every request: *ErrNoBench nobody answers; *ErrSilent the bench is there and does not
+// answer; *private.Error it is somebody else's; the kernel's, as a kernel.Errno.
 type Client struct {
 	socket string
 	comm   string
@@ -41,7 +42,8 @@ type Client struct {
 
 var _ kmod.System = (*Client)(nil)
 
-// New prepares a connection to the bench behind a socket; comm is the name of the program, as the kernel's log shows it.
+// New prepares a connection to the bench behind a socket; comm is the name of the program, as the
+// kernel's log shows it.
 func New(socket, comm string) *Client {
 	c := &Client{socket: socket, comm: comm, pace: usual()}
 	c.http.Transport = &http.Transport{
@@ -99,7 +101,8 @@ func (e *ErrNoBench) Unwrap() error { return e.Err }
 
 // do makes a request. The caller closes the body.
 //
-// Errors: *ErrNoBench; *ErrSilent; *private.Error somebody else listens there; kernel.Errno and kernel.ErrKilled as the kernel answered.
+// Errors: *ErrNoBench; *ErrSilent; *private.Error somebody else listens there; kernel.Errno and
+// kernel.ErrKilled as the kernel answered.
 func (c *Client) do(ctx context.Context, method, path string, q url.Values, body io.Reader) (*http.Response, error) {
 	u := "http://kobench/v1/" + path
 	if len(q) > 0 {
@@ -292,7 +295,8 @@ func (c *Client) Lstat(path string) (s daemon.Stat, err error) {
 	return s, c.call("GET", "stat", values("path", path, "link", "1"), nil, &s)
 }
 
-// Mknod makes a device node, Mkdir a directory, Remove takes a name away. Errors: mknod(2)'s; those of every request.
+// Mknod makes a device node, Mkdir a directory, Remove takes a name away. Errors: mknod(2)'s; those
+// of every request.
 func (c *Client) Mknod(path string, mode, major, minor uint32) error {
 	return c.call("POST", "mknod", values("path", path, "mode", utoa(mode), "major", utoa(major), "minor", utoa(minor)), nil, nil)
 }

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// programs is the supervisor of the programs that see this machine; it is made when the first one comes.
+// programs is the supervisor of the programs that see this machine; it is made when the first one
+// comes.
 type programs = supervisor.Supervisor
 
 // Programs is what starts programs that see this machine.
@@ -44,7 +45,8 @@ func (s *Server) endPrograms() {
 	}
 }
 
-// attach serves the programs of a client that has put the supervisor's filter on them; fd is the client's descriptor of the listener.
+// attach serves the programs of a client that has put the supervisor's filter on them; fd is the
+// client's descriptor of the listener.
 func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 	cn := r.Context().Value(connKey{}).(*conn)
 	if peerCred(cn.c).UID != 0 {

@@ -20,7 +20,8 @@ import (
 // Server serves one machine.
 type Server struct {
 	Sim *sim.Sim
-	// NoHostFiles forbids requests that make the daemon open, write or run what is the host's. Set it before Serve.
+	// NoHostFiles forbids requests that make the daemon open, write or run what is the host's. Set
+	// it before Serve.
 	NoHostFiles bool
 	// Build makes the kernel build directory, for programs that look for it. nil: there is none.
 	Build func() (string, error)
@@ -41,7 +42,8 @@ type Server struct {
 	ended    bool      // +checklocks:mu
 }
 
-// New makes a server for a machine. Modules that the kernel asks for are requested from whoever reads /v1/requests.
+// New makes a server for a machine. Modules that the kernel asks for are requested from whoever
+// reads /v1/requests.
 func New(s *sim.Sim) *Server {
 	srv := &Server{Sim: s, started: time.Now(), mounts: make(map[string]func() error)}
 	srv.ctx, srv.stop = context.WithCancel(context.Background())
@@ -114,7 +116,8 @@ func (s *Server) closed(c net.Conn) {
 	}
 }
 
-// taskOf is the task of the request's connection. It is killed when the client goes away in the middle.
+// taskOf is the task of the request's connection. It is killed when the client goes away in the
+// middle.
 func (s *Server) taskOf(r *http.Request) (*kernel.Task, func()) {
 	cn := r.Context().Value(connKey{}).(*conn)
 	cn.mu.Lock()
@@ -227,7 +230,8 @@ func (s *Server) routes() http.Handler {
 	return m
 }
 
-// owner lets root's requests through: those of the daemon's own user and of the host's root, unless they act for somebody else.
+// owner lets root's requests through: those of the daemon's own user and of the host's root, unless
+// they act for somebody else.
 func (s *Server) owner(do http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		t, done := s.taskOf(r)

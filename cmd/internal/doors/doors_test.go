@@ -112,7 +112,8 @@ func TestNothingIsLostAtClose(t *testing.T) {
 	for i := range 20 {
 		tx, err := tarm.OpenPort(&tarm.Config{Name: d.List[0].Path, Baud: 9600})
 		require.NoError(t, err)
-		msg := strings.Repeat(fmt.Sprintf("message %02d ", i), 1+i*20) // up to more than the terminal and its chip hold
+		// up to more than the terminal and its chip hold
+		msg := strings.Repeat(fmt.Sprintf("message %02d ", i), 1+i*20)
 		_, err = tx.Write([]byte(msg))
 		require.NoError(t, err)
 		require.NoError(t, tx.Close())
@@ -138,7 +139,8 @@ func nullModem(t *testing.T) *Doors {
 	return d
 }
 
-// What is written at once after both ends were opened and set arrives as it was written: when tcsetattr has returned, the rate is set.
+// What is written at once after both ends were opened and set arrives as it was written: when
+// tcsetattr has returned, the rate is set.
 func TestModeIsSetBeforeBytesCome(t *testing.T) {
 	d := nullModem(t)
 	check := func(t *testing.T, from, to string, i int) {
@@ -177,9 +179,11 @@ print("ok")
 	})
 }
 
-// A client that has gone left more than a slow line sends in a minute. Shutting the doors does not wait for it.
+// A client that has gone left more than a slow line sends in a minute. Shutting the doors does not
+// wait for it.
 func TestShutWhileTheLineIsBusy(t *testing.T) {
-	for _, size := range []int{1000, 8000} { // in the terminal, waited for by its close; more than it holds, waited for by a write
+	// in the terminal, waited for by its close; more than it holds, waited for by a write
+	for _, size := range []int{1000, 8000} {
 		b, err := board.Parse("slow.yaml", []byte("modules: [\"8250\"]\nuarts: [{io: 0x3f8, irq: 4, line: loopback}]\n"))
 		require.NoError(t, err)
 		m := b.Power(kernel.Config{})
@@ -197,7 +201,8 @@ func TestShutWhileTheLineIsBusy(t *testing.T) {
 			require.NoError(t, <-written)
 		}
 		require.Eventually(t, func() bool { return m.Ports[0].Near.Counters().TX > 0 }, time.Minute, time.Millisecond)
-		require.NoError(t, d.Close()) // not after the minutes that the line would take: the test's own limit says so
+		// not after the minutes that the line would take: the test's own limit says so
+		require.NoError(t, d.Close())
 		require.Less(t, m.Ports[0].Near.Counters().TX, uint64(900))
 		if size >= 4096 {
 			<-written // EIO, or done: the pty may have had room for it
@@ -288,7 +293,8 @@ func TestPicocom(t *testing.T) {
 	require.Contains(t, out, "hello picocom")
 }
 
-// The module can go while no client is there; a client that comes then is hung up; the door works again with the next module.
+// The module can go while no client is there; a client that comes then is hung up; the door works
+// again with the next module.
 func TestDoorOutlivesItsDriver(t *testing.T) {
 	m, d := open(t)
 	p := tarmPort(t, d.List[0].Path, 9600)

@@ -167,8 +167,8 @@ func (e *end) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// SetWriteDeadline ends a write that waits for the line, and a close that waits for what was written, at once when d has passed, also such that begin
-// later; it knows no later time.
+// SetWriteDeadline ends a write that waits for the line, and a close that waits for what was
+// written, at once when d has passed, also such that begin later; it knows no later time.
 func (e *end) SetWriteDeadline(d time.Time) error {
 	e.mu.Lock()
 	e.late = !d.IsZero() && time.Until(d) <= 0

@@ -28,8 +28,8 @@ uarts:
 usb: {devices: [{port: "1", device: ftdi, line: loopback}, {port: "2", device: cdc-acm, line: loopback}]}
 `
 
-// Nothing is lost on paced lines while four other programs keep the processors busy. It takes as long as the lines do: KOBENCH_LOAD
-// says for how long each line works at each rate, such as 10s.
+// Nothing is lost on paced lines while four other programs keep the processors busy. It takes as
+// long as the lines do: KOBENCH_LOAD says for how long each line works at each rate, such as 10s.
 func TestLoad(t *testing.T) {
 	each, err := time.ParseDuration(os.Getenv("KOBENCH_LOAD"))
 	if err != nil {

@@ -15,7 +15,8 @@ func main() {
 	os.Exit(run(os.DirFS(dir), os.Stdout))
 }
 
-// run checks the module in root and returns the exit status: 1 when a rule is broken, 2 when the tree cannot be read.
+// run checks the module in root and returns the exit status: 1 when a rule is broken, 2 when the
+// tree cannot be read.
 func run(root fs.FS, out io.Writer) int {
 	tree, err := load(root)
 	if err != nil {

@@ -10,11 +10,13 @@ import (
 	"github.com/kobench/kobench/hw/serial"
 )
 
-// Attach hangs dev, such as the port on the desk, on a simulated line: p is the DCE end of [serial.Straight], whose other end is the chip.
-// dev follows the chip: its rate and format, DTR, RTS and breaks. The chip sees dev's bytes, receive errors, breaks and modem
-// lines. It runs until ctx ends (nil) or dev fails (its error; then p has vanished: [serial.Port.Vanish]).
+// Attach hangs dev, such as the port on the desk, on a simulated line: p is the DCE end of
+// [serial.Straight], whose other end is the chip. dev follows the chip: its rate and format, DTR,
+// RTS and breaks. The chip sees dev's bytes, receive errors, breaks and modem lines. It runs until
+// ctx ends (nil) or dev fails (its error; then p has vanished: [serial.Port.Vanish]).
 //
-// What dev cannot do is left out; refuse, if not nil, is told once for each kind ("mode", "modem lines", "break").
+// What dev cannot do is left out; refuse, if not nil, is told once for each kind ("mode", "modem
+// lines", "break").
 //
 // Errors: dev's. dev and p stay open.
 func Attach(ctx context.Context, p *serial.Port, dev serial.Conn, refuse func(what string, err error)) error {
@@ -84,7 +86,8 @@ func (a *attached) note(what string, err error) error {
 func (a *attached) follow(c serial.Change) error {
 	if c&serial.PeerMode != 0 {
 		m := a.p.PeerMode()
-		m.Flow = serial.FlowNone // is the business of the end above the chip; the device passes its lines and bytes
+		// is the business of the end above the chip; the device passes its lines and bytes
+		m.Flow = serial.FlowNone
 		if err := a.note("mode", a.dev.SetMode(m)); err != nil {
 			return err
 		}
@@ -124,7 +127,7 @@ func (a *attached) toDevice(ctx context.Context) error {
 				err = serial.Unsupported("break", "", "the device cannot send one", nil)
 			} else if err = b.SetBreak(true); err == nil {
 				select {
-				case <-time.After(max(250*time.Millisecond, 2*a.p.PeerMode().CharTime(1))): // tcsendbreak's quarter second
+				case <-time.After(max(250*time.Millisecond, 2*a.p.PeerMode().CharTime(1))): // tcsendbreak's
 				case <-ctx.Done():
 				}
 				err = b.SetBreak(false)

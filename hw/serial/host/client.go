@@ -51,8 +51,8 @@ type mark struct {
 
 const clientBuffer = 64 << 10
 
-// Dial2217 connects to an RFC 2217 server at a TCP address and sets mode m there. ctx limits connecting and agreeing; the
-// server's answers to later requests are awaited for 5 s.
+// Dial2217 connects to an RFC 2217 server at a TCP address and sets mode m there. ctx limits
+// connecting and agreeing; the server's answers to later requests are awaited for 5 s.
 //
 // Errors: the network's; EOPNOTSUPP when the server does not speak RFC 2217 or refuses m.
 func Dial2217(ctx context.Context, addr string, m serial.Mode) (*Client2217, error) {
@@ -145,8 +145,9 @@ func (c *Client2217) receive() {
 	}
 }
 
-// steer asks the server to pause while much is unread, and to go on when little is. What is asked for is decided and sent in one: of two who do it at the
-// same time the later would otherwise be the first at the server, which would then pause for ever.
+// steer asks the server to pause while much is unread, and to go on when little is. What is asked
+// for is decided and sent in one: of two who do it at the same time the later would otherwise be
+// the first at the server, which would then pause for ever.
 func (c *Client2217) steer() {
 	c.flow.Lock()
 	defer c.flow.Unlock()
@@ -354,8 +355,8 @@ func (c *Client2217) Read(p []byte) (int, error) {
 	}
 }
 
-// Receive reads characters with the errors the server reports: RFC 2217 does not say which character a report is about; it is taken to be the
-// next one.
+// Receive reads characters with the errors the server reports: RFC 2217 does not say which
+// character a report is about; it is taken to be the next one.
 //
 // Errors: os.ErrDeadlineExceeded, os.ErrClosed, ENODEV when the server has gone.
 func (c *Client2217) Receive(p []byte) (int, serial.Flags, error) {

@@ -347,7 +347,8 @@ func (k keep) Write(p []byte) (int, error) {
 	return k.Port.Write(p)
 }
 
-// The far end of an attached line: the chip's side is driven, the device is on the other side of a network or a pty.
+// The far end of an attached line: the chip's side is driven, the device is on the other side of a
+// network or a pty.
 func TestAttach(t *testing.T) {
 	attach := func(t *testing.T, dce *serial.Port, dev serial.Conn) chan error {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -367,7 +368,8 @@ func TestAttach(t *testing.T) {
 				attach(t, dce, dev)
 				return dte, far, err
 			},
-			// Flow control ends at the chip, and a stream sent with the old mode may still be on its way.
+			// Flow control ends at the chip, and a stream sent with the old mode may still be on
+			// its way.
 			Modes: []serial.Mode{serial.Format8N1(9600), serial.Format8N1(115200)},
 		})
 		figures(t, rep)

@@ -39,7 +39,8 @@ func OpenPTY(link string) (*PTY, error) {
 	return p, nil
 }
 
-// OpenPTY makes a pseudo terminal and points the symbolic link at its slave; an empty link makes none. Close it before w.
+// OpenPTY makes a pseudo terminal and points the symbolic link at its slave; an empty link makes
+// none. Close it before w.
 //
 // Errors: as [PTYPair] and [Symlink].
 func (w *Watch) OpenPTY(link string) (*PTY, error) {
@@ -48,7 +49,9 @@ func (w *Watch) OpenPTY(link string) (*PTY, error) {
 		return nil, err
 	}
 	p := &PTY{master: m, slave: s.Name(), link: link, ready: make(chan struct{})}
-	s.Close() // raw by now; nobody but clients has it open, so that the master's hang-up says whether one is there
+	// raw by now; nobody but clients has it open, so that the master's hang-up says whether one is
+	// there
+	s.Close()
 	if link != "" {
 		err = Symlink(p.slave, link)
 	}
@@ -103,9 +106,11 @@ func (p *PTY) Close() error {
 	return err
 }
 
-// Greet lets conn know of the client that has this terminal open, and of the mode it has set, where Serve has not done so yet. Serve learns of both a
-// moment after the client's call has returned; Greet is for whoever is about to send to this client and must not be faster. A client that comes while
-// the last one's bytes are still leaving has its turn after them, as Linux's open waits for a port that is being closed.
+// Greet lets conn know of the client that has this terminal open, and of the mode it has set, where
+// Serve has not done so yet. Serve learns of both a moment after the client's call has returned;
+// Greet is for whoever is about to send to this client and must not be faster. A client that comes
+// while the last one's bytes are still leaving has its turn after them, as Linux's open waits for a
+// port that is being closed.
 func (p *PTY) Greet() {
 	if d := p.served.Load(); d != nil {
 		d.arrived()
@@ -115,9 +120,11 @@ func (p *PTY) Greet() {
 // Serving is closed when Serve has begun for the first time.
 func (p *PTY) Serving() <-chan struct{} { return p.ready }
 
-// Serve joins the terminal's clients to conn until ctx ends or conn fails. A client's open raises DTR and RTS; its close drops them, after what it
-// wrote has reached conn, for which it has [closingWait]. Its rate, stop bits and flow control reach conn before the bytes it writes afterwards.
-// While no client is there what conn sends is lost, as on a port that nobody has open. conn and the terminal stay open.
+// Serve joins the terminal's clients to conn until ctx ends or conn fails. A client's open raises
+// DTR and RTS; its close drops them, after what it wrote has reached conn, for which it has
+// [closingWait]. Its rate, stop bits and flow control reach conn before the bytes it writes
+// afterwards. While no client is there what conn sends is lost, as on a port that nobody has open.
+// conn and the terminal stay open.
 //
 // Errors: ctx's; conn's.
 func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
@@ -156,13 +163,16 @@ func (p *PTY) Serve(ctx context.Context, conn serial.Conn) error {
 }
 
 const (
-	// pollMode is how often the mode of a client that is there is looked at when nothing is sent, which is when it matters: soon after it has
-	// come or has changed something, and then less and less often.
+	// pollMode is how often the mode of a client that is there is looked at when nothing is sent,
+	// which is when it matters: soon after it has come or has changed something, and then less and
+	// less often.
 	pollModeSoon, pollMode = time.Millisecond, 20 * time.Millisecond
-	// pollClient is how often a client's presence is looked at where the system does not tell of it.
+	// pollClient is how often a client's presence is looked at where the system does not tell of
+	// it.
 	pollClient = 20 * time.Millisecond
-	// closingWait is how long what a client wrote before it left may wait for the line (30 s, as a closed serial port has in Linux:
-	// drivers/tty/serial/serial_core.c, uart_register_driver's ports start with it).
+	// closingWait is how long what a client wrote before it left may wait for the line (30 s, as a
+	// closed serial port has in Linux: drivers/tty/serial/serial_core.c, uart_register_driver's
+	// ports start with it).
 	closingWait = 30 * time.Second
 )
 
@@ -229,7 +239,8 @@ func (d *door) setPresentLocked(on bool) {
 		d.mark(false)
 	}
 	if l, ok := d.conn.(serial.ModemLines); ok {
-		_ = l.SetSignals(serial.DTEOutputs, lineIf(on)) // an end without modem lines has nothing to raise
+		// an end without modem lines has nothing to raise
+		_ = l.SetSignals(serial.DTEOutputs, lineIf(on))
 	}
 	if !on {
 		d.p.forget()
@@ -264,7 +275,8 @@ func (d *door) isPresent() bool {
 	return d.present
 }
 
-// pieces is what a door carries at a time: a pty has no more than a buffer of its line discipline (Linux N_TTY_BUF_SIZE, 4096), nor has a terminal.
+// pieces is what a door carries at a time: a pty has no more than a buffer of its line discipline
+// (Linux N_TTY_BUF_SIZE, 4096), nor has a terminal.
 const pieces = 4096
 
 func (d *door) toClient(ctx context.Context) error {
@@ -293,7 +305,8 @@ func (d *door) fromClient(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, syscall.ENODEV) { // no client, and nothing left of the last one: Linux says EIO
+		// no client, and nothing left of the last one: Linux says EIO
+		if errors.Is(err, syscall.ENODEV) {
 			if !d.p.master.open.Load() {
 				return err
 			}
@@ -333,8 +346,9 @@ func (d *door) writeCount() uint {
 	return d.writes
 }
 
-// watch follows the clients' coming, and their mode while one is there. Their going is fromClient's to see, which knows when the last byte is
-// through; only from one that the line has kept waiting for closingWait does watch take it.
+// watch follows the clients' coming, and their mode while one is there. Their going is fromClient's
+// to see, which knows when the last byte is through; only from one that the line has kept waiting
+// for closingWait does watch take it.
 func (d *door) watch(ctx context.Context) error {
 	v := vigil{soon: pollModeSoon}
 	for ctx.Err() == nil {
@@ -351,13 +365,15 @@ func (d *door) watch(ctx context.Context) error {
 
 // vigil is what watch knows of the clients.
 type vigil struct {
-	soon  time.Duration // until the next look at a client's mode
-	left  time.Time     // when a client was seen to have gone with a write under way; zero: none has
-	write uint          // that write's count
+	soon time.Duration // until the next look at a client's mode
+	// when a client was seen to have gone with a write under way; zero: none has
+	left  time.Time
+	write uint // that write's count
 }
 
-// look says how long to wait for news: never is a negative time. inUse: a client has the terminal open; known: conn has been told of one, and not yet that
-// it has gone; writes is odd while something of its is on the way. giveUp: the line has not taken that for closingWait.
+// look says how long to wait for news: never is a negative time. inUse: a client has the terminal
+// open; known: conn has been told of one, and not yet that it has gone; writes is odd while
+// something of its is on the way. giveUp: the line has not taken that for closingWait.
 func (v *vigil) look(inUse, known bool, writes uint, now time.Time) (after time.Duration, giveUp bool) {
 	switch {
 	case inUse:

@@ -20,8 +20,9 @@ type watcher interface {
 
 const pollLines = 20 * time.Millisecond
 
-// Serve2217 gives conn to one network client after another, with all of [RFC2217]. A second client is turned away while the
-// first is there; one that comes while it leaves has its turn. It returns when ctx ends or conn fails, with every connection closed; conn stays open.
+// Serve2217 gives conn to one network client after another, with all of [RFC2217]. A second client
+// is turned away while the first is there; one that comes while it leaves has its turn. It returns
+// when ctx ends or conn fails, with every connection closed; conn stays open.
 //
 // Errors: ctx's; conn's; the listener's.
 func Serve2217(ctx context.Context, l net.Listener, conn serial.Conn, signature string) error {
@@ -34,11 +35,12 @@ func Serve2217(ctx context.Context, l net.Listener, conn serial.Conn, signature 
 	})
 }
 
-// lastWord is how long a client may find the port in use by one that has closed its connection already, which nobody has noticed yet.
+// lastWord is how long a client may find the port in use by one that has closed its connection
+// already, which nobody has noticed yet.
 const lastWord = 250 * time.Millisecond
 
-// serve runs one session at a time. A session calls left when its client has gone, before it does what is to be done about it. A session's own error ends
-// only the session, unless it is errDevice.
+// serve runs one session at a time. A session calls left when its client has gone, before it does
+// what is to be done about it. A session's own error ends only the session, unless it is errDevice.
 func serve(ctx context.Context, l net.Listener, session func(ctx context.Context, c net.Conn, left func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -95,8 +97,8 @@ func serve(ctx context.Context, l net.Listener, session func(ctx context.Context
 	}
 }
 
-// afterFunc is context.AfterFunc with a stop that waits for f, where that has begun: f sets deadlines that the next user of an end must not meet.
-// stop reports whether f has been called.
+// afterFunc is context.AfterFunc with a stop that waits for f, where that has begun: f sets
+// deadlines that the next user of an end must not meet. stop reports whether f has been called.
 func afterFunc(ctx context.Context, f func()) (stop func() bool) {
 	done := make(chan struct{})
 	end := context.AfterFunc(ctx, func() { defer close(done); f() })
@@ -187,7 +189,8 @@ func (s *session2217) run(ctx context.Context, left func()) error {
 	s.stopWrite()
 	wg.Wait()
 	settled()
-	if server.Err() == nil { // what a client has written may leave before DTR falls; a server that ends waits for no line
+	// what a client has written may leave before DTR falls; a server that ends waits for no line
+	if server.Err() == nil {
 		s.writeDeadline(time.Time{})
 	}
 	if s.brk {

@@ -59,8 +59,8 @@ func (t *TCP) fix(op string, err error) error {
 	return err
 }
 
-// ServeTCP gives conn to one network client after another, as bytes only. A second client is turned away while the first is there; one
-// that comes while it leaves has its turn.
+// ServeTCP gives conn to one network client after another, as bytes only. A second client is turned
+// away while the first is there; one that comes while it leaves has its turn.
 //
 // Errors: as [Serve2217].
 func ServeTCP(ctx context.Context, l net.Listener, conn serial.Conn) error {

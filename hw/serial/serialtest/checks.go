@@ -121,7 +121,8 @@ func (r *run) transfer(from, to serial.Conn, data []byte, m serial.Mode) error {
 	if line > r.Budget {
 		return skipf("%d bytes take %v at %v, more than the %v allowed", len(data), line.Round(time.Millisecond), m, r.Budget)
 	}
-	// What a sender makes of bits that its mode does not have is not part of the promise: a real chip drops them, QEMU's does not.
+	// What a sender makes of bits that its mode does not have is not part of the promise: a real
+	// chip drops them, QEMU's does not.
 	data = bytes.Clone(data)
 	for i := range data {
 		data[i] &= byte(1<<m.Data - 1)
@@ -257,7 +258,8 @@ func (r *run) line(out serial.Signals) error {
 			return fmt.Errorf("%v was switched %s: expected %s at the far end, saw %s", out, onOff(on != 0), states(in, on), states(in, s))
 		}
 		if i == 0 && out == serial.DTR && s&serial.DCD == 0 {
-			in |= serial.DCD // a null modem and a plug wire DCD to DTR as well, a chip's own loop-back mode does not
+			// a null modem and a plug wire DCD to DTR as well, a chip's own loop-back mode does not
+			in |= serial.DCD
 		}
 	}
 	return nil
@@ -406,7 +408,8 @@ func (r *run) parityError() error {
 	return nil
 }
 
-// held writes one more message, sees that it does not come, lets it go with release and sees it come.
+// held writes one more message, sees that it does not come, lets it go with release and sees it
+// come.
 func (r *run) held(what string, release func() error) error {
 	msg := []byte("held back")
 	werr := make(chan error, 1)
@@ -496,7 +499,8 @@ func (r *run) deadline() error {
 	return r.transfer(r.near, r.far, []byte("after the deadline"), r.Mode)
 }
 
-// hopeless is why nothing that was not got could come through later: "" when at least a few bytes are, in a row, what was sent.
+// hopeless is why nothing that was not got could come through later: "" when at least a few bytes
+// are, in a row, what was sent.
 func hopeless(got, sent []byte) string {
 	const row = 4
 	if len(got) == 0 {

@@ -16,25 +16,32 @@ import (
 // Setup says what to test.
 type Setup struct {
 	Name string
-	// Open opens the line. far is nil for a looped line. It is called once, and again for the check that closes the line.
+	// Open opens the line. far is nil for a looped line. It is called once, and again for the check
+	// that closes the line.
 	Open func(ctx context.Context) (near, far serial.Conn, err error)
 	// Mode is what most checks use; zero is 115200 8N1.
 	Mode serial.Mode
 	// Modes are tried one by one; nil is a set that spans rates and formats.
 	Modes []serial.Mode
-	// Budget is the longest a check may take; what would take longer at the mode's rate is skipped. 0 is 10 s.
+	// Budget is the longest a check may take; what would take longer at the mode's rate is skipped.
+	// 0 is 10 s.
 	Budget time.Duration
-	// Wait is how long a quiet line is watched and a byte waited for in vain. 0 is 100 ms; a slow path needs more.
+	// Wait is how long a quiet line is watched and a byte waited for in vain. 0 is 100 ms; a slow
+	// path needs more.
 	Wait time.Duration
-	// Stall is how long a transfer may stand still. 0 is 5 s; TestLine's is a minute, since a test's machine may be busy.
+	// Stall is how long a transfer may stand still. 0 is 5 s; TestLine's is a minute, since a
+	// test's machine may be busy.
 	Stall time.Duration
 	// MaxSize limits the largest transfer; 0 is 64 KiB.
 	MaxSize int
-	// Echo says that the loop is made by a device that sends back what it receives, so it carries data and no modem lines.
+	// Echo says that the loop is made by a device that sends back what it receives, so it carries
+	// data and no modem lines.
 	Echo bool
-	// Skip leaves checks out: the name, or its part before the slash, and the reason that the report gives.
+	// Skip leaves checks out: the name, or its part before the slash, and the reason that the
+	// report gives.
 	Skip map[string]string
-	// NoSettle leaves out the pause after a change of mode that a path through a host's driver needs.
+	// NoSettle leaves out the pause after a change of mode that a path through a host's driver
+	// needs.
 	NoSettle bool
 }
 
@@ -71,7 +78,8 @@ func DefaultModes() []serial.Mode {
 	return m
 }
 
-// Run runs the suite on s. progress, if not nil, is told each result as it comes. The line is closed at the end.
+// Run runs the suite on s. progress, if not nil, is told each result as it comes. The line is
+// closed at the end.
 //
 // Errors: only when the line cannot be opened; what fails later is in the report.
 func Run(ctx context.Context, s Setup, progress func(Result)) (*Report, error) {
@@ -174,7 +182,8 @@ func (r *run) open() error {
 		r.close()
 		return fmt.Errorf("set %v: %w", r.Mode, err)
 	}
-	// Both ends are ready to send and receive; an end without modem lines says so when they are tested.
+	// Both ends are ready to send and receive; an end without modem lines says so when they are
+	// tested.
 	for _, c := range r.ends() {
 		if l, ok := c.(serial.ModemLines); ok {
 			_ = l.SetSignals(serial.DTEOutputs, serial.DTEOutputs)

@@ -69,7 +69,8 @@ func (r *run) throughput() error {
 	quit := make(chan struct{})
 	halt := sync.OnceFunc(func() { stop.Store(true); close(quit) })
 	defer halt()
-	flying := make(chan struct{}, inFlight/len(data)) // what was sent and has not come: a path may have a buffer without a bound in it
+	// what was sent and has not come: a path may have a buffer without a bound in it
+	flying := make(chan struct{}, inFlight/len(data))
 	done := make(chan end, 1)
 	near := r.near // the writer may outlive a check that fails
 	start := time.Now()
@@ -92,7 +93,8 @@ func (r *run) throughput() error {
 	said := false // what the writer has sent
 	last := start
 	for n < total {
-		if !said && !stop.Load() && time.Since(start) > r.Budget/4 { // it is slower than it looked: enough
+		// it is slower than it looked: enough
+		if !said && !stop.Load() && time.Since(start) > r.Budget/4 {
 			halt()
 			total = 1 << 62 // until the writer has said
 		}

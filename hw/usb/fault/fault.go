@@ -1,12 +1,13 @@
 // Package fault breaks a USB device on purpose, the same way every time.
 //
-//	dev, err := fault.New(device, 42, fault.Rule{Kind: fault.Stall, Rate: 0.01}, fault.Rule{Kind: fault.Disconnect, At: 500})
+//	dev, err := fault.New(device, 42,
+//		fault.Rule{Kind: fault.Stall, Rate: 0.01}, fault.Rule{Kind: fault.Disconnect, At: 500})
 //	bus.Plug("", dev)
 //	…
 //	dev.Report() // what was injected where
 //
-// Rates are drawn from a generator seeded for each rule, and counted in transfers on the endpoints that the rule names: the same seed and
-// the same transfers give the same faults.
+// Rates are drawn from a generator seeded for each rule, and counted in transfers on the endpoints
+// that the rule names: the same seed and the same transfers give the same faults.
 package fault
 
 import (
@@ -28,9 +29,11 @@ type Kind string
 
 // The kinds.
 const (
-	Stall      Kind = "stall"      // EPIPE; a bulk or interrupt endpoint is halted for real
-	NAK        Kind = "nak"        // the device is not ready For this long; then the transfer begins
-	Short      Kind = "short"      // an IN transfer ends early, after half of its bytes; others are not counted
+	Stall Kind = "stall" // EPIPE; a bulk or interrupt endpoint is halted for real
+	// the device is not ready For this long; then the transfer begins
+	NAK Kind = "nak"
+	// an IN transfer ends early, after half of its bytes; others are not counted
+	Short      Kind = "short"
 	Babble     Kind = "babble"     // EOVERFLOW
 	CRC        Kind = "crc"        // EPROTO: the packet was lost
 	Timeout    Kind = "timeout"    // ETIMEDOUT after For: no answer

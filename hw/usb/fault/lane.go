@@ -5,8 +5,9 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// lane is the transfers of one endpoint. A fault strikes its transfer when those before it are done, and those after it wait until it is over: an
-// endpoint is one thing after another, whatever goes wrong.
+// lane is the transfers of one endpoint. A fault strikes its transfer when those before it are
+// done, and those after it wait until it is over: an endpoint is one thing after another, whatever
+// goes wrong.
 type lane struct {
 	queue   []*held // not at the device yet; the first may be struck
 	below   int     // at the device
@@ -14,7 +15,8 @@ type lane struct {
 	running bool    // somebody is in advance
 }
 
-// held is a transfer that was submitted. It goes to the device as a transfer of its own, inner, since it counts as submitted itself.
+// held is a transfer that was submitted. It goes to the device as a transfer of its own, inner,
+// since it counts as submitted itself.
 type held struct {
 	t      *usb.Transfer
 	lane   *lane
@@ -74,8 +76,8 @@ func (f *Device) Submit(t *usb.Transfer) error {
 	return nil
 }
 
-// advance gives the device what may go to it, in order, and lets the fault strike that is due. One goroutine at a time does so for a lane; who
-// comes meanwhile leaves its work to it.
+// advance gives the device what may go to it, in order, and lets the fault strike that is due. One
+// goroutine at a time does so for a lane; who comes meanwhile leaves its work to it.
 func (f *Device) advance(l *lane) {
 	f.mu.Lock()
 	if l.running {
@@ -83,7 +85,8 @@ func (f *Device) advance(l *lane) {
 		return
 	}
 	l.running = true
-	for !l.blocked && len(l.queue) > 0 && !f.removed { // flush ends what is there when the device goes
+	// flush ends what is there when the device goes
+	for !l.blocked && len(l.queue) > 0 && !f.removed {
 		h := l.queue[0]
 		if h.struck {
 			if l.below > 0 {
@@ -138,7 +141,8 @@ func (f *Device) arrived(h *held, n int, err error) {
 	f.finish(h, n, err)
 }
 
-// later does after when the fault has lasted its time. Whoever ends the transfer before does so in its place.
+// later does after when the fault has lasted its time. Whoever ends the transfer before does so in
+// its place.
 func (f *Device) later(h *held, after func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -176,7 +180,8 @@ func (f *Device) strike(h *held) {
 		f.vanish(true)
 		f.finish(h, 0, usb.ESHUTDOWN)
 	case Stall:
-		if h.t.Type != usb.Control { // the device halts its endpoint; the transfer ends when that is so
+		// the device halts its endpoint; the transfer ends when that is so
+		if h.t.Type != usb.Control {
 			halt := &usb.Transfer{Type: usb.Control, Setup: usb.Setup{RequestType: usb.ToEndpoint, Request: usb.SetFeature, Value: usb.EndpointHalt, Index: uint16(h.t.Endpoint)}}
 			halt.Done = func(*usb.Transfer) { f.finish(h, 0, usb.EPIPE) }
 			if f.Device.Submit(halt) == nil {

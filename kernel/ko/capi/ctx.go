@@ -11,7 +11,8 @@ import (
 	"github.com/kobench/kobench/kernel/ko/machine"
 )
 
-// Ctx is one flow of control through C: the thread it runs on and whom it runs for. Bindings get it as their first argument.
+// Ctx is one flow of control through C: the thread it runs on and whom it runs for. Bindings get it
+// as their first argument.
 type Ctx struct {
 	s      *System
 	T      *kernel.Task // nil for kernel threads, timers and other work of the kernel's own
@@ -63,7 +64,8 @@ func (s *System) newCtx(comm string, pid int) (*Ctx, error) {
 	return c, nil
 }
 
-// helper runs fn with a Ctx that belongs to nobody, for calls that the kernel makes without a task at hand.
+// helper runs fn with a Ctx that belongs to nobody, for calls that the kernel makes without a task
+// at hand.
 func (s *System) helper(fn func(c *Ctx) error) error {
 	s.helpMu.Lock()
 	var c *Ctx
@@ -178,7 +180,8 @@ func (c *Ctx) command() string {
 	return c.comm
 }
 
-// Call runs the C function at an address. Errors: *kernel.Fault when it made an oops; inside of C the thread is unwound then.
+// Call runs the C function at an address. Errors: *kernel.Fault when it made an oops; inside of C
+// the thread is unwound then.
 func (c *Ctx) Call(fn ptr, args ...uint64) (uint64, error) {
 	r, err := c.th.Call(fn, args...)
 	if err != nil {
@@ -187,7 +190,8 @@ func (c *Ctx) Call(fn ptr, args ...uint64) (uint64, error) {
 	return r, nil
 }
 
-// owner is the module that runs: the one whose code called, or for code of kernel/lib the one that called that.
+// owner is the module that runs: the one whose code called, or for code of kernel/lib the one that
+// called that.
 func (c *Ctx) owner() *Module {
 	if m := c.th.Caller(); m != nil && m != c.s.M.Builtin() {
 		return c.s.byMach[m]
@@ -213,7 +217,8 @@ func (c *Ctx) killed(err error) *machine.Trap {
 	return &machine.Trap{Kind: machine.TrapKilled, Msg: err.Error(), Err: err}
 }
 
-// release gives up the big lock while f sleeps. A panic of f unwinds the C thread and reaches the system call.
+// release gives up the big lock while f sleeps. A panic of f unwinds the C thread and reaches the
+// system call.
 func (c *Ctx) release(f func()) {
 	var cause any
 	c.th.Release(func() {
@@ -228,7 +233,8 @@ func (c *Ctx) release(f func()) {
 		panic(c.killed(err))
 	}
 	select {
-	case <-c.kill: // nil, and so never, for a task's; a thread that is to end does so wherever it lets others run
+	// nil, and so never, for a task's; a thread that is to end does so wherever it lets others run
+	case <-c.kill:
 		panic(c.killed(errUnwound))
 	default:
 	}
@@ -237,7 +243,8 @@ func (c *Ctx) release(f func()) {
 // forever is MAX_SCHEDULE_TIMEOUT.
 const forever = time.Duration(1<<63 - 1)
 
-// block is schedule(): it sleeps in the state that __state says and gives the time left. Needs the big lock, which it gives up.
+// block is schedule(): it sleeps in the state that __state says and gives the time left. Needs the
+// big lock, which it gives up.
 func (c *Ctx) block(limit time.Duration) (left time.Duration) {
 	c.mayBlock()
 	m := c.mem()
@@ -307,7 +314,8 @@ func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) 
 	return left
 }
 
-// wakeUp is try_to_wake_up: it makes the task run if it sleeps in one of the states of the mask. Needs the big lock.
+// wakeUp is try_to_wake_up: it makes the task run if it sleeps in one of the states of the mask.
+// Needs the big lock.
 func (s *System) wakeUp(task ptr, mask uint32) bool {
 	m := s.mem()
 	c := s.tasks[task]
@@ -336,7 +344,8 @@ func (c *Ctx) mayBlock() {
 	c.atomicBug(n)
 }
 
-// sleepingBug is what __might_sleep says in atomic context ([Linux] kernel/sched/core.c __might_resched).
+// sleepingBug is what __might_sleep says in atomic context ([Linux] kernel/sched/core.c
+// __might_resched).
 func (c *Ctx) sleepingBug(file string, line int32) {
 	text := fmt.Sprintf("BUG: sleeping function called from invalid context at %s:%d", file, line)
 	c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
@@ -347,7 +356,8 @@ func (c *Ctx) sleepingBug(file string, line int32) {
 	c.s.K.Trouble(kernel.TroubleWarn, text)
 }
 
-// atomicBug is __schedule_bug. n is what the driver has added to the preempt count; schedule() itself adds one.
+// atomicBug is __schedule_bug. n is what the driver has added to the preempt count; schedule()
+// itself adds one.
 func (c *Ctx) atomicBug(n int) {
 	text := fmt.Sprintf("BUG: scheduling while atomic: %s/%d/0x%08x", c.command(), c.pid, n+1)
 	c.s.K.Log.Printf(kernel.LevelErr, "%s", text)
@@ -356,8 +366,8 @@ func (c *Ctx) atomicBug(n int) {
 	c.s.K.Trouble(kernel.TroubleWarn, text)
 }
 
-// imbalance says that a call of C has ended and holds a lock, as [Linux] init/main.c do_one_initcall does of an init;
-// another call meets schedule() on its way back to the program.
+// imbalance says that a call of C has ended and holds a lock, as [Linux] init/main.c
+// do_one_initcall does of an init; another call meets schedule() on its way back to the program.
 func (c *Ctx) imbalance(preempt, irqs uint32) {
 	if c.initcall == "" {
 		c.atomicBug(int(preempt + irqs))

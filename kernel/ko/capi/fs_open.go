@@ -4,7 +4,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// newFile makes the file for C, or gives the operations that stand in the driver's table now: it is read at each open.
+// newFile makes the file for C, or gives the operations that stand in the driver's table now: it is
+// read at each open.
 func (o *fops) newFile(c *Ctx, f *kernel.File) (of *openFile, now *fops, err error) {
 	of = &openFile{ops: o, k: f, flags: f.Flags()}
 	o.s.M.Do(func() {
@@ -96,7 +97,8 @@ func (o *fops) doOpen(t *kernel.Task, f *kernel.File) error {
 	default:
 		r, err = c.Call(o.open, uint64(of.inode), uint64(of.addr))
 	}
-	if err != nil { // an oops: the file stays, as in Linux, for the task was killed in the middle of its open
+	// an oops: the file stays, as in Linux, for the task was killed in the middle of its open
+	if err != nil {
 		return err
 	}
 	if int32(r) != 0 {

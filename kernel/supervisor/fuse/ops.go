@@ -84,7 +84,8 @@ func (s *Server) lookup(r request) {
 	}
 	out := make([]byte, 40+attrSize)
 	le.PutUint64(out, id)
-	le.PutUint64(out[24:], 3600) // attributes hold; the name does not, so that a node goes when nobody has it open
+	// attributes hold; the name does not, so that a node goes when nobody has it open
+	le.PutUint64(out[24:], 3600)
 	_, dir := e.node.List()
 	putAttr(out[40:], id, dir)
 	s.reply(r, 0, out)
@@ -128,7 +129,8 @@ func (s *Server) end(r request) {
 	s.mu.Unlock()
 }
 
-// interrupt ends a sleep. A call that has not been noted yet is asked for again; the kernel drops that when the call is over.
+// interrupt ends a sleep. A call that has not been noted yet is asked for again; the kernel drops
+// that when the call is over.
 func (s *Server) interrupt(r request) {
 	s.mu.Lock()
 	c := s.calls[r.u64(0)]
@@ -219,7 +221,8 @@ func (s *Server) writeFile(r request) {
 	s.interruptible(c, err, func() { s.reply(r, errno(err), out[:]) })
 }
 
-// interruptible answers a read or a write; one that a signal has interrupted by way of whoever knows how to begin it anew.
+// interruptible answers a read or a write; one that a signal has interrupted by way of whoever
+// knows how to begin it anew.
 func (s *Server) interruptible(c *Call, err error, answer func()) {
 	if s.restart == nil || errno(err) != unix.EINTR {
 		answer()

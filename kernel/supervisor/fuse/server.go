@@ -37,7 +37,8 @@ type Node interface {
 type File interface {
 	Read(c *Call, off int64, p []byte) (int, error)
 	Write(c *Call, off int64, p []byte) (int, error)
-	// Poll tells what is possible. With a function, that is called once at the next change; it may be called from anywhere.
+	// Poll tells what is possible. With a function, that is called once at the next change; it may
+	// be called from anywhere.
 	Poll(c *Call, changed func()) uint32
 	// Stream reports whether the file has no position.
 	Stream() bool
@@ -56,7 +57,8 @@ type Call struct {
 	hit bool // +checklocks:mu
 }
 
-// OnInterrupt says what ends a sleep of the call when its thread gets a signal; done, which the function returns, takes that back.
+// OnInterrupt says what ends a sleep of the call when its thread gets a signal; done, which the
+// function returns, takes that back.
 func (c *Call) OnInterrupt(fn func()) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +114,9 @@ type entry struct {
 
 const firstID = 16 // 1 is the root
 
-// Serve answers on dev, an opened /dev/fuse that is mounted at root. Both descriptors belong to the server, which Close ends. restart, if not nil, is called
-// with the answer to a call of a thread that a signal has interrupted, and gives it.
+// Serve answers on dev, an opened /dev/fuse that is mounted at root. Both descriptors belong to the
+// server, which Close ends. restart, if not nil, is called with the answer to a call of a thread
+// that a signal has interrupted, and gives it.
 func Serve(dev, root int, restart func(tid int, answer func())) *Server {
 	s := &Server{restart: restart, dev: dev, root: root, nodes: map[uint64]*entry{}, files: map[uint64]File{}, calls: map[uint64]*Call{}, next: firstID}
 	s.released.L = &s.mu
@@ -149,8 +152,8 @@ func (s *Server) Close() {
 	}
 }
 
-// Add gives a node a number, under which Open finds it. The kernel forgets a node that nobody has open; one that never was is dropped by
-// Drop.
+// Add gives a node a number, under which Open finds it. The kernel forgets a node that nobody has
+// open; one that never was is dropped by Drop.
 func (s *Server) Add(n Node) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,10 +199,12 @@ func (s *Server) Dev() (major, minor uint32, err error) {
 	return st.Dev_major, st.Dev_minor, err
 }
 
-// Sync waits until the releases of all files that were closed before it are through: close returns before FUSE has told, and Linux has released then.
+// Sync waits until the releases of all files that were closed before it are through: close returns
+// before FUSE has told, and Linux has released then.
 func (s *Server) Sync() {
 	var st unix.Stat_t
-	// Its look-up stands in the queue behind the releases. Each has a name of its own, since the kernel has one look-up serve all who ask at the same time.
+	// Its look-up stands in the queue behind the releases. Each has a name of its own, since the
+	// kernel has one look-up serve all who ask at the same time.
 	_ = unix.Fstatat(s.root, "sync"+name(s.syncs.Add(1)), &st, 0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,8 +235,9 @@ func name(id uint64) string {
 // takeover is how long a request may hold up the next one.
 const takeover = 100 * time.Microsecond
 
-// lead reads requests in their order, one goroutine at a time. What may sleep is answered here too, but somebody else leads on then: at once
-// where a request ends a file, else after a moment. So a short read costs no switch of threads, and a long one holds up nobody.
+// lead reads requests in their order, one goroutine at a time. What may sleep is answered here too,
+// but somebody else leads on then: at once where a request ends a file, else after a moment. So a
+// short read costs no switch of threads, and a long one holds up nobody.
 func (s *Server) lead() {
 	defer s.done.Done()
 	buf := s.bufs.Get().(*[]byte)

@@ -85,7 +85,8 @@ func need(op uint32) int {
 	return 0
 }
 
-// putAttr writes struct fuse_attr. Sizes are so large that no direct write ever goes past the end, which would take the inode's lock.
+// putAttr writes struct fuse_attr. Sizes are so large that no direct write ever goes past the end,
+// which would take the inode's lock.
 func putAttr(b []byte, id uint64, dir bool) {
 	clear(b[:attrSize])
 	mode := uint32(0o100666)

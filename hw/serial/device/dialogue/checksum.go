@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/hw/serial/device/modbus"
 )
 
-// checksum is how a frame ends so that a damaged one is known: what it adds, and how much of a frame it is.
+// checksum is how a frame ends so that a damaged one is known: what it adds, and how much of a
+// frame it is.
 type checksum struct {
 	name string
 	size int
@@ -68,7 +69,8 @@ func (c *checksum) take(b []byte) ([]byte, bool) {
 	return b[:at], bytes.Equal(c.sum(b[:at:at]), b[at:])
 }
 
-// TakeCheck is a frame without the checksum of this kind ("modbus", "xor", "sum", "nmea"), and whether it was right.
+// TakeCheck is a frame without the checksum of this kind ("modbus", "xor", "sum", "nmea"), and
+// whether it was right.
 func TakeCheck(kind string, frame []byte) ([]byte, bool) {
 	for _, c := range checksums() {
 		if c.name == kind {

@@ -99,7 +99,8 @@ func funcs() map[string]function {
 			}
 			return fmt.Sprintf("%0*X", int(n), uint64(int64(x))), errors.Join(err, err2)
 		}},
-		"put": {3, func(_ *environment, a []value) (value, error) { // a list with one element replaced
+		// a list with one element replaced
+		"put": {3, func(_ *environment, a []value) (value, error) {
 			l, ok := a[0].([]value)
 			i, err := num(a[1])
 			if !ok || err != nil || i < 0 || int(i) >= len(l) {

@@ -1,5 +1,5 @@
-// Package cdcacm is a CDC abstract control model device: the serial port that needs no vendor driver (Linux's cdc_acm, ttyACM). Behind it
-// is a serial line.
+// Package cdcacm is a CDC abstract control model device: the serial port that needs no vendor
+// driver (Linux's cdc_acm, ttyACM). Behind it is a serial line.
 //
 // References: [PSTN] USB CDC Subclass Specification for PSTN Devices 1.2, 2007
 package cdcacm
@@ -185,7 +185,8 @@ func (p *Port) In(ep uint8, b []byte) (int, error) {
 	if n == 0 {
 		return 0, usb.NAK
 	}
-	return n, nil // after whole packets alone an empty one ends the transfer, so that nothing is kept waiting
+	// after whole packets alone an empty one ends the transfer, so that nothing is kept waiting
+	return n, nil
 }
 
 func (p *Port) received(f serial.Flags) {

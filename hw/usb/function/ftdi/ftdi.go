@@ -1,11 +1,13 @@
-// Package ftdi is an FT232R, the USB serial adapter, as Linux's ftdi_sio and libftdi know it. Behind it is a serial line.
+// Package ftdi is an FT232R, the USB serial adapter, as Linux's ftdi_sio and libftdi know it.
+// Behind it is a serial line.
 //
 //	chip, far := serial.NullModem(serial.Max)
 //	dev, err := usb.New(ftdi.New(chip, "A1"), usb.FullSpeed)
 //	// far is the other end: whatever the host writes to its ttyUSB comes out there
 //
-// Every 64-byte IN packet begins with two status bytes. A packet is sent when it is full, when a modem line changed, or when the latency
-// timer (16 ms unless set) runs out, then even without data.
+// Every 64-byte IN packet begins with two status bytes. A packet is sent when it is full, when a
+// modem line changed, or when the latency timer (16 ms unless set) runs out, then even without
+// data.
 //
 // References:
 //

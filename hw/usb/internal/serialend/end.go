@@ -1,7 +1,8 @@
-// Package serialend is the UART inside a USB serial function: buffers between a serial line and the packets of two bulk endpoints.
+// Package serialend is the UART inside a USB serial function: buffers between a serial line and the
+// packets of two bulk endpoints.
 //
-// Its methods are called by the function, under the device's lock; LineChanged is called by the line, under the line's. The second never
-// waits for the first: it only wakes endpoints.
+// Its methods are called by the function, under the device's lock; LineChanged is called by the
+// line, under the line's. The second never waits for the first: it only wakes endpoints.
 //
 //	usb device's lock
 //	  └─ serial line's lock
@@ -41,7 +42,8 @@ type run struct {
 	flags serial.Flags
 }
 
-// New makes an end on port with buffers of rx and tx characters. in, out and status are the endpoints to wake.
+// New makes an end on port with buffers of rx and tx characters. in, out and status are the
+// endpoints to wake.
 func New(port *serial.Port, rx, tx int, in, out, status uint8) *End {
 	return &End{port: port, rxSize: rx, txSize: tx, inEP: in, outEP: out, stEP: status, mode: serial.DefaultMode, reader: port.Clock().NewPatience()}
 }
@@ -92,7 +94,8 @@ func (e *End) LineChanged(c serial.Change) {
 // SettleLocked implements [serial.Settler].
 func (e *End) SettleLocked(serial.Time) { e.settle() }
 
-// settle takes in what has arrived. On a line that keeps time what does not fit is overrun; on the other it stays on the wire.
+// settle takes in what has arrived. On a line that keeps time what does not fit is overrun; on the
+// other it stays on the wire.
 func (e *End) settle() {
 	var buf [256]byte
 	now := e.port.NowLocked()
@@ -145,7 +148,8 @@ func (e *End) strip(p []byte) []byte {
 	return p[:n]
 }
 
-// throttle holds the other end off with RTS when the buffer is three quarters full, until it is a quarter full.
+// throttle holds the other end off with RTS when the buffer is three quarters full, until it is a
+// quarter full.
 func (e *End) throttle() {
 	if e.mode.Flow&serial.FlowRTSCTS == 0 {
 		return
@@ -173,7 +177,8 @@ func (e *End) driveRTS() {
 // microframe is how often a high-speed bus is free for a chip [USB2] 4.4.
 const microframe = serial.Time(125_000)
 
-// schedule asks for a call when the next character arrives or leaves. Who waits for room that is there already, because time has passed, is woken now.
+// schedule asks for a call when the next character arrives or leaves. Who waits for room that is
+// there already, because time has passed, is woken now.
 func (e *End) schedule() {
 	if e.port.Speed() == serial.Max {
 		return
@@ -181,7 +186,8 @@ func (e *End) schedule() {
 	now := e.port.NowLocked()
 	at := serial.Time(-1)
 	if due, ok := e.port.ArrivalLocked(1); ok {
-		if next := (now/microframe + 1) * microframe; due < next { // nobody asks the chip more often, nor lets it come to half a buffer
+		// nobody asks the chip more often, nor lets it come to half a buffer
+		if next := (now/microframe + 1) * microframe; due < next {
 			half, _ := e.port.ArrivalLocked(max(1, (e.rxSize-len(e.rx))/2))
 			due = max(due, min(half, next))
 		}
@@ -201,7 +207,8 @@ func (e *End) schedule() {
 	e.port.WakeAtLocked(at)
 }
 
-// Buffered is how many characters have arrived and how many of the first of them are alike: without errors, or one with.
+// Buffered is how many characters have arrived and how many of the first of them are alike: without
+// errors, or one with.
 func (e *End) Buffered() (all, alike int) {
 	e.port.Lock()
 	defer e.port.Unlock()

@@ -1,11 +1,13 @@
-// Package learn writes a device's table from a recording of it: what it answered to what, with what varies marked.
+// Package learn writes a device's table from a recording of it: what it answered to what, with what
+// varies marked.
 //
 //	script, err := record.ParseScript(f)
 //	text, err := learn.Table("desk.script", script)     // a table for hw/serial/device/dialogue
 //
-// Messages are found by their ends (CR LF, CR, LF), or by the pauses between them; a checksum that all of them have (CRC-16/Modbus, NMEA) is
-// taken out and made anew. A request with several answers becomes one rule: numbers that grow by the same step are counters, times of day are
-// the machine's, other parts are the recorded ones in turn. What came unasked becomes a timer.
+// Messages are found by their ends (CR LF, CR, LF), or by the pauses between them; a checksum that
+// all of them have (CRC-16/Modbus, NMEA) is taken out and made anew. A request with several answers
+// becomes one rule: numbers that grow by the same step are counters, times of day are the
+// machine's, other parts are the recorded ones in turn. What came unasked becomes a timer.
 package learn
 
 import (
@@ -32,7 +34,8 @@ type exchange struct {
 	answers [][]message // of each time that it was asked
 }
 
-// Table writes a table from a recording; name is for its first line. What it writes has been read again.
+// Table writes a table from a recording; name is for its first line. What it writes has been read
+// again.
 //
 // Errors: the recording has nothing of the device; a table that cannot be read, which is a bug.
 func Table(name string, s record.Script) ([]byte, error) {

@@ -23,7 +23,8 @@ func (w *writer) exchange(x *exchange) {
 	var sets, says, notes []string
 	if len(answers) > 0 {
 		n := len(answers[0])
-		if slices.ContainsFunc(answers, func(a []message) bool { return len(a) != n }) { // not always as many: all of each in one
+		// not always as many: all of each in one
+		if slices.ContainsFunc(answers, func(a []message) bool { return len(a) != n }) {
 			for i, a := range answers {
 				var parts [][]byte
 				for _, m := range a {
@@ -99,7 +100,8 @@ func braces(s string) string { return strings.NewReplacer("{", "{{", "}", "}}").
 
 var numberRE = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
 
-// vary writes what is said where it was not always the same: a template, what it sets, and what varies.
+// vary writes what is said where it was not always the same: a template, what it sets, and what
+// varies.
 func (w *writer) vary(column [][]byte) (say string, sets, notes []string) {
 	same := func(list []string) bool { return len(slices.Compact(slices.Clone(list))) == 1 }
 	var texts []string
@@ -184,7 +186,8 @@ func (w *writer) number(values []string) (e, set, note string) {
 	return v, set, "varies: " + values[0] + ", " + values[1] + " …"
 }
 
-// clock is the layout of times of day that do not go back, or "". Six digits alone are one in NMEA's sentences.
+// clock is the layout of times of day that do not go back, or "". Six digits alone are one in
+// NMEA's sentences.
 func (w *writer) clock(values []string) string {
 	for _, layout := range []string{"150405.000", "150405.00", "150405.0", "150405"} {
 		last, ok := time.Time{}, strings.Contains(layout, ".") || w.f.check == "nmea"
@@ -200,7 +203,8 @@ func (w *writer) clock(values []string) string {
 	return ""
 }
 
-// cycle makes a variable with recorded values, and gives the expression for the one whose turn it is.
+// cycle makes a variable with recorded values, and gives the expression for the one whose turn it
+// is.
 func (w *writer) cycle(values []string, write func(string) string) (e, set string) {
 	n := len(w.vars) + 1
 	var list []string
