@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/kobench/kobench/hw/clock"
 )
 
 // Read reads what has arrived, waiting for at least one character. Characters come as they were
