@@ -3,7 +3,6 @@ package serial
 import (
 	"context"
 	"time"
-
 )
 
 // Read reads what has arrived, waiting for at least one character. Characters come as they were
