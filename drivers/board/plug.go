@@ -26,7 +26,8 @@ import (
 type Plugged struct {
 	USBDevice
 	Slot *hw.Slot
-	// Near is the chip's end of the line, Far the device's; nil without a line, Far also with a loop-back.
+	// Near is the chip's end of the line, Far the device's; nil without a line, Far also with a
+	// loop-back.
 	Near, Far *serial.Port
 	Device    Device // at the line's end, or nil
 	// Broken is what injects the faults, or nil.
@@ -69,7 +70,8 @@ func (s *usbSide) loaded() *usb.Core {
 	return s.core
 }
 
-// startUSB makes what user space does about a uevent happen: modprobe by MODALIAS. Who does it is the kernel's modprobe.
+// startUSB makes what user space does about a uevent happen: modprobe by MODALIAS. Who does it is
+// the kernel's modprobe.
 func (m *Machine) startUSB() {
 	s := &m.usb
 	s.unwatch = m.Kernel.OnUevent(func(u kernel.Uevent) {
@@ -95,7 +97,8 @@ func (m *Machine) Plugged() []*Plugged {
 	return slices.Clone(m.usb.plugged)
 }
 
-// Plug makes a device and plugs it in. It returns when the device is on the bus; Settle waits until the kernel has dealt with it.
+// Plug makes a device and plugs it in. It returns when the device is on the bus; Settle waits until
+// the kernel has dealt with it.
 //
 // Errors: those of the bus (port taken, no such port) and of what the device is made from.
 func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
@@ -133,7 +136,8 @@ func (m *Machine) Plug(d USBDevice) (*Plugged, error) {
 	}
 	m.alive.Go(func() {
 		<-p.Slot.Gone()
-		if e, ok := made.(hw.Failer); ok && e.Err() != nil { // not pulled out: its server has failed
+		// not pulled out: its server has failed
+		if e, ok := made.(hw.Failer); ok && e.Err() != nil {
 			m.Kernel.Log.Printf(kernel.LevelErr, "usb %s: %s: %v", p.Slot.Name(), d, e.Err())
 		}
 		p.stop()
@@ -263,9 +267,11 @@ func openHost(p *Plugged) (hw.Device, error) {
 // Errors: ENODEV nothing is there.
 func (m *Machine) Unplug(port string) error { return m.usb.bus.Unplug(port) }
 
-// Settle waits until the kernel has dealt with what was plugged and unplugged: enumerated it, asked for its driver, bound that.
+// Settle waits until the kernel has dealt with what was plugged and unplugged: enumerated it, asked
+// for its driver, bound that.
 func (m *Machine) Settle() {
-	for was := m.usb.happened() - 1; was != m.usb.happened(); { // a driver that has come finds devices, which may be hubs with more
+	// a driver that has come finds devices, which may be hubs with more
+	for was := m.usb.happened() - 1; was != m.usb.happened(); {
 		was = m.usb.happened()
 		if core := m.usb.loaded(); core != nil {
 			core.Settle()
@@ -283,7 +289,8 @@ func (s *usbSide) happened() uint64 {
 	return n
 }
 
-// Enumerated reports whether the kernel knows a device that was plugged in: usbcore is loaded, and the device has answered it.
+// Enumerated reports whether the kernel knows a device that was plugged in: usbcore is loaded, and
+// the device has answered it.
 func (m *Machine) Enumerated(p *Plugged) bool {
 	t := m.Kernel.NewTask(kernel.WithComm("usb"))
 	defer t.Exit()

@@ -8,7 +8,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Driver is a family of terminals under one name and one range of device numbers (struct tty_driver).
+// Driver is a family of terminals under one name and one range of device numbers (struct
+// tty_driver).
 type Driver struct {
 	Name  string // of the lines, before the number: "ttyS"
 	Major uint32
@@ -49,8 +50,8 @@ func (d *Driver) Register(env *kernel.Env) error {
 	return nil
 }
 
-// Add makes line number index of the driver, with its node in /dev, on top of port; index -1 takes the first free one. parent is
-// the device that it belongs to, or nil.
+// Add makes line number index of the driver, with its node in /dev, on top of port; index -1 takes
+// the first free one. parent is the device that it belongs to, or nil.
 //
 // Errors: EBUSY the line exists, or none is free; EINVAL no such line.
 func (d *Driver) Add(index int, port Port, parent *kernel.Device) (*TTY, error) {
@@ -91,7 +92,8 @@ func (d *Driver) Add(index int, port Port, parent *kernel.Device) (*TTY, error) 
 	return t, nil
 }
 
-// Reserve takes the first free number, for a driver that has to know it before Add. Release gives it back if there is no Add.
+// Reserve takes the first free number, for a driver that has to know it before Add. Release gives
+// it back if there is no Add.
 //
 // Errors: EBUSY none is free.
 func (d *Driver) Reserve() (int, error) {
@@ -114,7 +116,8 @@ func (d *Driver) Release(index int) {
 	}
 }
 
-// Remove hangs the line up and takes it away with its node; files that are open stay, dead. It waits for the port to be shut down.
+// Remove hangs the line up and takes it away with its node; files that are open stay, dead. It
+// waits for the port to be shut down.
 func (d *Driver) Remove(t *TTY) {
 	t.Hangup()
 	d.mu.Lock()

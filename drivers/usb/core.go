@@ -95,7 +95,8 @@ func (c *Core) start(env *kernel.Env, buses []*hw.Bus) error {
 // Settle waits until what was plugged and unplugged before has been seen to.
 func (c *Core) Settle() { c.events.Settle() }
 
-// Events is how many things have happened on the bus so far that the core has had to deal with, or has to.
+// Events is how many things have happened on the bus so far that the core has had to deal with, or
+// has to.
 func (c *Core) Events() uint64 { return c.events.Puts() }
 
 // Devices are those that are there, in the order of their arrival.

@@ -7,7 +7,8 @@ import (
 	"github.com/kobench/kobench/hw/clock"
 )
 
-// A virtual clock jumps to what comes next when nobody works and somebody wants it to: a day costs nothing.
+// A virtual clock jumps to what comes next when nobody works and somebody wants it to: a day costs
+// nothing.
 func ExampleVirtual() {
 	c := clock.Virtual(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 	tomorrow := make(chan time.Time)

@@ -17,19 +17,21 @@ import (
 // programLimit ends a program that does not end by itself, with all that it has started.
 const programLimit = 2 * time.Minute
 
-// Cmd is a program that sees a kernel of the test's: an exec.Cmd whose Start, Wait, Run and CombinedOutput are these.
+// Cmd is a program that sees a kernel of the test's: an exec.Cmd whose Start, Wait, Run and
+// CombinedOutput are these.
 type Cmd struct {
 	*exec.Cmd
 	s *supervisor.Supervisor
 }
 
-// Command prepares a program of the host's, in any language and unmodified, that finds the kernel's devices in /dev, its /sys and so on (see package
-// supervisor): a driver's own test program, or a tool.
+// Command prepares a program of the host's, in any language and unmodified, that finds the kernel's
+// devices in /dev, its /sys and so on (see package supervisor): a driver's own test program, or a
+// tool.
 //
 //	out, err := kerneltest.Command(t, k, "./test_app", "/dev/x").CombinedOutput()
 //
-// The test is skipped where the host lacks what that takes, and fails for it where CI is true. A program that runs for more than two minutes is killed, with
-// what it has started.
+// The test is skipped where the host lacks what that takes, and fails for it where CI is true. A
+// program that runs for more than two minutes is killed, with what it has started.
 func Command(t testing.TB, k *kernel.Kernel, name string, args ...string) *Cmd {
 	t.Helper()
 	s, err := supervisor.New(k, supervisor.Config{})
@@ -58,7 +60,8 @@ func (c *Cmd) Wait() error { return c.s.Wait(c.Cmd) }
 // Run starts the program and waits for its end. Errors: those of Start and Wait.
 func (c *Cmd) Run() error { return c.s.Run(c.Cmd) }
 
-// CombinedOutput runs the program and gives all that it prints. Errors: as Run; Stdout or Stderr is set already.
+// CombinedOutput runs the program and gives all that it prints. Errors: as Run; Stdout or Stderr is
+// set already.
 func (c *Cmd) CombinedOutput() ([]byte, error) {
 	if c.Stdout != nil || c.Stderr != nil {
 		return nil, fmt.Errorf("kerneltest: %s has an output already", c.Path)
@@ -69,7 +72,8 @@ func (c *Cmd) CombinedOutput() ([]byte, error) {
 	return out, err
 }
 
-// output is what a program has printed; os/exec writes to it from one goroutine where Stdout and Stderr are the same.
+// output is what a program has printed; os/exec writes to it from one goroutine where Stdout and
+// Stderr are the same.
 type output []byte
 
 func (o *output) Write(p []byte) (int, error) {

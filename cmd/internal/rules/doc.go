@@ -9,7 +9,7 @@
 //   - no package keeps mutable state in its own variables, and none has an init function;
 //   - lock annotations are such that the analyser of `make locks` takes them in, and a lock that is
 //     taken is given back;
-//   - files stay short, and no file names the machine it was written on.
+//   - files stay short, comments narrow, and no file names the machine it was written on.
 //
 // It reads the source itself, not what `go list` selects for one system, so that files behind build
 // tags obey too.

@@ -24,7 +24,7 @@ func run(root fs.FS, out io.Writer) int {
 		return 2
 	}
 	var broken, warned int
-	for _, check := range []func(*module) []finding{imports, core, state, locks, size, places} {
+	for _, check := range []func(*module) []finding{imports, core, state, locks, size, places, words} {
 		for _, f := range check(tree) {
 			if f.warning {
 				warned++

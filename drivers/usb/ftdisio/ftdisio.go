@@ -1,6 +1,7 @@
 // Package ftdisio drives FTDI's USB serial adapters as terminals ttyUSB (module ftdi_sio).
 //
-// Every packet from the chip begins with two status bytes: the modem lines, and what was wrong with the characters behind them.
+// Every packet from the chip begins with two status bytes: the modem lines, and what was wrong with
+// the characters behind them.
 //
 // References:
 //   - [ftdi_sio] Linux drivers/usb/serial/ftdi_sio.c, ftdi_sio.h
@@ -107,7 +108,8 @@ func (c *chip) set(request uint8, value, index uint16) error {
 	return err
 }
 
-// Open resets the chip, sets its latency timer and reads the modem lines, which decide whether an open waits for the carrier.
+// Open resets the chip, sets its latency timer and reads the modem lines, which decide whether an
+// open waits for the carrier.
 func (c *chip) Open(p *usbserial.Port) error {
 	c.seen = false
 	if err := c.set(uapi.FTDI_SIO_RESET, 0, 0); err != nil {
@@ -148,12 +150,14 @@ func (c *chip) Adjust(t *tty.Termios) {
 		return
 	}
 	_, _, got := divisor(baud)
-	if diff := int64(got) - int64(baud); diff*50 > int64(baud) || diff*50 < -int64(baud) { // beyond 2 %
+	// beyond 2 %
+	if diff := int64(got) - int64(baud); diff*50 > int64(baud) || diff*50 < -int64(baud) {
 		t.SetBaud(got)
 	}
 }
 
-// divisor is value and index of SET_BAUD_RATE, and the rate they make ([AN232B-5], [ftdi_sio] ftdi_232bm_baud_base_to_divisor).
+// divisor is value and index of SET_BAUD_RATE, and the rate they make ([AN232B-5], [ftdi_sio]
+// ftdi_232bm_baud_base_to_divisor).
 func divisor(baud uint32) (value, index uint16, got uint32) {
 	eighths := (uapi.FTDI_BASE_CLOCK*8 + baud/2) / baud // of a divisor of 3 MHz
 	div := eighths >> 3

@@ -12,7 +12,8 @@ import (
 
 // The latency timer and TIOCSSERIAL.
 
-// timer is the latency timer that the chip is to have, in milliseconds: with ASYNC_LOW_LATENCY the shortest.
+// timer is the latency timer that the chip is to have, in milliseconds: with ASYNC_LOW_LATENCY the
+// shortest.
 func (c *chip) timer() uint8 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,7 +75,8 @@ func (c *chip) Configure(task *kernel.Task, now tty.SerialInfo) error {
 	return nil
 }
 
-// divided is the rate that a rate means: 38400 with ASYNC_SPD_CUST the base by the divisor ([ftdi_sio] get_ftdi_divisor).
+// divided is the rate that a rate means: 38400 with ASYNC_SPD_CUST the base by the divisor
+// ([ftdi_sio] get_ftdi_divisor).
 func (c *chip) divided(baud uint32) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

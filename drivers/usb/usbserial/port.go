@@ -13,7 +13,8 @@ import (
 	"github.com/kobench/kobench/kernel"
 )
 
-// Ops is what a chip does. Open to SetBreak are called one at a time and may wait for transfers; Decode and Adjust must not.
+// Ops is what a chip does. Open to SetBreak are called one at a time and may wait for transfers;
+// Decode and Adjust must not.
 type Ops interface {
 	// Open gets the chip ready for the first open; Close is for after the last close.
 	Open(p *Port) error
@@ -29,11 +30,14 @@ type Ops interface {
 	Decode(p *Port, b []byte)
 }
 
-// TxEmptier are Ops of a device that can be asked whether it has sent all (tx_empty of struct usb_serial_driver).
+// TxEmptier are Ops of a device that can be asked whether it has sent all (tx_empty of struct
+// usb_serial_driver).
 type TxEmptier interface{ TxEmpty() bool }
 
-// Configurer are Ops of a device that TIOCSSERIAL can set: Describe fills in what it has, Configure is called like SetTermios.
-// Absence: what TIOCSSERIAL asks of the device is taken and forgotten, as by cdc_acm. Errors of Configure: EPERM the task may not.
+// Configurer are Ops of a device that TIOCSSERIAL can set: Describe fills in what it has, Configure
+// is called like SetTermios.
+// Absence: what TIOCSSERIAL asks of the device is taken and forgotten, as by cdc_acm. Errors of
+// Configure: EPERM the task may not.
 type Configurer interface {
 	Describe(s *tty.SerialInfo)
 	Configure(task *kernel.Task, now tty.SerialInfo) error
@@ -89,8 +93,8 @@ func (p *Port) Attach(d *tty.Driver) error {
 	return err
 }
 
-// AttachOnBus is Attach with a device on the bus usb-serial between the interface and the terminal (usb_serial_bus_type): attrs are its
-// files in /sys, besides port_number.
+// AttachOnBus is Attach with a device on the bus usb-serial between the interface and the terminal
+// (usb_serial_bus_type): attrs are its files in /sys, besides port_number.
 //
 // Errors: as Attach.
 func (p *Port) AttachOnBus(d *tty.Driver, attrs map[string]*kernel.Attr) error {
@@ -226,7 +230,8 @@ func (p *Port) SetBreak(on bool) error {
 	return p.ops.SetBreak(p, on)
 }
 
-// Throttle implements tty.Throttler: nothing is read until the tty takes more, so the device fills up and does its own flow control.
+// Throttle implements tty.Throttler: nothing is read until the tty takes more, so the device fills
+// up and does its own flow control.
 func (p *Port) Throttle(on bool) {
 	if on {
 		p.stream.Pause()
@@ -245,7 +250,8 @@ func (p *Port) Stop(on bool) {
 	p.hold(changed, on)
 }
 
-// cts holds output while CTS is off where CRTSCTS is set, and lets it go again. A device that does so by itself does no harm by it.
+// cts holds output while CTS is off where CRTSCTS is set, and lets it go again. A device that does
+// so by itself does no harm by it.
 func (p *Port) cts() {
 	p.mu.Lock()
 	hold := p.rtscts && p.modem&tty.TIOCM_CTS == 0
@@ -335,7 +341,8 @@ func (p *Port) Event(f serial.Flags) {
 	}
 }
 
-// Inputs tells the input lines as they are now, as TIOCM_ bits; what changed is counted, and wakes who waits for it.
+// Inputs tells the input lines as they are now, as TIOCM_ bits; what changed is counted, and wakes
+// who waits for it.
 func (p *Port) Inputs(bits uint32) {
 	p.mu.Lock()
 	was := p.modem

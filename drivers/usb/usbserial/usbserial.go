@@ -43,7 +43,8 @@ type Adapter struct {
 	Attach func(i *usb.Interface, id *usb.ID) (Ops, error)
 }
 
-// Attributed are Ops of a device with files of its own in /sys/bus/usb-serial/devices. Absence: it has what each of them has.
+// Attributed are Ops of a device with files of its own in /sys/bus/usb-serial/devices. Absence: it
+// has what each of them has.
 type Attributed interface {
 	Attrs() map[string]*kernel.Attr
 }

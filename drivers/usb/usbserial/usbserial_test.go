@@ -65,7 +65,8 @@ func echo(task *kernel.Task, path, text string) error {
 	return err
 }
 
-// A tcsetattr has been done by the device when it returns: what the other end sends at once in the new mode arrives as it was sent.
+// A tcsetattr has been done by the device when it returns: what the other end sends at once in the
+// new mode arrives as it was sent.
 func TestSetWhenItReturns(t *testing.T) {
 	for _, node := range []string{"ttyUSB0", "ttyACM0"} {
 		t.Run(node, func(t *testing.T) {

@@ -127,7 +127,8 @@ func (a *attached) toDevice(ctx context.Context) error {
 				err = serial.Unsupported("break", "", "the device cannot send one", nil)
 			} else if err = b.SetBreak(true); err == nil {
 				select {
-				case <-time.After(max(250*time.Millisecond, 2*a.p.PeerMode().CharTime(1))): // tcsendbreak's
+				// tcsendbreak is a quarter of a second.
+				case <-time.After(max(250*time.Millisecond, 2*a.p.PeerMode().CharTime(1))):
 				case <-ctx.Done():
 				}
 				err = b.SetBreak(false)

@@ -7,7 +7,8 @@ import (
 	"github.com/kobench/kobench/hw/usb"
 )
 
-// Answer is what the captured device answered to a control request: of several times, the first. A request that it stalled is left out.
+// Answer is what the captured device answered to a control request: of several times, the first. A
+// request that it stalled is left out.
 type Answer struct {
 	Setup usb.Setup
 	Data  []byte
@@ -15,7 +16,8 @@ type Answer struct {
 	Same  bool // it answered the same each time
 }
 
-// Answers are those to the requests that the function, not the descriptors, answers, in the order of their setup packets.
+// Answers are those to the requests that the function, not the descriptors, answers, in the order
+// of their setup packets.
 func (r *Replay) Answers() []Answer {
 	var list []Answer
 	for s, all := range r.control {

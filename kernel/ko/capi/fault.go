@@ -166,7 +166,8 @@ func (c *Ctx) warn(file string, line int, taint uint32, text string) {
 	c.s.K.AddTaint(kernel.Taint(1 << (taint & 31)))
 }
 
-// entry names the function by which the running C code was entered, "name+0x0/0x40 [module]"; "" outside of C.
+// entry names the function by which the running C code was entered, "name+0x0/0x40 [module]"; ""
+// outside of C.
 func (c *Ctx) entry() string {
 	module, name, _, ok := c.s.M.FuncAt(c.th.Entry())
 	if !ok || c.th.Depth() == 0 {
@@ -175,7 +176,8 @@ func (c *Ctx) entry() string {
 	return c.s.place(module, name, 0)
 }
 
-// dumpStack logs who runs: the function that C was entered by. Those between it and here are not known.
+// dumpStack logs who runs: the function that C was entered by. Those between it and here are not
+// known.
 func (c *Ctx) dumpStack(level kernel.Level) {
 	log := &c.s.K.Log
 	log.Printf(level, "CPU: 0 PID: %d Comm: %s %s #1", c.pid, c.command(), kernel.Release)

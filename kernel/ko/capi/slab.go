@@ -115,7 +115,8 @@ func slabFuncs() []Func {
 			return 0
 		}),
 		f1("kmem_cache_shrink", func(c *Ctx, p ptr) uint32 { return 0 }),
-		// A struct page is the head of its own page's memory block here: page_address knows the way.
+		// A struct page is the head of its own page's memory block here: page_address knows the
+		// way.
 		f2("alloc_pages", func(c *Ctx, flags, order uint32) ptr {
 			mem := c.pages(order, flags)
 			if mem == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/kobench/kobench/kernel/uapi"
 )
 
-// System is the C side of one kernel: its machine and what C modules have registered. Fields without a lock of
-// their own belong to the holder of the machine's big lock.
+// System is the C side of one kernel: its machine and what C modules have registered. Fields
+// without a lock of their own belong to the holder of the machine's big lock.
 type System struct {
 	K *kernel.Kernel
 	M *machine.Machine

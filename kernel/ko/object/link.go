@@ -90,7 +90,8 @@ type PlacedSegment struct {
 //	copy(i64, i64, i64, i32), fill(i64, i32, i64, i32)   memory.copy and memory.fill with checks
 //	stack()                 sp left the thread's stack
 //	slot(i32, funcref)      put a function into the table
-//	icall.KEY(args…, i64)   call_indirect by the address of a function, for the signature with that FuncType.Key, if
+//	icall.KEY(args…, i64)   call_indirect by the address of a function, for the signature with
+//	                        that FuncType.Key, if
 //	                        LinkOptions.Indirect does not name another
 //
 // and what Resolve named. It exports its functions that are not local under

@@ -8,8 +8,9 @@ import (
 	"github.com/kobench/kobench/hw/usb/pcap"
 )
 
-// Learn writes the description of a captured device: its descriptors, and its answers to control requests. What came over its other endpoints is
-// not in it; a program can be added, or the capture itself replayed. What it writes has been read again.
+// Learn writes the description of a captured device: its descriptors, and its answers to control
+// requests. What came over its other endpoints is not in it; a program can be added, or the capture
+// itself replayed. What it writes has been read again.
 //
 // Errors: as [pcap.NewReplay]; EINVAL for descriptors that are right at no speed.
 func Learn(name string, events []pcap.Event, bus, dev int) ([]byte, error) {
