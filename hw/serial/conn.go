@@ -3,6 +3,8 @@ package serial
 import (
 	"io"
 	"time"
+
+	"github.com/kobench/kobench/hw/clock"
 )
 
 // Conn is a serial end as its user sees it: a Port, a host's port, either side of a pty, an RFC
@@ -36,6 +38,18 @@ type Receiver interface {
 // Drainer is a Conn that can wait until what was written has left. Absence means that nobody knows.
 type Drainer interface{ Drain() error }
 
+// Clocked is a Conn whose line keeps the time of a machine. Absence means the host's time.
+type Clocked interface{ Clock() *clock.Clock }
+
+// ClockOf is the clock by which a device at p makes its pauses: its line's, or a new one that
+// follows the host's.
+func ClockOf(p Conn) *clock.Clock {
+	if c, ok := p.(Clocked); ok {
+		return c.Clock()
+	}
+	return clock.New()
+}
+
 // Purger is a Conn that can throw away what it has received and what it has not sent.
 type Purger interface{ Purge(rx, tx bool) error }
 
@@ -45,6 +59,7 @@ var (
 	_ Breaker    = (*Port)(nil)
 	_ Receiver   = (*Port)(nil)
 	_ Drainer    = (*Port)(nil)
+	_ Clocked    = (*Port)(nil)
 	_ Purger     = (*Port)(nil)
 )
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gopacket/gopacket/pcapgo"
+	hwclock "github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/hw/serial/uart16550"
 	"github.com/stretchr/testify/require"
@@ -300,5 +301,28 @@ func FuzzScript(f *testing.F) {
 			require.Equal(t, s[i].Value, again[i].Value)
 			require.True(t, bytes.Equal(s[i].Data, again[i].Data))
 		}
+	})
+}
+
+// A recorded pause is the machine's, and so are the times in a recording of a line without time.
+func TestMachineTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dte, dce := serial.Straight(serial.Max)
+		clock := dte.Clock()
+		rec := Start(dte)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- NewReplay(Script{{Op: 'r', Value: 1000, Data: []byte("late")}}).Run(ctx, dce) }()
+		time.Sleep(900 * time.Millisecond)
+		clock.Hold()
+		time.Sleep(2500 * time.Millisecond)
+		clock.Release()
+		time.Sleep(time.Second)
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, rec.Stop())
+		said := rec.Trace().Events
+		require.Len(t, said, 1)
+		require.LessOrEqual(t, said[0].At, time.Second+hwclock.MaxLag)
 	})
 }

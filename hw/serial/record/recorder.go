@@ -54,7 +54,7 @@ const (
 // Recorder watches both directions of a line at the host's end.
 type Recorder struct {
 	p     *serial.Port
-	start time.Time
+	start time.Duration // on the line's clock
 	zero  serial.Time
 	paced bool
 	taps  [2]*tap
@@ -82,11 +82,11 @@ func Start(p *serial.Port) *Recorder {
 }
 
 func newRecorder(p *serial.Port) *Recorder {
-	start := time.Now()
 	p.Lock()
 	defer p.Unlock()
-	return &Recorder{p: p, start: start, zero: p.NowLocked(), paced: p.Speed() == serial.Paced,
-		trace: Trace{Start: start, First: p.SignalsLocked() | p.OutputsLocked()}}
+	c := p.Clock()
+	return &Recorder{p: p, start: c.Now(), zero: p.NowLocked(), paced: p.Speed() == serial.Paced,
+		trace: Trace{Start: c.Wall(), First: p.SignalsLocked() | p.OutputsLocked()}}
 }
 
 func (r *Recorder) tap() {
@@ -107,7 +107,8 @@ func Stream(p *serial.Port, w io.Writer, f Format, limit int64, failed func(erro
 	r := newRecorder(p)
 	r.to = &stream{w: &limited{w, limit, limit}, failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	r.to.room.L = &r.to.mu
-	e, err := f.encode(r.to.w, r.start, r.Trace().First, "")
+	began := r.Trace()
+	e, err := f.encode(r.to.w, began.Start, began.First, "")
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func (t *tap) add(e Event, at serial.Time) {
 	e.Dir, e.Line = t.dir, at-r.zero
 	e.At = time.Duration(e.Line)
 	if !r.paced {
-		e.At = time.Since(r.start)
+		e.At = r.p.Clock().Now() - r.start
 	}
 	r.keep(e)
 	if r.taps[In] == nil && e.Kind != Lines { // a loop-back plug: the same comes back

@@ -133,12 +133,8 @@ func (r *Replay) end(ctx context.Context, err error) error {
 // speak waits as long as the device did, and says what it said.
 func (r *Replay) speak(ctx context.Context, p serial.Conn, op *Op) error {
 	if d := time.Duration(op.Value) * time.Millisecond; d > 0 && !r.NoWait {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := serial.ClockOf(p).Sleep(ctx, d); err != nil {
+			return err
 		}
 	}
 	n, err := p.Write(op.Data)

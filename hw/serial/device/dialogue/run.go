@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 )
 
@@ -123,7 +122,7 @@ func watch(ctx context.Context, l serial.ModemLines, wait func(context.Context) 
 
 // loop is the device: one thing after another, in the machine's time.
 func (d *Device) loop(ctx context.Context, p serial.Conn, events <-chan event) error {
-	if c, ok := p.(interface{ Clock() *clock.Clock }); ok {
+	if c, ok := p.(serial.Clocked); ok {
 		d.e.clock = c.Clock()
 	}
 	c := d.e.clock

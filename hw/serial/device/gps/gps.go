@@ -92,7 +92,7 @@ func hasSentence(b []byte) bool {
 func (r *Receiver) SetFix(on bool) { r.mu.Lock(); r.lost = !on; r.mu.Unlock() }
 
 // Run reports on p until ctx ends (nil) or p fails (its error). DSR and CTS are on meanwhile; DCD
-// pulses for 100 ms at each report.
+// pulses for 100 ms at each report. Its time is that of p's line.
 func (r *Receiver) Run(ctx context.Context, p serial.Conn) error {
 	if err := p.SetMode(r.Format()); err != nil {
 		return err
@@ -109,27 +109,29 @@ func (r *Receiver) Run(ctx context.Context, p serial.Conn) error {
 	}
 	set(serial.CTS|serial.DSR, serial.AllSignals)
 	defer set(serial.DCEOutputs, 0)
+	clock := serial.ClockOf(p)
 	r.mu.Lock()
-	r.start = time.Now()
+	r.start = clock.Wall()
 	r.mu.Unlock()
-	t := time.NewTicker(every)
-	defer t.Stop()
-	for {
-		now := time.Now()
+	pulse := clock.NewEvent(func() { set(serial.DCD, 0) })
+	defer pulse.Stop()
+	for next := clock.Now(); ; {
 		if !r.NoPPS {
 			set(serial.DCD, serial.DCD)
-			time.AfterFunc(100*time.Millisecond, func() { set(serial.DCD, 0) })
+			pulse.After(100 * time.Millisecond)
 		}
-		if _, err := p.Write([]byte(r.Report(now))); err != nil {
+		if _, err := p.Write([]byte(r.Report(clock.Wall()))); err != nil {
 			if ctx.Err() != nil || errors.Is(err, os.ErrClosed) {
 				return nil
 			}
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		now := clock.Now()
+		for next <= now { // a report that took longer costs those that were due meanwhile
+			next += every
+		}
+		if clock.Sleep(ctx, next-now) != nil {
 			return nil
-		case <-t.C:
 		}
 	}
 }

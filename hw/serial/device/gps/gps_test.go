@@ -74,3 +74,28 @@ func TestRun(t *testing.T) {
 		require.Equal(t, "1", last[2], "GSA: no fix")
 	})
 }
+
+// A receiver on a machine that is late is late with it: it says nothing in a time that the machine
+// has not had.
+func TestMachineTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dte, dce := serial.Straight(serial.Paced)
+		dte.SetMode(serial.Format8N1(4800))
+		r := &Receiver{Every: 500 * time.Millisecond}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx, dce) }()
+		clock := dte.Clock()
+		time.Sleep(900 * time.Millisecond)
+		clock.Hold()
+		time.Sleep(2500 * time.Millisecond)
+		clock.Release()
+		time.Sleep(1100 * time.Millisecond)
+		cancel()
+		require.NoError(t, <-done)
+		time.Sleep(time.Second)
+		dte.Close()
+		require.Less(t, clock.Now(), 3300*time.Millisecond, "the machine has lost the rest")
+		require.EqualValues(t, 2*5, dte.Counters().DCDEdge, "at 0, 0.5, 1.0, 1.5 and 2.0 s")
+	})
+}

@@ -72,7 +72,7 @@ func (m *Modem) connected(call io.ReadWriteCloser) {
 	m.call = call
 	m.carrier()
 	m.result(connect)
-	m.online, m.saw, m.lastRx = true, nil, time.Now()
+	m.online, m.saw, m.lastRx = true, nil, m.clock.Now()
 	m.wg.Go(func() {
 		buf := make([]byte, 4096)
 		for {
@@ -132,7 +132,7 @@ func (m *Modem) back(cmds string) {
 		return
 	}
 	m.result(connect)
-	m.online, m.saw, m.lastRx = true, nil, time.Now()
+	m.online, m.saw, m.lastRx = true, nil, m.clock.Now()
 }
 
 // Ring is an incoming call: RI goes on and off and RING is said every 6 seconds, until it is
@@ -147,6 +147,7 @@ func (m *Modem) Ring(ctx context.Context, call io.ReadWriteCloser) error {
 		return ErrBusy
 	}
 	m.ringing, m.rings = call, 0
+	clock := m.clock
 	m.mu.Unlock()
 	for range 10 {
 		m.mu.Lock()
@@ -168,11 +169,11 @@ func (m *Modem) Ring(ctx context.Context, call io.ReadWriteCloser) error {
 			return nil
 		}
 		m.mu.Unlock()
-		if sleep(ctx, 2*time.Second) != nil {
+		if clock.Sleep(ctx, 2*time.Second) != nil {
 			break
 		}
 		m.p.SetSignals(serial.RI, 0)
-		if sleep(ctx, 4*time.Second) != nil {
+		if clock.Sleep(ctx, 4*time.Second) != nil {
 			break
 		}
 	}
@@ -185,17 +186,6 @@ func (m *Modem) Ring(ctx context.Context, call io.ReadWriteCloser) error {
 		m.stopRinging()
 	}
 	return ErrNoAnswer
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (m *Modem) stopRinging() {

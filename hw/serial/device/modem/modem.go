@@ -26,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kobench/kobench/hw/clock"
 	"github.com/kobench/kobench/hw/serial"
 )
 
@@ -62,8 +63,9 @@ type Modem struct {
 	dialing context.CancelFunc
 	line    []byte
 	last    string
-	saw     []time.Time // of escape characters in data state
-	lastRx  time.Time
+	clock   *clock.Clock    // of its line
+	saw     []time.Duration // when escape characters came in data state
+	lastRx  time.Duration
 	wg      sync.WaitGroup
 }
 
@@ -108,7 +110,7 @@ func (m *Modem) Run(ctx context.Context, end serial.Conn) error {
 		a.SetAuto(true)
 	}
 	m.mu.Lock()
-	m.p, m.settings = p, factory()
+	m.p, m.clock, m.settings = p, serial.ClockOf(p), factory()
 	m.mu.Unlock()
 	p.SetSignals(serial.DCEOutputs, serial.CTS|serial.DSR)
 	ctx, cancel := context.WithCancel(ctx)
@@ -152,7 +154,7 @@ func (m *Modem) received(ctx context.Context, b []byte) {
 	if m.online && len(b) > 0 {
 		data = b
 		m.escape(b)
-		m.lastRx = time.Now()
+		m.lastRx = m.clock.Now()
 	}
 	call := m.call
 	m.mu.Unlock()
@@ -170,7 +172,7 @@ func (m *Modem) guard() time.Duration { return time.Duration(m.s[12]) * 20 * tim
 // escape looks for +++ with a guard time before and after, the pluses less than a guard time apart
 // [Hayes].
 func (m *Modem) escape(b []byte) {
-	now := time.Now()
+	now := m.clock.Now()
 	ok := m.s[2] < 128 && len(b) <= 3
 	for _, c := range b {
 		ok = ok && c == m.s[2]
@@ -180,7 +182,7 @@ func (m *Modem) escape(b []byte) {
 	case !ok:
 		m.saw = nil
 		return
-	case len(m.saw) == 0 && now.Sub(m.lastRx) < before, len(m.saw) > 0 && now.Sub(m.lastRx) > before:
+	case len(m.saw) == 0 && now-m.lastRx < before, len(m.saw) > 0 && now-m.lastRx > before:
 		m.saw = nil
 		return
 	}
@@ -190,14 +192,17 @@ func (m *Modem) escape(b []byte) {
 	if len(m.saw) != 3 {
 		return
 	}
-	time.AfterFunc(m.guard(), func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.online && len(m.saw) == 3 && m.saw[2].Equal(now) { // nothing came after it
-			m.online, m.saw = false, nil
-			m.result(ok0)
-		}
-	})
+	m.clock.AfterFunc(m.guard(), func() { go m.escaped(now) }) // it may wait for its line
+}
+
+// escaped goes to command state if nothing has come after the escape sequence that ended at t.
+func (m *Modem) escaped(t time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.online && len(m.saw) == 3 && m.saw[2] == t {
+		m.online, m.saw = false, nil
+		m.result(ok0)
+	}
 }
 
 // command takes one character of a command line.

@@ -224,3 +224,27 @@ func TestDialTCP(t *testing.T) {
 	require.NoError(t, <-done)
 	require.ErrorContains(t, (&Modem{Net: "udp"}).Check(), `dial "udp": want tcp`)
 }
+
+// The guard time after an escape sequence is the machine's: one that is late loses nothing of it.
+func TestGuardIsMachineTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(context.Context, string) (io.ReadWriteCloser, error) {
+			near, far := net.Pipe()
+			go io.Copy(io.Discard, far)
+			return near, nil
+		})
+		b.say("ATD1", verbose("CONNECT 9600"))
+		b.dte.Write([]byte("+++"))
+		time.Sleep(500 * time.Millisecond)
+		clock := b.dte.Clock()
+		clock.Hold()
+		clock.AfterFunc(time.Millisecond, func() {}) // the machine gets no further than this
+		time.Sleep(2500 * time.Millisecond)
+		clock.Release()
+		synctest.Wait()
+		b.dte.Write([]byte("x")) // 0.6 s after it, for the modem
+		require.Empty(t, b.read(), "data state still")
+		b.dte.Write([]byte("+++"))
+		require.Equal(t, verbose("OK"), b.read())
+	})
+}
