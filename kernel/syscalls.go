@@ -129,9 +129,9 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 	w := t.pollTable()
 	defer w.Release()
 	w.full = timeout == 0 // who does not wait need not be woken
-	var deadline time.Time
+	var start time.Duration
 	if timeout > 0 {
-		deadline = time.Now().Add(timeout)
+		start = t.k.clock.Now()
 	}
 	for {
 		if timeout != 0 {
@@ -153,7 +153,7 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 		w.full = true
 		var left time.Duration
 		if timeout > 0 && err == nil && ready == 0 {
-			left = time.Until(deadline)
+			left = timeout - (t.k.clock.Now() - start)
 		}
 		if err != nil || ready > 0 || timeout >= 0 && left <= 0 {
 			t.SetState(TaskRunning)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -193,17 +194,20 @@ func (t *Task) ScheduleTimeout(d time.Duration) time.Duration {
 		t.state.Store(uint32(TaskRunning))
 		return 0
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	start := time.Now()
-	if !t.schedule(timer.C) {
+	l := t.k.NewLimit(d)
+	defer l.Stop()
+	if !t.schedule(&l) {
 		return 0
 	}
-	return max(d-time.Since(start), 1)
+	return max(l.Left(), 1)
 }
 
-// schedule reports whether something other than the timer ended the sleep.
-func (t *Task) schedule(timeout <-chan time.Time) bool {
+// schedule reports whether something other than the limit, if there is one, ended the sleep.
+func (t *Task) schedule(l *Limit) bool {
+	var timeout <-chan time.Time
+	if l != nil {
+		timeout = l.C()
+	}
 	for {
 		s := t.State()
 		if s == TaskRunning {
@@ -220,6 +224,9 @@ func (t *Task) schedule(timeout <-chan time.Time) bool {
 		select {
 		case <-t.wake:
 		case <-timeout:
+			if !l.Over() {
+				continue
+			}
 			t.state.Store(uint32(TaskRunning))
 			return false
 		case <-t.k.dying:
@@ -239,7 +246,7 @@ func (t *Task) schedule(timeout <-chan time.Time) bool {
 // Errors:
 //   - ERESTARTSYS: a signal is pending.
 func (t *Task) WaitEvent(q *WaitQueue, cond func() bool) error {
-	return t.waitEvent(q, time.Time{}, cond)
+	return t.waitEvent(q, forever, cond)
 }
 
 // WaitEventTimeout is WaitEvent with a limit (wait_event_interruptible_timeout).
@@ -248,11 +255,13 @@ func (t *Task) WaitEvent(q *WaitQueue, cond func() bool) error {
 //   - ERESTARTSYS: a signal is pending.
 //   - ETIMEDOUT: the time ran out and cond is still false.
 func (t *Task) WaitEventTimeout(q *WaitQueue, d time.Duration, cond func() bool) error {
-	return t.waitEvent(q, time.Now().Add(d), cond)
+	return t.waitEvent(q, d, cond)
 }
 
-// waitEvent is the wait loop; a zero deadline is none.
-func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) error {
+const forever = time.Duration(math.MaxInt64)
+
+// waitEvent is the wait loop.
+func (t *Task) waitEvent(q *WaitQueue, d time.Duration, cond func() bool) error {
 	if cond() {
 		return nil
 	}
@@ -263,6 +272,10 @@ func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) err
 	q.Add(w)
 	defer q.Remove(w)
 	defer t.SetState(TaskRunning)
+	var start time.Duration
+	if d != forever {
+		start = t.k.clock.Now()
+	}
 	for {
 		t.SetState(TaskInterruptible)
 		switch {
@@ -270,11 +283,11 @@ func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) err
 			return nil
 		case t.SignalPending():
 			return ERESTARTSYS
-		case deadline.IsZero():
+		case d == forever:
 			t.Schedule()
 			continue
 		}
-		left := time.Until(deadline)
+		left := d - (t.k.clock.Now() - start)
 		if left <= 0 {
 			return ETIMEDOUT
 		}
@@ -285,9 +298,9 @@ func (t *Task) waitEvent(q *WaitQueue, deadline time.Time, cond func() bool) err
 // Sleep lets time pass for the task (msleep_interruptible) and returns what is left of it when a
 // signal came.
 func (t *Task) Sleep(d time.Duration) (left time.Duration) {
-	deadline := time.Now().Add(d)
+	start := t.k.clock.Now()
 	for {
-		left = time.Until(deadline)
+		left = d - (t.k.clock.Now() - start)
 		if left <= 0 || t.SignalPending() {
 			return max(left, 0)
 		}

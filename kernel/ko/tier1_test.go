@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kobench/kobench/fixtures"
 	"github.com/kobench/kobench/fixtures/oracle"
+	"github.com/kobench/kobench/kernel"
 	"github.com/kobench/kobench/kernel/kerneltest"
 	"github.com/kobench/kobench/kernel/ko"
 	"github.com/stretchr/testify/require"
@@ -17,8 +19,8 @@ import (
 
 // ours is what fixtures/modules/tier1.c prints here: formats, strings, lists, kernel threads that
 // sleep on locks, timers, works, devices.
-func ours(t *testing.T) string {
-	k := kerneltest.Boot(t, kerneltest.WithFormat(ko.New(ko.Config{})))
+func ours(t *testing.T, opts ...kerneltest.Option) string {
+	k := kerneltest.Boot(t, append(opts, kerneltest.WithFormat(ko.New(ko.Config{})))...)
 	task := k.Init()
 	k.Log.Clear()
 	require.NoError(t, task.InitModule(fixtures.MustModule("tier1"), "", 0))
@@ -45,6 +47,22 @@ func TestTier1(t *testing.T) {
 	recorded, err := os.ReadFile("../../fixtures/oracle/transcripts/tier1.txt")
 	require.NoError(t, err)
 	require.Equal(t, plain(string(recorded)), ours(t))
+}
+
+// late is the clock of a machine that has a tenth of the host's time.
+type late struct {
+	kernel.Clock
+	boot time.Time
+}
+
+func (c late) Now() time.Duration { return time.Since(c.boot) / 10 }
+func (c late) Wall() time.Time    { return c.boot.Add(c.Now()) }
+
+// On a machine that is late no sleep nor time-out ends before its time: the module sees the same.
+func TestTier1LateMachine(t *testing.T) {
+	want := ours(t)
+	require.Contains(t, want, "time passed: 1")
+	require.Equal(t, want, ours(t, kerneltest.WithConfig(kernel.Config{Clock: late{boot: time.Now()}})))
 }
 
 // The same beside a real kernel that is booted now.

@@ -288,17 +288,20 @@ func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) 
 	left = limit
 	c.release(func() {
 		var after <-chan time.Time
-		start := time.Now()
+		var end kernel.Limit
 		if limit != forever {
-			t := time.NewTimer(max(limit, 0))
-			defer t.Stop()
-			after = t.C
+			end = c.s.K.NewLimit(max(limit, 0))
+			defer end.Stop()
+			after = end.C()
 		}
 		for c.state.Load() != taskRunning {
 			select {
 			case <-c.wake:
 				continue
 			case <-after:
+				if !end.Over() {
+					continue
+				}
 				left = 0
 			case <-c.kill:
 				c.state.Store(taskRunning)
@@ -308,7 +311,7 @@ func (c *Ctx) blockSelf(state uint32, limit time.Duration) (left time.Duration) 
 			return
 		}
 		if limit != forever {
-			left = max(limit-time.Since(start), 1)
+			left = max(end.Left(), 1)
 		}
 	})
 	return left
@@ -392,8 +395,9 @@ func (c *Ctx) CallInit(m *Module, fn ptr) (uint64, error) {
 
 // sleepFor sleeps for d in a state, to the end unless a signal may cut it short.
 func (c *Ctx) sleepFor(d time.Duration, state uint32) (left time.Duration) {
-	deadline := time.Now().Add(d)
-	for left = d; left > 0; left = time.Until(deadline) {
+	now := c.s.K.Clock().Now
+	start := now()
+	for left = d; left > 0; left = d - (now() - start) {
 		if state&taskInterruptible != 0 && c.signalPending() {
 			return left
 		}

@@ -138,6 +138,11 @@ func (c *Ctx) fireHrtimer(addr ptr) {
 	if t == nil || !t.high {
 		return
 	}
+	left := int64(m.u64(addr+offHrtimerExpires)) - c.clock(addr)
+	if left > 0 && m.u32(addr+offHrtimerClock) != clockRealtime { // the machine is late
+		t.t.Reset(max(time.Duration(left), latePause))
+		return
+	}
 	c.s.forget(t)
 	m.put(addr+offHrtimerState, 2)
 	again, err := c.Call(m.ptr(addr+offHrtimerFunction), uint64(addr))
@@ -150,6 +155,9 @@ func (c *Ctx) fireHrtimer(addr ptr) {
 		c.startHrtimer(addr)
 	}
 }
+
+// latePause is how long a timer of high resolution waits, at least, for a machine that is late.
+const latePause = 50 * time.Microsecond
 
 func (c *Ctx) fireTasklet(addr ptr) {
 	m := c.mem()
