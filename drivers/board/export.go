@@ -88,7 +88,7 @@ func (m *Machine) hub(s *hw.Slot) bool {
 	if s.Hub() {
 		return true
 	}
-	core := m.usb.loaded()
+	core := m.core()
 	if core == nil {
 		return false
 	}
@@ -122,7 +122,7 @@ func (x *exports) listenLocked(addr string) error {
 // +checklocks:x.mu
 func (x *exports) lendLocked(s *hw.Slot) error {
 	giveBack := func() {}
-	if core := x.m.usb.loaded(); core != nil {
+	if core := x.m.core(); core != nil {
 		if d := core.Find(s.Name()); d != nil {
 			var err error
 			if giveBack, err = d.Lend(); err != nil {

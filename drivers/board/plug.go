@@ -44,9 +44,7 @@ type usbSide struct {
 	unwatch   func()
 	recording *busRecording // nil: none
 
-	mu sync.Mutex
-	// as long as usbcore is loaded
-	core    *usb.Core  // +checklocks:mu
+	mu      sync.Mutex
 	plugged []*Plugged // +checklocks:mu
 	// had or have faults, the last maxBroken
 	broken []*Plugged // +checklocks:mu
@@ -54,20 +52,18 @@ type usbSide struct {
 
 const maxBroken = 100 // whose fault reports are kept
 
-// usbcore builds the module of the machine's bus.
-func (s *usbSide) usbcore() *kernel.Module {
-	m := usb.New(s.bus)
-	s.mu.Lock()
-	s.core = m.Exports[0].Value.(*usb.Core)
-	s.mu.Unlock()
-	return m
-}
+// usbcore builds the module of the machine's bus. It may be built again and refused, when two ask
+// for it at once.
+func (s *usbSide) usbcore() *kernel.Module { return usb.New(s.bus) }
 
-// loaded is the usbcore there is, or nil.
-func (s *usbSide) loaded() *usb.Core {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.core
+// core is the usbcore that is loaded, or nil.
+func (m *Machine) core() *usb.Core {
+	mod, ok := m.Kernel.Module("usbcore")
+	if !ok || len(mod.Exports) == 0 {
+		return nil
+	}
+	core, _ := mod.Exports[0].Value.(*usb.Core)
+	return core
 }
 
 // startUSB makes what user space does about a uevent happen: modprobe by MODALIAS. Who does it is
@@ -271,9 +267,9 @@ func (m *Machine) Unplug(port string) error { return m.usb.bus.Unplug(port) }
 // for its driver, bound that.
 func (m *Machine) Settle() {
 	// a driver that has come finds devices, which may be hubs with more
-	for was := m.usb.happened() - 1; was != m.usb.happened(); {
-		was = m.usb.happened()
-		if core := m.usb.loaded(); core != nil {
+	for was := m.happened() - 1; was != m.happened(); {
+		was = m.happened()
+		if core := m.core(); core != nil {
 			core.Settle()
 		}
 		m.usb.hotplug.Settle()
@@ -281,9 +277,9 @@ func (m *Machine) Settle() {
 }
 
 // happened counts what the core and the hot-plug chain were given to do.
-func (s *usbSide) happened() uint64 {
-	n := s.hotplug.Puts()
-	if core := s.loaded(); core != nil {
+func (m *Machine) happened() uint64 {
+	n := m.usb.hotplug.Puts()
+	if core := m.core(); core != nil {
 		n += core.Events()
 	}
 	return n

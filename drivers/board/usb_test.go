@@ -241,3 +241,17 @@ func TestPlugErrors(t *testing.T) {
 	require.Empty(t, m.Plugged())
 	require.ErrorIs(t, m.Unplug("1"), hw.ENODEV)
 }
+
+// A usbcore that was built and refused, as when two ask for it at once, is not the one to wait for.
+func TestSettleWaitsForTheLoadedCore(t *testing.T) {
+	m := power(t, "modules: [usbcore]\n")
+	for range 20 {
+		require.ErrorIs(t, m.Kernel.Init().LoadByName("usbcore", ""), kernel.EEXIST)
+		p, err := m.Plug(USBDevice{Kind: "source-sink", Speed: hw.HighSpeed})
+		require.NoError(t, err)
+		m.Settle()
+		require.True(t, m.Enumerated(p))
+		require.NoError(t, m.Unplug(p.Slot.Path()))
+		m.Settle()
+	}
+}
