@@ -135,23 +135,17 @@ func (f *File) readSlow(t *Task, p []byte, n int, err error) (int, error) {
 	}
 	w := t.pollTable()
 	defer w.Release()
-	for {
-		t.SetState(TaskInterruptible)
+	waited := t.waitUntil(forever, func() bool {
 		f.op.Poll(t, f, w)
 		w.full = true
 		n, err = f.read(t, f, p)
-		if n > 0 || err != EAGAIN || f.Nonblock() {
-			break
-		}
-		if t.SignalPending() {
-			err = ERESTARTSYS
-			break
-		}
-		t.Schedule()
-	}
-	t.SetState(TaskRunning)
+		return n > 0 || err != EAGAIN || f.Nonblock()
+	})
 	if n > 0 {
 		return n, nil
+	}
+	if waited != nil {
+		err = waited
 	}
 	return 0, t.sysError(err)
 }
@@ -179,25 +173,24 @@ func (f *File) writeSlow(t *Task, p []byte, done int, err error) (int, error) {
 	}
 	w := t.pollTable()
 	defer w.Release()
-	for {
-		t.SetState(TaskInterruptible)
+	waited := t.waitUntil(forever, func() bool {
 		f.op.Poll(t, f, w)
 		w.full = true
-		var n int
-		n, err = f.write(t, f, p[done:])
-		done += max(n, 0)
-		if err != nil && err != EAGAIN || done == len(p) || done > 0 && !f.op.WriteAll || f.Nonblock() || n == 0 && err == nil {
-			break
+		for {
+			var n int
+			n, err = f.write(t, f, p[done:])
+			done += max(n, 0)
+			switch {
+			case err != nil && err != EAGAIN || done == len(p) || done > 0 && !f.op.WriteAll || f.Nonblock() || n == 0 && err == nil:
+				return true
+			case err == EAGAIN || t.SignalPending():
+				return false
+			}
 		}
-		if t.SignalPending() {
-			err = ERESTARTSYS
-			break
-		}
-		if err == EAGAIN {
-			t.Schedule()
-		}
+	})
+	if waited != nil {
+		err = waited
 	}
-	t.SetState(TaskRunning)
 	if done > 0 || err == nil {
 		return done, nil
 	}

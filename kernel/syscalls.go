@@ -129,14 +129,8 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 	w := t.pollTable()
 	defer w.Release()
 	w.full = timeout == 0 // who does not wait need not be woken
-	var start time.Duration
-	if timeout > 0 {
-		start = t.k.clock.Now()
-	}
-	for {
-		if timeout != 0 {
-			t.SetState(TaskInterruptible)
-		}
+	look := func() bool {
+		ready = 0
 		for i := range fds {
 			fds[i].Revents = PollNval
 			if f := files[i]; f != nil {
@@ -151,24 +145,19 @@ func (t *Task) Poll(fds []PollFD, timeout time.Duration) (ready int, err error) 
 			}
 		}
 		w.full = true
-		var left time.Duration
-		if timeout > 0 && err == nil && ready == 0 {
-			left = timeout - (t.k.clock.Now() - start)
-		}
-		if err != nil || ready > 0 || timeout >= 0 && left <= 0 {
-			t.SetState(TaskRunning)
-			return ready, err
-		}
-		if t.SignalPending() {
-			t.SetState(TaskRunning)
-			return 0, t.sysError(ERESTARTSYS)
-		}
-		if timeout < 0 {
-			t.Schedule()
-		} else {
-			t.ScheduleTimeout(left)
-		}
+		return err != nil || ready > 0
 	}
+	switch {
+	case timeout == 0:
+		look()
+		return ready, err
+	case timeout < 0:
+		timeout = forever
+	}
+	if waited := t.waitUntil(timeout, look); waited == ERESTARTSYS {
+		return 0, t.sysError(waited)
+	}
+	return ready, err
 }
 
 // Open opens a path and returns the lowest free descriptor.

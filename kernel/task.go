@@ -260,7 +260,7 @@ func (t *Task) WaitEventTimeout(q *WaitQueue, d time.Duration, cond func() bool)
 
 const forever = time.Duration(math.MaxInt64)
 
-// waitEvent is the wait loop.
+// waitEvent waits on one queue.
 func (t *Task) waitEvent(q *WaitQueue, d time.Duration, cond func() bool) error {
 	if cond() {
 		return nil
@@ -271,6 +271,15 @@ func (t *Task) waitEvent(q *WaitQueue, d time.Duration, cond func() bool) error 
 	}
 	q.Add(w)
 	defer q.Remove(w)
+	return t.waitUntil(d, cond)
+}
+
+// waitUntil is the wait loop, the only one (wait.go): done registers where it must and looks
+// whether there is still something to wait for. It is called at once and after each wake-up, for d
+// at most.
+//
+// Errors: ERESTARTSYS a signal is pending; ETIMEDOUT d is over.
+func (t *Task) waitUntil(d time.Duration, done func() bool) error {
 	defer t.SetState(TaskRunning)
 	var start time.Duration
 	if d != forever {
@@ -279,7 +288,7 @@ func (t *Task) waitEvent(q *WaitQueue, d time.Duration, cond func() bool) error 
 	for {
 		t.SetState(TaskInterruptible)
 		switch {
-		case cond():
+		case done():
 			return nil
 		case t.SignalPending():
 			return ERESTARTSYS

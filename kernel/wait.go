@@ -8,8 +8,8 @@ import "sync"
 //  2. look again whether there is something to do;
 //  3. only then sleep (Task.Schedule), which returns at once when a wake-up came in between.
 //
-// Whoever makes the condition true does so first and wakes the queue after. Task.WaitEvent packs
-// the three steps; File does them for every driver that answers EAGAIN.
+// Whoever makes the condition true does so first and wakes the queue after. Task.waitUntil is the
+// loop: WaitEvent, poll, and File, for every driver that answers EAGAIN, wait by it.
 //
 // References: kernel/sched/wait.c; Documentation/memory-barriers.txt, SLEEP AND WAKE-UP FUNCTIONS.
 
