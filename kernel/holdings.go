@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// Ending stands behind a line of Holdings that goes by itself: a task that has been killed.
+const Ending = ", ending"
+
 // Holdings lists what drivers and tasks have of the kernel, a line each, in order: modules, tasks,
 // open files, device numbers, misc devices, interrupt handlers, names in /dev, /proc and /sys. A
 // test compares it before and after. Names that a task has made (mknod) and the kernel's own
@@ -18,7 +21,11 @@ func (k *Kernel) Holdings() []string {
 	}
 	for _, t := range k.Tasks() {
 		if t != k.init && !t.daemon {
-			add("task %s, pid %d", t.Comm(), t.pid)
+			ending := ""
+			if t.Killed() { // it unwinds in its own goroutine
+				ending = Ending
+			}
+			add("task %s, pid %d%s", t.Comm(), t.pid, ending)
 		}
 	}
 	k.chrdevs.holdings(add)

@@ -29,6 +29,7 @@ func (k *Kernel) procInit() {
 	kmsg.ops = procKmsgOps
 	_ = k.ns.attach(k.proc, "kmsg", kmsg)
 
+	k.ns.mkdirAll(k.proc, "tty", "driver") // for what drivers of terminals tell of themselves
 	dir := k.ns.mkdirAll(k.proc, "sys", "kernel")
 	text := func(name, value string) {
 		k.ns.attr(dir, name, 0o444, &Attr{Show: func(*Task) (string, error) { return value + "\n", nil }})

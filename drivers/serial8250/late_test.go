@@ -3,6 +3,7 @@ package serial8250_test
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -136,5 +137,13 @@ func TestDriverIsLate(t *testing.T) {
 		rx, overrun, _ := counts(t, to, in)
 		require.EqualValues(t, 16, rx)
 		require.EqualValues(t, 1, overrun, "the chip's bit is one for all that were lost")
+		require.Contains(t, k.Log.Text(), "ttyS ttyS1: 1 input overrun(s)\n")
+		h, err := k.Init().OpenFile("/proc/tty/driver/serial", kernel.O_RDONLY)
+		require.NoError(t, err)
+		text, err := io.ReadAll(h)
+		require.NoError(t, err)
+		require.NoError(t, h.Close())
+		require.Contains(t, string(text), "serinfo:1.0 driver revision:\n0: uart:16550A port:")
+		require.Regexp(t, `(?m)^1: uart:16550A port:[0-9A-F]{8} irq:5 tx:0 rx:16 oe:1 RTS\|CTS\|DTR\|DSR\|CD$`, string(text))
 	})
 }

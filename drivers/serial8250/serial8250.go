@@ -67,6 +67,7 @@ func probe(env *kernel.Env, sites []Site) error {
 		return err
 	}
 	env.Kernel().Log.Printf(kernel.LevelInfo, "Serial: 8250/16550 driver, %d ports, IRQ sharing enabled", len(sites))
+	var ports []*port
 	for i, s := range sites {
 		if s.Clock == 0 {
 			s.Clock = 115200
@@ -76,6 +77,7 @@ func probe(env *kernel.Env, sites []Site) error {
 			// 8 characters
 			clock: s.Clock, flags: tty.ASYNC_SKIP_TEST | tty.ASYNC_BOOT_AUTOCONF, trigger: 0x80,
 		}
+		ports = append(ports, p)
 		if p.kind = autoconfig(s.Chip); p.kind == unknown {
 			env.Printf(kernel.LevelWarning, "no UART at I/O %#x", s.Base)
 			continue
@@ -90,7 +92,7 @@ func probe(env *kernel.Env, sites []Site) error {
 		env.Kernel().Log.Printf(kernel.LevelInfo, "%s: %s at I/O %#x (irq = %d, base_baud = %d) is a %s",
 			"serial8250", fmt.Sprintf("ttyS%d", i), s.Base, s.IRQ, s.Clock, p.kind.name())
 	}
-	return nil
+	return procSerial(env, ports)
 }
 
 // kind is what autoconfig finds, with the numbers of TIOCGSERIAL (include/uapi/linux/serial.h).

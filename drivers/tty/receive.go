@@ -1,6 +1,8 @@
 package tty
 
 import (
+	"time"
+
 	"github.com/kobench/kobench/hw/serial"
 	"github.com/kobench/kobench/kernel"
 )
@@ -67,14 +69,35 @@ func (t *TTY) Receive(p []byte, flags []serial.Flags) (room int) {
 	t.throttleLocked()
 	room = maxBacklog - t.pending.size()
 	ready := t.ld.available(false)
+	lost := t.overrunsLocked()
 	t.publishLocked()
 	t.mu.Unlock()
+	if lost > 0 {
+		t.driver.env.Kernel().Log.Printf(kernel.LevelWarning, "%s %s: %d input overrun(s)", t.driver.Name, t.Name(), lost)
+	}
 	t.service()
 	if ready {
 		t.readers.Wake(kernel.PollIn | kernel.PollRdnorm)
 		t.async.Kill()
 	}
 	return room
+}
+
+// overrunsLocked is how many overruns are to be said now: those since the last time, once a second
+// ([n_tty] n_tty_receive_overrun).
+//
+// +checklocks:t.mu
+func (t *TTY) overrunsLocked() uint {
+	lost := t.ld.overruns - t.overrunsSaid
+	if lost == 0 {
+		return 0
+	}
+	now := t.now()
+	if t.overrunsSaid > 0 && now-t.overrunTime < time.Second {
+		return 0
+	}
+	t.overrunsSaid, t.overrunTime = t.ld.overruns, now
+	return lost
 }
 
 // Throttled is whether the sender has been asked to pause, or is about to be (tty_throttled).

@@ -50,6 +50,9 @@ type TTY struct {
 	// How many hang-ups there have been.
 	hangups uint    // +checklocks:mu
 	winsize [8]byte // +checklocks:mu
+	// How many overruns of input the log has been told of, and when last.
+	overrunsSaid uint          // +checklocks:mu
+	overrunTime  time.Duration // +checklocks:mu
 	// Hundredths of a second, see SerialInfo.
 	closeDelay  uint16 // +checklocks:mu
 	closingWait uint16 // +checklocks:mu

@@ -97,17 +97,22 @@ func Boot(t testing.TB, opts ...Option) *kernel.Kernel {
 	return k
 }
 
-// settle is what k holds more than before. Interrupt handlers are taken off in the background; they
-// get time to go.
+// settle is what k holds more than before. Interrupt handlers are taken off and killed tasks unwind
+// in the background; they get time to go.
 func settle(k *kernel.Kernel, before []string) []string {
 	for range patience {
 		lines := added(before, k.Holdings())
-		if !slices.ContainsFunc(lines, func(s string) bool { return strings.HasPrefix(s, "handler ") }) {
+		if !slices.ContainsFunc(lines, goes) {
 			return lines
 		}
 		time.Sleep(time.Millisecond)
 	}
 	return added(before, k.Holdings())
+}
+
+// goes reports whether what a line tells of ends in the background: it gets time to.
+func goes(line string) bool {
+	return strings.HasPrefix(line, "handler ") || strings.HasSuffix(line, kernel.Ending)
 }
 
 // patience is how many milliseconds something that ends by itself may take, on a machine that has

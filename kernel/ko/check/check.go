@@ -310,7 +310,7 @@ func (r *run) left(before, after []string) {
 		had[line]++
 	}
 	for _, line := range after {
-		if had[line]--; had[line] < 0 {
+		if had[line]--; had[line] < 0 && !strings.HasSuffix(line, kernel.Ending) {
 			r.add(Finding{Class: "left", What: line})
 		}
 	}
