@@ -109,3 +109,17 @@ func open(add func(string, ...any), name string, i *Inode) {
 		add("open file %s", name)
 	}
 }
+
+// HoldingsBeyond are the lines of Holdings that an earlier call did not give, or not as often.
+func (k *Kernel) HoldingsBeyond(before []string) (lines []string) {
+	had := map[string]int{}
+	for _, line := range before {
+		had[line]++
+	}
+	for _, line := range k.Holdings() {
+		if had[line]--; had[line] < 0 {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

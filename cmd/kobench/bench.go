@@ -227,16 +227,22 @@ func times(a, b float64) string {
 	return fmt.Sprintf("%.1f ×", a/b)
 }
 
+// casesByName are all benchmarks.
+func casesByName() map[string]suite.Case {
+	cases := map[string]suite.Case{}
+	for _, c := range suite.Cases() {
+		cases[c.Name] = c
+	}
+	return cases
+}
+
 // benchCheck checks the limits.
 func (s streams) benchCheck() error {
 	l, err := limits.Default()
 	if err != nil {
 		return err
 	}
-	cases := map[string]suite.Case{}
-	for _, c := range suite.Cases() {
-		cases[c.Name] = c
-	}
+	cases := casesByName()
 	err = l.Check(func(name string, d time.Duration) (float64, int64, error) {
 		c, ok := cases[name]
 		if !ok {

@@ -22,10 +22,10 @@ func (s streams) corpusCommand() *cobra.Command {
 		Use: "corpus DIR", Short: "Try every C module below a folder: build, load, exercise, unload", Args: cobra.MaximumNArgs(1),
 		Long: `corpus finds the modules that the Kbuild files and Makefiles below DIR name (obj-m, and obj-$(CONFIG_X) too), builds each in a copy,
 loads each into a fresh kernel with the modules that it needs, opens, reads, writes and polls every device that appeared, reads every file
-and sets every parameter to what it is, unloads, and prints what happened. DIR is not written to.
+of /proc, /sys and debugfs that did, unloads, and prints what happened. DIR is not written to.
 
-With --results FILE each result is kept as a line of JSON, and a second run of the same sources and the same kobench goes on where the
-first one ended. Exit status 0: every module was built, loaded and unloaded with nothing in the log against it; 1: some were not.`,
+With --results FILE each result is kept as a line of JSON, and a second run of the same sources and the same kobench builds all of them,
+but loads only those that the first one had not come to. Exit status 0: every module was built, loaded and unloaded with nothing in the log against it; 1: some were not.`,
 		Example: `  kobench corpus ~/src/lkmpg/examples
   kobench corpus ldd3 --results ldd3.jsonl -b default
   kobench corpus ldd3 --json | jq -r 'select(.oops) | .path'`,

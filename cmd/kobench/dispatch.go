@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -93,7 +94,7 @@ func (d dispatchTour) print(tables, before []kernel.DevTable) {
 				continue
 			}
 			mark := ""
-			if before != nil && !has(before[i].Entries, e) {
+			if before != nil && !slices.Contains(before[i].Entries, e) {
 				mark = "+"
 			}
 			entries = append(entries, fmt.Sprintf("%s%d %s", mark, e.Major, e.Function))
@@ -104,15 +105,6 @@ func (d dispatchTour) print(tables, before []kernel.DevTable) {
 		fmt.Fprintf(w, "  %s\t%s\n", t.Op, strings.Join(entries, ", "))
 	}
 	w.Flush()
-}
-
-func has(entries []kernel.DevEntry, e kernel.DevEntry) bool {
-	for _, have := range entries {
-		if have == e {
-			return true
-		}
-	}
-	return false
 }
 
 // measure reads a byte through both kernels.
@@ -127,10 +119,7 @@ func (d dispatchTour) measure() error {
 		{"Dispatch/c/read/1", "our kernel, read(fd) to a driver in C"},
 		{"Host/read/1", "the host's kernel, read(2) of /dev/zero"},
 	}
-	cases := map[string]suite.Case{}
-	for _, c := range suite.Cases() {
-		cases[c.Name] = c
-	}
+	cases := casesByName()
 	d.title("a read of one byte, through both")
 	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer w.Flush()

@@ -101,13 +101,13 @@ func Boot(t testing.TB, opts ...Option) *kernel.Kernel {
 // in the background; they get time to go.
 func settle(k *kernel.Kernel, before []string) []string {
 	for range patience {
-		lines := added(before, k.Holdings())
+		lines := k.HoldingsBeyond(before)
 		if !slices.ContainsFunc(lines, goes) {
 			return lines
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return added(before, k.Holdings())
+	return k.HoldingsBeyond(before)
 }
 
 // goes reports whether what a line tells of ends in the background: it gets time to.
@@ -118,20 +118,6 @@ func goes(line string) bool {
 // patience is how many milliseconds something that ends by itself may take, on a machine that has
 // better to do.
 const patience = 30_000
-
-// added are the lines of after that before does not have, or not as often.
-func added(before, after []string) (lines []string) {
-	had := map[string]int{}
-	for _, line := range before {
-		had[line]++
-	}
-	for _, line := range after {
-		if had[line]--; had[line] < 0 {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
 
 // patterns are what one kind of option names, each with a note whether it has happened.
 type patterns struct {

@@ -20,15 +20,9 @@ type Config struct {
 	// Patience is how long a call may sleep before SIGINT ends it; ten times as long it then has
 	// until SIGKILL, and again until the run ends without it. 0 is two seconds.
 	Patience time.Duration
-	// InPlace passes what an ioctl points to as Arg.Buf too, as drivers in Go want it. Then their
-	// reach into it is not seen.
-	InPlace bool
 	// Tamper changes what an ioctl points to right after the driver has read it, as another thread
 	// of a program could.
 	Tamper bool
-	// Observe is told of each call when it has returned, in the goroutine of its thread; nil:
-	// nobody is.
-	Observe func(c Call)
 }
 
 // A Call is one system call of a run.
@@ -127,7 +121,7 @@ type runner struct {
 }
 
 func (r *runner) thread(number int, task *kernel.Task) *thread {
-	t := &thread{number: number, task: task, files: r.files(), memory: &memory{tamper: r.Tamper}, inPlace: r.InPlace}
+	t := &thread{number: number, task: task, files: r.files(), memory: &memory{tamper: r.Tamper}}
 	task.SetUserMemory(t.memory)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -225,9 +219,6 @@ func (r *runner) alone(t *thread, steps []step) ([]Call, error) {
 			}
 			if c == nil {
 				continue
-			}
-			if r.Observe != nil {
-				r.Observe(*c)
 			}
 			all = append(all, *c)
 		}

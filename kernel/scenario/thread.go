@@ -50,8 +50,6 @@ type thread struct {
 	task   *kernel.Task
 	files  *files
 	memory *memory
-
-	inPlace bool
 }
 
 func (t *thread) open(name, path string, flags uint32) answer {
@@ -111,11 +109,7 @@ func (t *thread) ioctl(name string, cmd uint32, value uint64) answer {
 // ioctlPointer passes the address of p, and shows what is there afterwards.
 func (t *thread) ioctlPointer(name string, cmd uint32, p []byte) answer {
 	addr, at := t.memory.place(p)
-	arg := kernel.Arg{Val: addr}
-	if t.inPlace {
-		arg.Buf = at
-	}
-	n, err := t.task.Ioctl(t.files.fd(name), cmd, arg)
+	n, err := t.task.Ioctl(t.files.fd(name), cmd, kernel.Arg{Val: addr})
 	return answer{n: int64(n), err: err, detail: "[" + hex.EncodeToString(at[:min(len(p), 64)]) + "]", asked: Asked{Command: cmd, Pointer: true}}
 }
 

@@ -83,8 +83,7 @@ func firstError(said string) string {
 	if first != "" {
 		return first
 	}
-	lines := strings.Split(strings.TrimSpace(said), "\n")
-	return lines[len(lines)-1]
+	return lastLine(said)
 }
 
 func errorMarks() []string { return []string{" error: ", "ERROR: ", "*** "} }

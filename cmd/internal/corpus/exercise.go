@@ -50,8 +50,8 @@ func (r *run) exercise(ctx context.Context, i int, _ string) error {
 	return r.finish(i, got)
 }
 
-// files are the built modules that fit, by name; of several with one name the one nearest to module
-// i.
+// files are the built modules that fit, by name. Of several with one name it is the first, but
+// module i itself is always there.
 func (r *run) files(i int, fits func(Module) bool) map[string]string {
 	all := map[string]string{}
 	for j, m := range r.modules {

@@ -41,8 +41,11 @@ func failures() map[string]int64 {
 
 // mayFail puts the hook before a function that may fail.
 func mayFail(f machine.HostFunc, hook FailHook) machine.HostFunc {
+	if hook == nil {
+		return f
+	}
 	value, may := failures()[f.Name]
-	if hook == nil || !may || len(f.Results) != 1 {
+	if !may || len(f.Results) != 1 {
 		return f
 	}
 	answer := uint64(value)

@@ -168,7 +168,7 @@ func (c *checking) run(choice *choices) (err error) {
 	task.Exit()
 	r.trouble(k)
 	if _, loaded := k.Module(c.Module); !loaded {
-		r.left(before, k.Holdings())
+		r.left(k.HoldingsBeyond(before))
 	}
 	ended = true
 	if err := end(); err != nil {
@@ -304,13 +304,9 @@ func (r *run) trouble(k *kernel.Kernel) {
 const overrun = ": the driver says that it has moved "
 
 // left adds what is there after the module has gone and was not before.
-func (r *run) left(before, after []string) {
-	had := map[string]int{}
-	for _, line := range before {
-		had[line]++
-	}
-	for _, line := range after {
-		if had[line]--; had[line] < 0 && !strings.HasSuffix(line, kernel.Ending) {
+func (r *run) left(lines []string) {
+	for _, line := range lines {
+		if !strings.HasSuffix(line, kernel.Ending) {
 			r.add(Finding{Class: "left", What: line})
 		}
 	}
